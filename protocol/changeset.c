@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "changeset.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES };
+
+_Static_assert((int)SEAL_NONCE_BYTES ==
+                   (int)crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+               "the nonce of XChaCha20-Poly1305");
+
+static const char domain[] = "sangam-changeset-1";
+enum { DOMAIN_BYTES = sizeof domain - 1 };
+
+/* --- memory -------------------------------------------------------------- */
+
+static void *allocate(size_t count, size_t size)
+{
+    void *p = calloc(count == 0 ? 1 : count, size);
+    if (p == NULL) {
+        abort();
+    }
+    return p;
+}
+
+static struct changeset *new_like(const struct changeset_header *header)
+{
+    struct changeset *cs = allocate(1, sizeof *cs);
+    cs->header = *header;
+    cs->slots = allocate(header->leaf_count, sizeof *cs->slots);
+    return cs;
+}
+
+void changeset_destroy(struct changeset **cs)
+{
+    if (*cs == NULL) {
+        return;
+    }
+    free((*cs)->slots);
+    free((*cs)->cover);
+    bytes_free(&(*cs)->memory);
+    free(*cs);
+    *cs = NULL;
+}
+
+static void rebase(struct slice *s, const uint8_t *from, const uint8_t *to)
+{
+    if (s->data != NULL) {
+        s->data = to + (s->data - from);
+    }
+}
+
+/* Copies into the changeset's memory; slices already given move along. */
+static struct slice keep(struct changeset *cs, struct slice s)
+{
+    const uint8_t *before = cs->memory.data;
+    bytes_reserve(&cs->memory, s.len);
+    if (before != NULL && before != cs->memory.data) {
+        for (size_t i = 0; i < cs->header.leaf_count; i++) {
+            rebase(&cs->slots[i].head, before, cs->memory.data);
+            rebase(&cs->slots[i].body, before, cs->memory.data);
+            rebase(&cs->slots[i].sealed, before, cs->memory.data);
+        }
+    }
+    size_t at = cs->memory.len;
+    bytes_put(&cs->memory, s.data, s.len);
+    return (struct slice){.data = cs->memory.data + at, .len = s.len};
+}
+
+/* --- header -------------------------------------------------------------- */
+
+void changeset_header_encode(const struct changeset_header *h,
+                             uint8_t out[CHANGESET_HEADER_BYTES])
+{
+    struct bytes b = {.data = out, .cap = CHANGESET_HEADER_BYTES};
+    bytes_put(&b, h->network.bytes, HASH_BYTES);
+    bytes_put(&b, h->origin.bytes, HASH_BYTES);
+    bytes_put_u64(&b, h->incarnation);
+    bytes_put_u64(&b, h->seq);
+    bytes_put_u64(&b, h->prev_incarnation);
+    bytes_put(&b, h->prev.bytes, HASH_BYTES);
+    bytes_put_u64(&b, h->hlc);
+    bytes_put_u32(&b, h->schema_version);
+    bytes_put_u64(&b, h->certificate);
+    bytes_put_u32(&b, h->leaf_count);
+    bytes_put(&b, h->root.bytes, HASH_BYTES);
+    assert(b.len == CHANGESET_HEADER_BYTES && b.data == out);
+}
+
+/* The bytes under the signature. */
+static void signed_bytes(const struct changeset_header *header,
+                         uint8_t out[DOMAIN_BYTES + CHANGESET_HEADER_BYTES])
+{
+    memcpy(out, domain, DOMAIN_BYTES);
+    changeset_header_encode(header, out + DOMAIN_BYTES);
+}
+
+struct hash changeset_hash(const struct changeset_header *header)
+{
+    uint8_t bytes[DOMAIN_BYTES + CHANGESET_HEADER_BYTES];
+    struct hash h;
+    signed_bytes(header, bytes);
+    crypto_generichash(h.bytes, HASH_BYTES, bytes, sizeof bytes, NULL, 0);
+    return h;
+}
+
+/* --- root ---------------------------------------------------------------- */
+
+struct hash changeset_leaf_hash(const struct changeset *cs, size_t index)
+{
+    const struct slot *slot = &cs->slots[index];
+    assert(slot->form != SLOT_WITHHELD);
+    return merkle_leaf(slot->head, &slot->body_hash);
+}
+
+/* What is known of the tree; `leaves` and `shown` have leaf_count places. */
+static struct merkle tree_of(const struct changeset *cs, struct hash *leaves,
+                             bool *shown)
+{
+    size_t count = cs->header.leaf_count;
+    for (size_t i = 0; i < count; i++) {
+        shown[i] = cs->slots[i].form != SLOT_WITHHELD;
+        if (shown[i]) {
+            leaves[i] = changeset_leaf_hash(cs, i);
+        }
+    }
+    return (struct merkle){
+        .leaves = leaves,
+        .shown = shown,
+        .count = count,
+        .cover = cs->cover,
+        .cover_count = cs->cover_count,
+    };
+}
+
+/* Leaves are well formed, ascend, and no two are of one class of one row. */
+static int check_leaves(const struct changeset *cs, struct err *e)
+{
+    struct leaf *leaves = allocate(2, sizeof *leaves);
+    const struct leaf *last = NULL;
+    size_t bytes = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        const struct slot *slot = &cs->slots[i];
+        struct leaf *leaf = &leaves[i % 2];
+        if (slot->form != SLOT_VISIBLE) {
+            last = NULL;
+            continue;
+        }
+        bytes += slot->head.len + slot->body.len;
+        rc = leaf_decode(slot->head, slot->body, leaf, e);
+        if (rc == 0 && last != NULL && leaf_compare(last, leaf) >= 0) {
+            rc = err_set(e, ERR_FORMAT, "leaf %zu is out of order", i);
+        }
+        last = leaf;
+    }
+    free(leaves);
+    if (rc == 0 && bytes > CHANGESET_BYTES_MAX) {
+        rc = err_set(e, ERR_LIMIT, "a changeset of %zu bytes is too large",
+                     bytes);
+    }
+    return rc;
+}
+
+int changeset_compute_root(struct changeset *cs, struct err *e)
+{
+    size_t count = cs->header.leaf_count;
+    struct hash leaves[LEAVES_MAX];
+    bool shown[LEAVES_MAX];
+    if (count == 0 || count > LEAVES_MAX) {
+        return err_set(e, ERR_LIMIT, "a changeset of %zu leaves", count);
+    }
+    int rc = check_leaves(cs, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct merkle tree = tree_of(cs, leaves, shown);
+    return merkle_root(&tree, &cs->header.root, e);
+}
+
+/* --- sign and verify ----------------------------------------------------- */
+
+struct changeset *changeset_sign(const struct changeset_header *header,
+                                 const struct leaf_bytes *leaves, size_t count,
+                                 const uint8_t seed[SEED_BYTES],
+                                 const struct keys *keys)
+{
+    assert(count > 0 && count <= LEAVES_MAX);
+    struct changeset_header counted = *header;
+    counted.leaf_count = (uint32_t)count;
+    struct changeset *cs = new_like(&counted);
+    cs->whole = true;
+    memcpy(cs->seed, seed, SEED_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        struct slot *slot = &cs->slots[i];
+        slot->head = keep(cs, leaves[i].head);
+        slot->body = keep(cs, leaves[i].body);
+        merkle_salt(seed, (uint32_t)i, slot->salt);
+        slot->body_hash = merkle_body(slot->salt, slot->body);
+    }
+    int rc = changeset_compute_root(cs, NULL);
+    assert(rc == 0);
+    (void)rc;
+    uint8_t bytes[DOMAIN_BYTES + CHANGESET_HEADER_BYTES];
+    signed_bytes(&cs->header, bytes);
+    crypto_sign_detached(cs->signature, NULL, bytes, sizeof bytes,
+                         keys->sign_secret);
+    return cs;
+}
+
+int changeset_verify(const struct changeset *cs,
+                     const uint8_t sign_public[KEY_PUBLIC_BYTES], struct err *e)
+{
+    uint8_t bytes[DOMAIN_BYTES + CHANGESET_HEADER_BYTES];
+    signed_bytes(&cs->header, bytes);
+    if (crypto_sign_verify_detached(cs->signature, bytes, sizeof bytes,
+                                    sign_public) != 0) {
+        char origin[HASH_SHORT_BYTES];
+        hash_print_short(&cs->header.origin, origin);
+        return err_set(e, ERR_SIGNATURE,
+                       "changeset %llu of node %s: the signature does not "
+                       "verify",
+                       (unsigned long long)cs->header.seq, origin);
+    }
+    return 0;
+}
+
+/* --- withhold ------------------------------------------------------------ */
+
+static void copy_slot(struct changeset *to, size_t i, const struct slot *slot)
+{
+    struct slot copy = *slot;
+    copy.head = (struct slice){0};
+    copy.body = (struct slice){0};
+    copy.sealed = (struct slice){0};
+    to->slots[i] = copy;
+    to->slots[i].head = keep(to, slot->head);
+    to->slots[i].body = keep(to, slot->body);
+    to->slots[i].sealed = keep(to, slot->sealed);
+}
+
+int changeset_withhold(const struct changeset *cs, const bool *keep_slots,
+                       struct changeset **ret, struct err *e)
+{
+    struct hash leaves[LEAVES_MAX];
+    struct hash cover[LEAVES_MAX];
+    bool shown[LEAVES_MAX];
+    bool kept[LEAVES_MAX];
+    size_t count = cs->header.leaf_count;
+    size_t cover_count = 0;
+    assert(count > 0 && count <= LEAVES_MAX);
+
+    struct merkle tree = tree_of(cs, leaves, shown);
+    bool all = true;
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = shown[i] && keep_slots[i];
+        all = all && kept[i];
+    }
+    int rc = merkle_cover(&tree, kept, cover, &cover_count, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct changeset *copy = new_like(&cs->header);
+    memcpy(copy->signature, cs->signature, SIGNATURE_BYTES);
+    copy->whole = cs->whole && all;
+    if (copy->whole) {
+        memcpy(copy->seed, cs->seed, SEED_BYTES);
+    }
+    copy->cover = allocate(cover_count, sizeof *copy->cover);
+    memcpy(copy->cover, cover, cover_count * sizeof *cover);
+    copy->cover_count = cover_count;
+    for (size_t i = 0; i < count; i++) {
+        copy->slots[i].form = SLOT_WITHHELD;
+        if (kept[i]) {
+            copy_slot(copy, i, &cs->slots[i]);
+        }
+    }
+    *ret = copy;
+    return 0;
+}
+
+/* --- seal and open ------------------------------------------------------- */
+
+void changeset_seal(struct changeset *cs, size_t index,
+                    const uint8_t key[CLASS_KEY_BYTES],
+                    const uint8_t nonce[SEAL_NONCE_BYTES])
+{
+    assert(index < cs->header.leaf_count);
+    struct slot *slot = &cs->slots[index];
+    assert(slot->form == SLOT_VISIBLE);
+    struct hash hash = changeset_leaf_hash(cs, index);
+    struct bytes plain = {0};
+    bytes_put(&plain, slot->salt, SALT_BYTES);
+    bytes_put(&plain, slot->body.data, slot->body.len);
+    struct bytes box = {0};
+    bytes_reserve(&box, SEAL_NONCE_BYTES + plain.len + TAG_BYTES);
+    memcpy(box.data, nonce, SEAL_NONCE_BYTES);
+    unsigned long long len = 0;
+    crypto_aead_xchacha20poly1305_ietf_encrypt(
+        box.data + SEAL_NONCE_BYTES, &len, plain.data, plain.len, hash.bytes,
+        HASH_BYTES, NULL, box.data, key);
+    box.len = SEAL_NONCE_BYTES + (size_t)len;
+    slot->sealed = keep(cs, slice_of(&box));
+    slot->body = (struct slice){0};
+    sodium_memzero(slot->salt, SALT_BYTES);
+    slot->form = SLOT_SEALED;
+    cs->whole = false;
+    sodium_memzero(cs->seed, SEED_BYTES);
+    bytes_free(&plain);
+    bytes_free(&box);
+}
+
+static int refuse_opening(const struct changeset *cs, size_t index,
+                          struct err *e)
+{
+    return err_set(e, ERR_HASH,
+                   "leaf %zu of changeset %llu does not open to what its "
+                   "origin signed",
+                   index, (unsigned long long)cs->header.seq);
+}
+
+int changeset_open(struct changeset *cs, size_t index,
+                   const uint8_t key[CLASS_KEY_BYTES], struct err *e)
+{
+    assert(index < cs->header.leaf_count);
+    struct slot *slot = &cs->slots[index];
+    assert(slot->form == SLOT_SEALED);
+    if (slot->sealed.len < SEAL_NONCE_BYTES + TAG_BYTES + SALT_BYTES) {
+        return refuse_opening(cs, index, e);
+    }
+    struct hash hash = changeset_leaf_hash(cs, index);
+    size_t plain_len = slot->sealed.len - SEAL_NONCE_BYTES - TAG_BYTES;
+    uint8_t *plain = allocate(plain_len, 1);
+    int opened = crypto_aead_xchacha20poly1305_ietf_decrypt(
+        plain, NULL, NULL, slot->sealed.data + SEAL_NONCE_BYTES,
+        slot->sealed.len - SEAL_NONCE_BYTES, hash.bytes, HASH_BYTES,
+        slot->sealed.data, key);
+    struct slice body = {.data = plain + SALT_BYTES,
+                         .len = plain_len - SALT_BYTES};
+    struct hash found = merkle_body(plain, body);
+    if (opened != 0 || !hash_equal(&found, &slot->body_hash)) {
+        free(plain);
+        return refuse_opening(cs, index, e);
+    }
+    memcpy(slot->salt, plain, SALT_BYTES);
+    slot->body = keep(cs, body);
+    slot->sealed = (struct slice){0};
+    slot->form = SLOT_VISIBLE;
+    free(plain);
+    return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Every bound in the program, each with its reason [I-12].
+ *
+ * A size that comes from outside is compared with one of these before
+ * anything is allocated or read for it.
+ */
+#ifndef SANGAM_LIMITS_H
+#define SANGAM_LIMITS_H
+
+enum {
+    /* --- rows ---------------------------------------------------------- */
+
+    /* One value. A changeset must fit one frame with room to spare; guards
+     * refuse larger cells when they are written, not weeks later. */
+    CELL_BYTES_MAX = 64 * 1024,
+    /* All values of one row: a row is never split over changesets, and a
+     * changeset carries 128 KiB of leaves. */
+    ROW_BYTES_MAX = 96 * 1024,
+    /* Columns of a table. The widest domain table has about 30; triggers cost
+     * time to prepare in proportion (0.1 ms for 8 columns, 0.4 ms for 32). */
+    COLUMNS_MAX = 128,
+    /* Key columns of a table: the domain has at most two. */
+    KEY_COLUMNS_MAX = 3,
+    /* One key value; keys are UUIDs or short codes. */
+    KEY_BYTES_MAX = 255,
+    /* A scope is a kind and an identifier (a key). */
+    SCOPE_ID_BYTES_MAX = KEY_BYTES_MAX,
+    /* Name of a site (ref_site.site_id). */
+    SITE_BYTES_MAX = 64,
+    /* Contexts of one leaf: one owner, or one per review column. */
+    CONTEXTS_MAX = COLUMNS_MAX,
+    /* Entries of one review context: writers whose work one write covers. */
+    CONTEXT_ENTRIES_MAX = 256,
+
+    /* --- changesets ---------------------------------------------------- */
+
+    /* Leaves of one changeset (semantics, section 2). */
+    LEAVES_MAX = 1000,
+    /* Where the drain cuts when it may: beyond about 256 the bytes on the
+     * wire hardly shrink (82 to 77 a row) while a lost frame costs more. */
+    LEAVES_TARGET = 256,
+    /* Canonical bytes of all leaves of one changeset. */
+    CHANGESET_BYTES_MAX = 128 * 1024,
+    /* Packed leaves: an incompressible changeset grows by zstd's frame and by
+     * salts (16 bytes a leaf) when single leaves are left out. */
+    PACKED_BYTES_MAX = CHANGESET_BYTES_MAX + 32 * 1024,
+    /* What zstd may unfold one packed changeset to: canonical bytes and at
+     * most four bytes of tokens a value. */
+    UNPACKED_BYTES_MAX = 2 * CHANGESET_BYTES_MAX,
+    /* Hashes that stand for withheld runs: two per level and run of visible
+     * leaves never exceed the leaves themselves. */
+    COVER_HASHES_MAX = LEAVES_MAX,
+
+    /* --- messages ------------------------------------------------------ */
+
+    /* One frame on a link: libzmq allocates this for a peer that has not yet
+     * proved who it is (an unbounded default let one connection take 2 GB). */
+    FRAME_BYTES_MAX = 256 * 1024,
+    /* Changesets of one message are gathered up to this: lone doses share a
+     * frame, and a full changeset still fits. */
+    MESSAGE_TARGET_BYTES = 96 * 1024,
+    MESSAGE_CHANGESETS_MAX = 512,
+    /* protobuf-c unpacks 1 MiB of empty submessages to 75 MB; the allocator
+     * it is given refuses beyond this. */
+    UNPACK_BYTES_MAX = 1024 * 1024,
+    UNPACK_ALLOCATIONS_MAX = 16 * 1024,
+    /* Messages in flight towards a peer before it has acknowledged: at 96 KiB
+     * each, 1.5 MB a peer, enough to fill a 2 Mbit line for six seconds. */
+    CREDIT_MESSAGES = 16,
+    /* Origins named in one digest: 76 bytes each stay under a frame. */
+    DIGEST_ORIGINS_MAX = 3000,
+    /* Refused changesets named in one ack; more wait for the next. */
+    ACK_REFUSED_MAX = 64,
+    /* Certificates between a node and the root: tree depth. */
+    TREE_DEPTH_MAX = 8,
+    /* Classes and tables a certificate may list. */
+    CERTIFICATE_CLASSES_MAX = 64,
+    CERTIFICATE_TABLES_MAX = 256,
+    /* A network address such as tcp://hub.example:7447. */
+    ADDRESS_BYTES_MAX = 255,
+    /* An invite file is a dozen short lines. */
+    INVITE_BYTES_MAX = 4096,
+    /* A sentence that travels (error, refusal). */
+    SENTENCE_BYTES_MAX = 500,
+
+    /* --- time ---------------------------------------------------------- */
+
+    /* A link that has said nothing for so long says "still here". */
+    HEARTBEAT_MS = 20 * 1000,
+    /* A peer not heard for three heartbeats is gone: the socket is made anew,
+     * because libzmq never reconnects after some failures. */
+    SILENCE_MS = 3 * HEARTBEAT_MS,
+    /* A receiver learns of a stretch in which nothing was for it at most this
+     * often: a busy hub passes many changes that are not for this child, and
+     * the position is only worth a message when the link is otherwise idle. */
+    ADVANCE_MS = 1000,
+    /* How far ahead of the receiver a stamp may lie at the first hop. */
+    FUTURE_MS_MAX = 10 * 60 * 1000,
+    /* A pause in capture times that splits a backlog into two changesets. */
+    CAPTURE_GAP_MS = 60 * 1000,
+
+    /* --- the replica --------------------------------------------------- */
+
+    /* Pending captures one drain transaction takes: about 3 MB in memory. */
+    DRAIN_ROWS_MAX = 16 * 1024,
+    /* Rows one apply transaction writes before it lets local writers in. */
+    APPLY_ROWS_MAX = 2000,
+    /* Frames after which the node checkpoints; other programs do so at 1000,
+     * and their kind of checkpoint must never run (sqlite.org/wal.html,
+     * the WAL-reset bug before 3.51.3). */
+    CHECKPOINT_FRAMES = 400,
+    /* Nodes one replica can know: 700 clinics with room for successors. */
+    NODES_MAX = 8192,
+    /* How long the node waits for another program's write lock. */
+    BUSY_MS = 10 * 1000,
+};
+
+#endif
