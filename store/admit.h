@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Admission: does a leaf count? Judged only on the leaf, its header, the
+ * origin's certificate and other leaves as positive evidence; never on
+ * absence, order of arrival, the tables, or a clock (docs/semantics.md section
+ * 4). What needs the row (its life, its owner, its scope) is judged by merge.h.
+ */
+#ifndef SANGAM_ADMIT_H
+#define SANGAM_ADMIT_H
+
+#include "store/manifest.h"
+#include "store/registry.h"
+
+enum admission {
+    ADMISSION_YES,
+    ADMISSION_UNKNOWN, /* of a table this version lacks: kept and relayed */
+    ADMISSION_REFUSED,
+};
+
+/* `says` gets the reason of a refusal. A certificate that is admitted is known
+ * to the registry from now on. */
+enum admission admit_leaf(const struct manifest *m, struct registry *r,
+                          const struct certificate *origin,
+                          const struct leaf *leaf, struct err *says);
+
+#endif

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/fold.h"
+#include "store/merge.h"
+
+struct entry {
+    const struct changeset *changeset;
+    uint32_t index;
+    uint64_t position;
+    enum batch_source source;
+    const struct table *table;
+    struct slice key; /* canonical, in the changeset's memory */
+    struct merge_rank rank;
+    int code;   /* of a refusal, 0 otherwise */
+    char *says; /* owned; why it was refused */
+};
+
+struct batch {
+    struct changeset **changesets; /* owned */
+    size_t changeset_count;
+    size_t changeset_cap;
+    struct entry *entries;
+    size_t entry_count;
+    size_t entry_cap;
+    uint64_t unknown;
+    struct leaf leaf; /* the one being looked at */
+};
+
+/* The merged cells of one row, by index of table->columns. */
+struct row_cells {
+    bool set[COLUMNS_MAX];
+    struct value values[COLUMNS_MAX];
+};
+
+/* One row's stretch of the sorted entries. */
+struct group {
+    struct batch *batch;
+    struct merger *m;
+    struct entry *entries;
+    size_t count;
+    const struct table *table;
+    struct bytes name_bytes;
+    struct row_name name;
+    struct tally *tally;
+};
+
+struct batch *batch_new(void)
+{
+    struct batch *b = calloc(1, sizeof *b);
+    if (b == NULL) {
+        abort();
+    }
+    return b;
+}
+
+static void empty(struct batch *b)
+{
+    for (size_t i = 0; i < b->changeset_count; i++) {
+        changeset_destroy(&b->changesets[i]);
+    }
+    for (size_t i = 0; i < b->entry_count; i++) {
+        free(b->entries[i].says);
+    }
+    b->changeset_count = 0;
+    b->entry_count = 0;
+    b->unknown = 0;
+}
+
+void batch_destroy(struct batch **b)
+{
+    if (*b == NULL) {
+        return;
+    }
+    empty(*b);
+    free((*b)->changesets);
+    free((*b)->entries);
+    free(*b);
+    *b = NULL;
+}
+
+/* --- adding -------------------------------------------------------------- */
+
+static struct entry *new_entry(struct batch *b)
+{
+    if (b->entry_count == b->entry_cap) {
+        b->entry_cap = b->entry_cap == 0 ? 1024 : b->entry_cap * 2;
+        b->entries = realloc(b->entries, b->entry_cap * sizeof *b->entries);
+        if (b->entries == NULL) {
+            abort();
+        }
+    }
+    struct entry *entry = &b->entries[b->entry_count++];
+    *entry = (struct entry){0};
+    return entry;
+}
+
+static void keep(struct batch *b, struct changeset *cs)
+{
+    if (b->changeset_count == b->changeset_cap) {
+        b->changeset_cap = b->changeset_cap == 0 ? 64 : b->changeset_cap * 2;
+        b->changesets = realloc(b->changesets,
+                                b->changeset_cap * sizeof(struct changeset *));
+        if (b->changesets == NULL) {
+            abort();
+        }
+    }
+    b->changesets[b->changeset_count++] = cs;
+}
+
+static void decode(struct batch *b, const struct slot *slot)
+{
+    int rc = leaf_decode(slot->head, slot->body, &b->leaf, NULL);
+    assert(rc == 0); /* it was decoded when its root was computed */
+    (void)rc;
+}
+
+void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
+               uint64_t position, enum batch_source source)
+{
+    struct changeset *cs = *cs_p;
+    struct err says;
+    const struct certificate *origin = registry_certificate(
+        m->registry, &cs->header.origin, cs->header.certificate);
+    struct stamp stamp = merger_stamp(m, cs);
+    assert(origin != NULL && stamp.origin != NULL);
+    for (uint32_t i = 0; i < cs->header.leaf_count; i++) {
+        if (cs->slots[i].form != SLOT_VISIBLE) {
+            continue;
+        }
+        decode(b, &cs->slots[i]);
+        enum admission admission =
+            admit_leaf(m->manifest, m->registry, origin, &b->leaf, &says);
+        const struct table *table = manifest_table(m->manifest, b->leaf.table);
+        if (admission == ADMISSION_UNKNOWN || table == NULL) {
+            b->unknown++;
+            continue;
+        }
+        struct entry *entry = new_entry(b);
+        entry->changeset = cs;
+        entry->index = i;
+        entry->position = position;
+        entry->source = source;
+        entry->table = table;
+        entry->key = b->leaf.key_bytes;
+        entry->rank = merge_rank_of(table, &b->leaf, &stamp);
+        if (admission == ADMISSION_REFUSED) {
+            entry->code = says.code;
+            entry->says = strdup(says.text);
+        }
+    }
+    keep(b, cs);
+    *cs_p = NULL;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = a;
+    const struct entry *y = b;
+    if (x->table != y->table) {
+        return x->table->id > y->table->id ? 1 : -1;
+    }
+    int order = slice_compare(x->key, y->key);
+    return order != 0 ? order : merge_rank_compare(&x->rank, &y->rank);
+}
+
+/* --- one row ------------------------------------------------------------- */
+
+static int note(struct group *g, const struct entry *entry, const char *word,
+                int code, const char *says, struct err *e)
+{
+    const struct verdict v = {
+        .position = entry->position,
+        .leaf = entry->index,
+        .word = word,
+        .code = code,
+        .says = says,
+    };
+    return verdict_save(g->m, &g->name, &v, e);
+}
+
+static void decode_entry(struct group *g, const struct entry *entry)
+{
+    decode(g->batch, &entry->changeset->slots[entry->index]);
+}
+
+/* Folds the row from the journal, which holds these leaves already. */
+static int refold(struct group *g, struct err *e)
+{
+    decode_entry(g, &g->entries[0]);
+    struct bytes scope = {0};
+    bytes_put(&scope, g->batch->leaf.scope_bytes.data,
+              g->batch->leaf.scope_bytes.len);
+    int rc = fold_apply(g->m, g->table, g->entries[0].key, slice_of(&scope), e);
+    bytes_free(&scope);
+    return rc;
+}
+
+/* Writes cells of the row. A table that does not take them is no failure. */
+static int show(struct group *g, enum project_verb verb,
+                const struct row_cells *cells, bool *ret_written, struct err *e)
+{
+    const struct table *t = g->table;
+    struct projection p = {.table = t, .key = g->batch->leaf.key};
+    for (size_t i = 0; i < t->column_count; i++) {
+        if (cells->set[i]) {
+            p.columns[p.count] = &t->columns[i];
+            p.values[p.count++] = &cells->values[i];
+        }
+    }
+    struct err says;
+    int rc = projector_write(g->m->projector, verb, &p, ret_written, &says);
+    if (rc == ERR_INPUT) {
+        *ret_written = true; /* the row is known; it just does not fit */
+        return unprojected_save(g->m, &g->name, says.text, e);
+    }
+    if (rc != 0) {
+        return err_set(e, rc, "%s", says.text);
+    }
+    return unprojected_save(g->m, &g->name, NULL, e);
+}
+
+/* Takes the cells of the leaf being looked at for which `won` (NULL: all). */
+static void take_cells(struct group *g, const bool *won,
+                       struct row_cells *cells)
+{
+    const struct leaf *leaf = &g->batch->leaf;
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        const struct column *c = table_column(g->table, leaf->cells[i].column);
+        if (c == NULL || (won != NULL && !won[i])) {
+            continue; /* unknown columns are kept in the journal */
+        }
+        size_t at = (size_t)(c - g->table->columns);
+        cells->set[at] = true;
+        cells->values[at] = leaf->cells[i].value;
+    }
+}
+
+/* --- records ------------------------------------------------------------- */
+
+struct record {
+    struct row_state state;
+    struct row_cells cells;
+    struct merge_result result;
+    bool born;
+    bool changed; /* the state */
+    bool remote;  /* someone else's cells are among the winners */
+    bool refold;
+};
+
+static bool won_all(const struct leaf *leaf, const struct merge_result *result)
+{
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        if (!result->won[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int merge_entry(struct group *g, struct record *r,
+                       const struct entry *entry, struct err *e)
+{
+    const struct leaf *leaf = &g->batch->leaf;
+    decode_entry(g, entry);
+    merge_leaf(&r->state, g->table, leaf, &entry->rank.stamp, &r->result);
+    bool local = entry->source == BATCH_LOCAL;
+    switch (r->result.outcome) {
+    case MERGE_WON:
+        g->tally->won++;
+        r->changed = true;
+        r->born = r->born || r->result.born;
+        r->remote = r->remote || !local;
+        r->refold = r->refold || r->result.died ||
+                    (local && !won_all(leaf, &r->result));
+        take_cells(g, r->result.won, &r->cells);
+        return 0;
+    case MERGE_SUPERSEDED:
+        g->tally->superseded++;
+        r->refold = r->refold || local;
+        return 0;
+    case MERGE_WAITING:
+        g->tally->waiting++;
+        return note(g, entry, "waiting", ERR_UNKNOWN, r->result.says, e);
+    case MERGE_REFUSED:
+        g->tally->refused++;
+        r->refold = r->refold || local;
+        return note(g, entry, "refused", ERR_FORBIDDEN, r->result.says, e);
+    case MERGE_REFOLD:
+        r->refold = true;
+        return 0;
+    }
+    return 0;
+}
+
+static int finish_record(struct group *g, struct record *r, struct err *e)
+{
+    bool written;
+    int waits = 0;
+    if (r->born && g->m->waiting) {
+        waits = verdict_waits(g->m, &g->name, e);
+    }
+    if (waits < 0) {
+        return waits;
+    }
+    if (r->refold || waits == 1) {
+        return refold(g, e);
+    }
+    if (!r->changed) {
+        return 0;
+    }
+    int rc = row_state_save(g->m, &g->name, &r->state, e);
+    if (rc == 0 && r->remote) {
+        rc = show(g, r->born ? PROJECT_UPSERT : PROJECT_UPDATE, &r->cells,
+                  &written, e);
+    }
+    return rc;
+}
+
+static int merge_record(struct group *g, struct err *e)
+{
+    struct record *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        abort();
+    }
+    int rc = row_state_load(g->m, &g->name, &r->state, e);
+    for (size_t i = 0; rc == 0 && i < g->count; i++) {
+        if (g->entries[i].says == NULL) {
+            rc = merge_entry(g, r, &g->entries[i], e);
+        }
+    }
+    if (rc == 0) {
+        rc = finish_record(g, r, e);
+    }
+    free(r);
+    return rc;
+}
+
+/* --- events -------------------------------------------------------------- */
+
+/* No state: the row itself says that the leaf was here. A key that exists is
+ * folded, which finds the same leaf again, or a second content. */
+static int merge_event_entry(struct group *g, const struct entry *entry,
+                             struct err *e)
+{
+    struct row_cells cells = {0};
+    bool written = false;
+    decode_entry(g, entry);
+    take_cells(g, NULL, &cells);
+    bool base = g->batch->leaf.class_id == g->table->base_class;
+    int rc =
+        show(g, base ? PROJECT_INSERT : PROJECT_UPDATE, &cells, &written, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (!written) {
+        return refold(g, e);
+    }
+    g->tally->won++;
+    int waits = base && g->m->waiting ? verdict_waits(g->m, &g->name, e) : 0;
+    return waits == 1 ? refold(g, e) : waits;
+}
+
+static int merge_event(struct group *g, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < g->count; i++) {
+        const struct entry *entry = &g->entries[i];
+        /* programs wrote their events; certificates are written here alone */
+        bool there = entry->source == BATCH_LOCAL &&
+                     g->table->kind != TABLE_CONTROL;
+        if (entry->says == NULL && !there) {
+            rc = merge_event_entry(g, entry, e);
+        }
+    }
+    return rc;
+}
+
+/* --- the batch ----------------------------------------------------------- */
+
+static int note_refusals(struct group *g, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < g->count; i++) {
+        const struct entry *entry = &g->entries[i];
+        if (entry->says != NULL) {
+            g->tally->refused++;
+            rc = note(g, entry, "refused", entry->code, entry->says, e);
+        }
+    }
+    return rc;
+}
+
+static int merge_group(struct group *g, struct err *e)
+{
+    bytes_clear(&g->name_bytes);
+    row_key(g->entries[0].key, &g->name_bytes);
+    g->table = g->entries[0].table;
+    g->name = (struct row_name){
+        .table = g->table->id,
+        .key = slice_of(&g->name_bytes),
+    };
+    int rc = note_refusals(g, e);
+    if (rc != 0) {
+        return rc;
+    }
+    bool record =
+        g->table->kind == TABLE_RECORD || g->table->kind == TABLE_REFERENCE;
+    return record ? merge_record(g, e) : merge_event(g, e);
+}
+
+static size_t group_length(const struct batch *b, size_t from)
+{
+    size_t end = from + 1;
+    while (end < b->entry_count &&
+           b->entries[end].table == b->entries[from].table &&
+           slice_equal(b->entries[end].key, b->entries[from].key)) {
+        end++;
+    }
+    return end - from;
+}
+
+int batch_merge(struct batch *b, struct merger *m, struct tally *tally,
+                struct err *e)
+{
+    struct group g = {.batch = b, .m = m, .tally = tally};
+    int rc = 0;
+    if (b->entry_count > 0) {
+        qsort(b->entries, b->entry_count, sizeof *b->entries, compare_entries);
+    }
+    tally->leaves += b->entry_count + b->unknown;
+    tally->unknown += b->unknown;
+    for (size_t i = 0; rc == 0 && i < b->entry_count; i += g.count) {
+        g.entries = &b->entries[i];
+        g.count = group_length(b, i);
+        rc = merge_group(&g, e);
+    }
+    bytes_free(&g.name_bytes);
+    empty(b);
+    return rc;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/capture.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* Values a list holds: DRAIN_ROWS_MAX rows of 64 KiB would be 1 GiB. One
+     * row more than this is always read. */
+    CAPTURE_BYTES_MAX = 8 * 1024 * 1024,
+    BLOCK_BYTES = 64 * 1024,
+};
+
+/* Values are copied into blocks that never move. */
+struct block {
+    struct block *next;
+    size_t len;
+    size_t cap;
+    uint8_t data[];
+};
+
+struct capture_list {
+    struct capture *items; /* owned */
+    size_t count;
+    struct block *blocks; /* owned; the first has room */
+    size_t bytes;         /* in all blocks */
+    int64_t first_id;     /* the rows read */
+    int64_t last_id;
+    int64_t last_at_ms; /* of the last row read */
+    int64_t at_ms;      /* the latest */
+};
+
+/* ---- installing ----------------------------------------------------------- */
+
+/* Our triggers on a table as they are, in the form of sql_triggers(). */
+static int read_triggers(struct database *db, const struct value *table,
+                         struct bytes *out, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(
+        db,
+        "SELECT sql FROM sqlite_schema WHERE type = 'trigger'"
+        " AND tbl_name = :table AND name GLOB 'sync_*' ORDER BY rowid",
+        &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    database_bind(stmt, ":table", table);
+    while ((code = database_step(db, stmt, e)) == 1) {
+        struct value sql = database_column(stmt, 0);
+        bytes_put(out, sql.bytes.data, sql.bytes.len);
+        bytes_put(out, ";\n", 2);
+    }
+    return code;
+}
+
+static int make_drops(struct database *db, const struct value *table,
+                      struct bytes *out, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(
+        db,
+        "SELECT printf('DROP TRIGGER \"%w\";', name) FROM sqlite_schema"
+        " WHERE type = 'trigger' AND tbl_name = :table"
+        " AND name GLOB 'sync_*'",
+        &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    database_bind(stmt, ":table", table);
+    while ((code = database_step(db, stmt, e)) == 1) {
+        struct value sql = database_column(stmt, 0);
+        bytes_put(out, sql.bytes.data, sql.bytes.len);
+    }
+    return code;
+}
+
+/* Replaces our triggers on a table by `wanted`. */
+static int replace_triggers(struct database *db, const struct value *table,
+                            const struct bytes *wanted, struct err *e)
+{
+    struct bytes script = {0};
+    int code = make_drops(db, table, &script, e);
+    if (code == 0) {
+        bytes_put(&script, wanted->data, wanted->len);
+        bytes_put_u8(&script, 0);
+        enum database_schema was = database_schema(db, DATABASE_SCHEMA_OPEN);
+        code = database_run(db, (const char *)script.data, e);
+        (void)database_schema(db, was);
+    }
+    bytes_free(&script);
+    return code;
+}
+
+static int install_table(struct database *db, const struct manifest *m,
+                         const struct sql_site *site, const char *name,
+                         struct err *e)
+{
+    const struct value table = value_text(name);
+    const struct table *t = manifest_table_named(m, name);
+    struct bytes wanted = {0};
+    struct bytes present = {0};
+    if (t != NULL) {
+        sql_triggers(t, site, &wanted);
+    } else if (strncmp(name, "sync_", 5) == 0) {
+        sql_node_guards(name, &wanted);
+    }
+    int code = read_triggers(db, &table, &present, e);
+    if (code == 0 && !slice_equal(slice_of(&present), slice_of(&wanted))) {
+        code = replace_triggers(db, &table, &wanted, e);
+    }
+    if (code != 0) {
+        (void)err_wrap(e, "triggers of table %s", name);
+    }
+    bytes_free(&wanted);
+    bytes_free(&present);
+    return code;
+}
+
+/* The names of all tables, each with its NUL. */
+static int read_table_names(struct database *db, struct bytes *out,
+                            struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code =
+        database_statement(db,
+                           "SELECT name FROM sqlite_schema WHERE type = 'table'"
+                           " AND name NOT GLOB 'sqlite_*' ORDER BY name",
+                           &stmt, e);
+    while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
+        struct value name = database_column(stmt, 0);
+        bytes_put(out, name.bytes.data, name.bytes.len);
+        bytes_put_u8(out, 0);
+        code = 0;
+    }
+    return code;
+}
+
+int capture_install(struct database *db, const struct manifest *m,
+                    const struct sql_site *site, struct err *e)
+{
+    struct bytes names = {0};
+    assert(sqlite3_get_autocommit(database_handle(db)) == 0);
+    int code = read_table_names(db, &names, e);
+    for (size_t at = 0; code == 0 && at < names.len;) {
+        const char *name = (const char *)names.data + at;
+        code = install_table(db, m, site, name, e);
+        at += strlen(name) + 1;
+    }
+    bytes_free(&names);
+    return code;
+}
+
+/* ---- the list ------------------------------------------------------------- */
+
+static struct block *make_block(size_t cap, struct block *next)
+{
+    struct block *block = malloc(sizeof *block + cap);
+    if (block == NULL) {
+        abort();
+    }
+    *block = (struct block){.next = next, .cap = cap};
+    return block;
+}
+
+static const uint8_t *keep_bytes(struct capture_list *list, struct slice s)
+{
+    struct block *block = list->blocks;
+    if (s.len == 0) {
+        return (const uint8_t *)"";
+    }
+    if (block == NULL || block->cap - block->len < s.len) {
+        size_t cap = s.len > BLOCK_BYTES ? s.len : (size_t)BLOCK_BYTES;
+        block = make_block(cap, block);
+        list->blocks = block;
+    }
+    uint8_t *kept = block->data + block->len;
+    memcpy(kept, s.data, s.len);
+    block->len += s.len;
+    list->bytes += s.len;
+    return kept;
+}
+
+static struct value keep_value(struct capture_list *list, struct value v)
+{
+    if (v.type == VALUE_TEXT || v.type == VALUE_BLOB) {
+        v.bytes.data = keep_bytes(list, v.bytes);
+    }
+    return v;
+}
+
+void capture_list_destroy(struct capture_list **list_p)
+{
+    struct capture_list *list = *list_p;
+    if (list == NULL) {
+        return;
+    }
+    while (list->blocks != NULL) {
+        struct block *next = list->blocks->next;
+        free(list->blocks);
+        list->blocks = next;
+    }
+    free(list->items);
+    free(list);
+    *list_p = NULL;
+}
+
+const struct capture *capture_list_items(const struct capture_list *list,
+                                         size_t *ret_count)
+{
+    *ret_count = list->count;
+    return list->items;
+}
+
+int64_t capture_list_at_ms(const struct capture_list *list)
+{
+    return list->at_ms;
+}
+
+/* ---- order ---------------------------------------------------------------- */
+
+static int compare_integers(int64_t a, int64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* By type, then content. Keys are never REAL, and hardly ever NULL. */
+static int compare_values(const struct value *a, const struct value *b)
+{
+    if (a->type != b->type) {
+        return a->type < b->type ? -1 : 1;
+    }
+    switch (a->type) {
+    case VALUE_INTEGER:
+        return compare_integers(a->integer, b->integer);
+    case VALUE_TEXT:
+    case VALUE_BLOB:
+        return slice_compare(a->bytes, b->bytes);
+    case VALUE_NULL:
+    case VALUE_REAL:
+        break;
+    }
+    return 0;
+}
+
+/* Table, key, column. */
+static int compare_cells(const struct capture *a, const struct capture *b)
+{
+    int order = compare_integers(a->table->id, b->table->id);
+    for (size_t i = 0; order == 0 && i < a->table->key_count; i++) {
+        order = compare_values(&a->key[i], &b->key[i]);
+    }
+    return order != 0 ? order : compare_integers(a->column, b->column);
+}
+
+static int compare_captures(const void *a_p, const void *b_p)
+{
+    const struct capture *a = a_p;
+    const struct capture *b = b_p;
+    int order = compare_cells(a, b);
+    return order != 0 ? order : compare_integers(a->id, b->id);
+}
+
+/* Sorts, and keeps the first of each (row, column) with the time of the last. */
+static void coalesce(struct capture_list *list)
+{
+    size_t kept = 0;
+    if (list->count == 0) {
+        return;
+    }
+    qsort(list->items, list->count, sizeof *list->items, compare_captures);
+    for (size_t i = 1; i < list->count; i++) {
+        if (compare_cells(&list->items[kept], &list->items[i]) == 0) {
+            list->items[kept].at_ms = list->items[i].at_ms;
+        } else {
+            list->items[++kept] = list->items[i];
+        }
+    }
+    list->count = kept + 1;
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+enum {
+    PENDING_ID,
+    PENDING_TABLE,
+    PENDING_WHAT,
+    PENDING_KEY,
+    PENDING_OLD = 6,
+    PENDING_AT
+};
+
+/* A pause in the work, or a clock that was set. */
+static bool is_gap(const struct capture_list *list, int64_t at_ms)
+{
+    int64_t before = list->last_at_ms;
+    uint64_t gap = at_ms > before ? (uint64_t)at_ms - (uint64_t)before
+                                  : (uint64_t)before - (uint64_t)at_ms;
+    return list->count > 0 && gap > CAPTURE_GAP_MS;
+}
+
+static int add_row(struct capture_list *list, const struct manifest *m,
+                   sqlite3_stmt *stmt, struct err *e)
+{
+    int64_t id = sqlite3_column_int64(stmt, PENDING_ID);
+    int64_t table_id = sqlite3_column_int64(stmt, PENDING_TABLE);
+    int64_t what = sqlite3_column_int64(stmt, PENDING_WHAT);
+    const struct table *t = NULL;
+
+    if (table_id >= 0 && table_id <= UINT32_MAX) {
+        t = manifest_table(m, (uint32_t)table_id);
+    }
+    bool known =
+        t != NULL && t->kind != TABLE_CONTROL && what >= 0 &&
+        what <= UINT16_MAX &&
+        (what == CAPTURE_INSERT || table_column(t, (uint16_t)what) != NULL);
+    if (!known) {
+        return err_set(e, ERR_CORRUPT,
+                       "sync_pending %" PRId64 " names table %" PRId64
+                       " column %" PRId64 ", which is not in the manifest; "
+                       "run sangam verify",
+                       id, table_id, what);
+    }
+    struct capture *c = &list->items[list->count++];
+    *c = (struct capture){
+        .id = id,
+        .table = t,
+        .column = (uint16_t)what,
+        .old = keep_value(list, database_column(stmt, PENDING_OLD)),
+        .at_ms = sqlite3_column_int64(stmt, PENDING_AT),
+    };
+    for (size_t i = 0; i < t->key_count; i++) {
+        struct value key = database_column(stmt, PENDING_KEY + (int)i);
+        c->key[i] = keep_value(list, key);
+    }
+    list->first_id = list->count == 1 ? id : list->first_id;
+    list->last_id = id;
+    list->last_at_ms = c->at_ms;
+    list->at_ms = c->at_ms > list->at_ms ? c->at_ms : list->at_ms;
+    return 0;
+}
+
+static int read_rows(struct database *db, const struct manifest *m,
+                     struct capture_list *list, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(
+        db,
+        "SELECT pending_id, table_id, what, k1, k2, k3, old, at_ms"
+        " FROM sync_pending ORDER BY pending_id LIMIT :rows",
+        &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    const struct value rows = value_integer(DRAIN_ROWS_MAX);
+    database_bind(stmt, ":rows", &rows);
+    while (code == 0 && list->bytes <= CAPTURE_BYTES_MAX &&
+           (code = database_step(db, stmt, e)) == 1) {
+        if (is_gap(list, sqlite3_column_int64(stmt, PENDING_AT))) {
+            code = 0;
+            break;
+        }
+        code = add_row(list, m, stmt, e);
+    }
+    (void)sqlite3_reset(stmt);
+    return code;
+}
+
+int capture_read(struct database *db, const struct manifest *m,
+                 struct capture_list **ret, struct err *e)
+{
+    struct capture_list *list = calloc(1, sizeof *list);
+    if (list == NULL) {
+        abort();
+    }
+    list->items = calloc(DRAIN_ROWS_MAX, sizeof *list->items);
+    if (list->items == NULL) {
+        abort();
+    }
+    list->at_ms = INT64_MIN;
+    int code = read_rows(db, m, list, e);
+    if (code != 0) {
+        capture_list_destroy(&list);
+        return code;
+    }
+    if (list->count == 0) {
+        list->at_ms = 0;
+    }
+    coalesce(list);
+    *ret = list;
+    return 0;
+}
+
+int capture_forget(struct database *db, const struct capture_list *list,
+                   struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    if (list->count == 0) {
+        return 0;
+    }
+    int code = database_statement(
+        db,
+        "DELETE FROM sync_pending WHERE pending_id BETWEEN :first AND :last",
+        &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    const struct value first = value_integer(list->first_id);
+    const struct value last = value_integer(list->last_id);
+    database_bind(stmt, ":first", &first);
+    database_bind(stmt, ":last", &last);
+    return database_done(db, stmt, e);
+}
+
+int capture_pending(struct database *db, int64_t *ret, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code =
+        database_statement(db, "SELECT count(*) FROM sync_pending", &stmt, e);
+    if (code == 0) {
+        code = database_step(db, stmt, e);
+    }
+    if (code < 0) {
+        return code;
+    }
+    *ret = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return 0;
+}

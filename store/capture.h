@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Capture: plain-SQL triggers through which any SQLite client's writes come to
+ * be known, and guards that refuse, with a sentence, what this site may not
+ * write (docs/design.md section 5).
+ *
+ * A capture is one row of sync_pending: an insert, or one updated column with
+ * the value it had before. Pending rows of one (row, column) after the first
+ * say nothing new about the value before.
+ */
+#ifndef SANGAM_CAPTURE_H
+#define SANGAM_CAPTURE_H
+
+#include "store/manifest.h"
+#include "store/sql.h"
+
+/* Installs the triggers of every table, in the caller's transaction, unless
+ * they are there already exactly so. */
+int capture_install(struct database *db, const struct manifest *m,
+                    const struct sql_site *site, struct err *e);
+
+enum { CAPTURE_INSERT = 0 };
+
+struct capture {
+    int64_t id;
+    const struct table *table;
+    uint16_t column; /* CAPTURE_INSERT or the column updated */
+    struct value key[KEY_COLUMNS_MAX]; /* borrowed from the list */
+    struct value old;
+    int64_t at_ms;
+};
+
+/* A stretch of pending rows, sorted by table, key, column, id; the first of
+ * each (row, column) only, with the at_ms of the last. */
+struct capture_list;
+
+/* Reads up to DRAIN_ROWS_MAX rows from the first on, and stops before a gap of
+ * over CAPTURE_GAP_MS between captures. An empty list: nothing is pending.
+ * Rows of unknown tables are ERR_CORRUPT. */
+int capture_read(struct database *db, const struct manifest *m,
+                 struct capture_list **ret, struct err *e);
+void capture_list_destroy(struct capture_list **list);
+const struct capture *capture_list_items(const struct capture_list *list,
+                                         size_t *ret_count);
+int64_t capture_list_at_ms(const struct capture_list *list); /* the latest */
+
+/* Deletes the rows a list was read from. */
+int capture_forget(struct database *db, const struct capture_list *list,
+                   struct err *e);
+
+/* How many rows are pending. */
+int capture_pending(struct database *db, int64_t *ret, struct err *e);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/journal.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MARK_BYTES = 4 };
+
+/* --- marks --------------------------------------------------------------- */
+
+void journal_scope_mark(struct slice scope, uint16_t class_id, uint8_t ret[4])
+{
+    static const uint8_t key[crypto_shorthash_KEYBYTES] = "sangam scope";
+    uint8_t named[SCOPE_ID_BYTES_MAX + 8] = {(uint8_t)(class_id >> 8),
+                                             (uint8_t)class_id};
+    uint8_t hash[crypto_shorthash_BYTES];
+    memcpy(named + 2, scope.data, scope.len);
+    crypto_shorthash(hash, named, scope.len + 2, key);
+    memcpy(ret, hash, MARK_BYTES);
+}
+
+static int compare_marks(const void *a, const void *b)
+{
+    return memcmp(a, b, MARK_BYTES);
+}
+
+/* Sorted marks of the visible leaves, and what they reach. */
+static int mark_leaves(const struct changeset *cs, struct bytes *marks)
+{
+    int reach = 0;
+    struct slice last = {0};
+    uint16_t last_class = 0;
+    struct leaf *leaf = malloc(sizeof *leaf);
+    if (leaf == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < cs->header.leaf_count; i++) {
+        if (cs->slots[i].form == SLOT_WITHHELD ||
+            leaf_decode_head(cs->slots[i].head, leaf, NULL) != 0) {
+            continue;
+        }
+        reach |= leaf->scope.kind == SCOPE_ALL ? REACH_ALL : REACH_SOME;
+        reach |= leaf->class_id == CLASS_CONTROL ? REACH_CONTROL : 0;
+        if (leaf->class_id == last_class &&
+            slice_equal(leaf->scope_bytes, last)) {
+            continue; /* leaves of one scope stand together */
+        }
+        uint8_t mark[MARK_BYTES];
+        journal_scope_mark(leaf->scope_bytes, leaf->class_id, mark);
+        bytes_put(marks, mark, MARK_BYTES);
+        last = leaf->scope_bytes;
+        last_class = leaf->class_id;
+    }
+    free(leaf);
+    if (marks->len > 0) {
+        qsort(marks->data, marks->len / MARK_BYTES, MARK_BYTES, compare_marks);
+    }
+    return reach;
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+#define DELIVERY                                                               \
+    "SELECT d.position, d.origin_no, d.from_no, d.reach, d.seq,"               \
+    " d.incarnation, c.hlc, c.schema_version, c.certificate, c.leaf_count,"    \
+    " c.prev_incarnation, coalesce(c.prev, p.hash), c.hash, c.signature,"      \
+    " d.leaves"                                                                \
+    " FROM sync_delivery AS d"                                                 \
+    " CROSS JOIN sync_changeset AS c"                                          \
+    "  ON c.origin_no = d.origin_no AND c.seq = d.seq"                         \
+    "  AND c.incarnation = d.incarnation"                                      \
+    " LEFT JOIN sync_changeset AS p"                                           \
+    "  ON p.origin_no = c.origin_no AND p.seq = c.seq - 1"                     \
+    "  AND p.incarnation = coalesce(c.prev_incarnation, c.incarnation)"
+
+static const char next_delivery[] =
+    DELIVERY " WHERE d.position > :after ORDER BY d.position LIMIT 1";
+
+static const char next_control[] = DELIVERY
+    " WHERE d.position > :after AND d.reach >= 4 ORDER BY d.position LIMIT 1";
+
+static const char next_all[] = DELIVERY
+    " WHERE d.position > :after AND d.reach & 1 ORDER BY d.position LIMIT 1";
+
+static const char next_marks[] =
+    "SELECT position, scopes FROM sync_delivery WHERE position > :after"
+    " ORDER BY position";
+
+static bool copy_blob(sqlite3_stmt *stmt, int at, void *out, size_t len)
+{
+    if (sqlite3_column_bytes(stmt, at) != (int)len) {
+        return false;
+    }
+    memcpy(out, sqlite3_column_blob(stmt, at), len);
+    return true;
+}
+
+static uint64_t column_u64(sqlite3_stmt *stmt, int at)
+{
+    return (uint64_t)sqlite3_column_int64(stmt, at);
+}
+
+static int read_delivery(sqlite3_stmt *stmt, struct delivery *ret,
+                         struct err *e)
+{
+    *ret = (struct delivery){
+        .position = column_u64(stmt, 0),
+        .origin_no = (uint32_t)column_u64(stmt, 1),
+        .from_no = (uint32_t)column_u64(stmt, 2),
+        .reach = sqlite3_column_int(stmt, 3),
+        .seq = column_u64(stmt, 4),
+        .incarnation = column_u64(stmt, 5),
+        .hlc = column_u64(stmt, 6),
+        .schema_version = (uint32_t)column_u64(stmt, 7),
+        .certificate = column_u64(stmt, 8),
+        .leaf_count = (uint32_t)column_u64(stmt, 9),
+        .prev_incarnation = column_u64(stmt, 10),
+    };
+    if (sqlite3_column_type(stmt, 10) == SQLITE_NULL) {
+        ret->prev_incarnation = ret->incarnation;
+    }
+    struct value leaves = database_column(stmt, 14);
+    ret->leaves = leaves.bytes;
+    bool first = ret->seq == 1;
+    if ((!first && !copy_blob(stmt, 11, ret->prev.bytes, HASH_BYTES)) ||
+        !copy_blob(stmt, 12, ret->hash.bytes, HASH_BYTES) ||
+        !copy_blob(stmt, 13, ret->signature, SIGNATURE_BYTES)) {
+        return err_set(e, ERR_CORRUPT,
+                       "delivery %llu of the journal is damaged",
+                       (unsigned long long)ret->position);
+    }
+    if (first) {
+        ret->prev_incarnation = 0;
+    }
+    return 1;
+}
+
+static int next_of(struct database *db, const char *sql, uint64_t after,
+                   struct delivery *ret, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct value position = value_integer((int64_t)after);
+    database_bind(stmt, ":after", &position);
+    rc = database_step(db, stmt, e);
+    return rc == 1 ? read_delivery(stmt, ret, e) : rc;
+}
+
+int journal_next(struct database *db, uint64_t after, int reach,
+                 struct delivery *ret, struct err *e)
+{
+    const char *sql = next_delivery;
+    if ((reach & REACH_CONTROL) != 0) {
+        sql = next_control;
+    } else if ((reach & REACH_ALL) != 0) {
+        sql = next_all;
+    }
+    return next_of(db, sql, after, ret, e);
+}
+
+static bool has_mark(struct value list, const uint8_t mark[MARK_BYTES])
+{
+    return list.bytes.len > 0 &&
+           bsearch(mark, list.bytes.data, list.bytes.len / MARK_BYTES,
+                   MARK_BYTES, compare_marks) != NULL;
+}
+
+int journal_next_of_scope(struct database *db, uint64_t after,
+                          const uint8_t mark[4], struct delivery *ret,
+                          struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, next_marks, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct value from = value_integer((int64_t)after);
+    database_bind(stmt, ":after", &from);
+    uint64_t found = 0;
+    while (found == 0 && (rc = database_step(db, stmt, e)) == 1) {
+        if (has_mark(database_column(stmt, 1), mark)) {
+            found = column_u64(stmt, 0);
+        }
+    }
+    sqlite3_reset(stmt);
+    return found == 0 ? rc : next_of(db, next_delivery, found - 1, ret, e);
+}
+
+int journal_open(struct packer *packer, const struct hash *network,
+                 const struct hash *origin, const struct delivery *d,
+                 struct changeset **ret, struct err *e)
+{
+    struct changeset_header header = {
+        .network = *network,
+        .origin = *origin,
+        .incarnation = d->incarnation,
+        .seq = d->seq,
+        .prev_incarnation = d->prev_incarnation,
+        .prev = d->prev,
+        .hlc = d->hlc,
+        .schema_version = d->schema_version,
+        .certificate = d->certificate,
+        .leaf_count = d->leaf_count,
+    };
+    struct changeset *cs = NULL;
+    int rc = packer_unpack(packer, &header, d->leaves, &cs, e);
+    if (rc == 0) {
+        memcpy(cs->signature, d->signature, SIGNATURE_BYTES);
+        struct hash hash = changeset_hash(&cs->header);
+        if (!hash_equal(&hash, &d->hash)) {
+            rc = err_set(e, ERR_CORRUPT, "its leaves do not give its hash");
+        }
+    }
+    if (rc != 0) {
+        changeset_destroy(&cs);
+        (void)err_wrap(e, "delivery %llu of the journal is damaged",
+                       (unsigned long long)d->position);
+        return ERR_CORRUPT;
+    }
+    *ret = cs;
+    return 0;
+}
+
+int journal_held(struct database *db, uint32_t origin_no, uint64_t seq,
+                 uint64_t incarnation, struct held *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT hash, held FROM sync_changeset WHERE origin_no = ?1"
+        " AND seq = ?2 AND incarnation = ?3";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
+    rc = database_step(db, stmt, e);
+    if (rc == 1 && !copy_blob(stmt, 0, ret->hash.bytes, HASH_BYTES)) {
+        rc = err_set(e, ERR_CORRUPT, "changeset %llu of the journal is damaged",
+                     (unsigned long long)seq);
+    }
+    if (rc == 1) {
+        ret->leaves = (uint32_t)column_u64(stmt, 1);
+        sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+int journal_head(struct database *db, uint64_t *ret, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(
+        db, "SELECT coalesce(max(position), 0) FROM sync_delivery", &stmt, e);
+    if (rc == 0) {
+        rc = database_step(db, stmt, e);
+    }
+    if (rc == 1) {
+        *ret = column_u64(stmt, 0);
+        sqlite3_reset(stmt);
+        rc = 0;
+    }
+    return rc;
+}
+
+/* --- appending ----------------------------------------------------------- */
+
+static int64_t visible(const struct changeset *cs)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < cs->header.leaf_count; i++) {
+        count += cs->slots[i].form == SLOT_VISIBLE;
+    }
+    return count;
+}
+
+/* `prev` is stored only where the changeset before is not held. */
+static int prev_is_held(struct database *db, const struct arrival *a,
+                        struct err *e)
+{
+    const struct changeset_header *h = &a->changeset->header;
+    struct held before;
+    if (h->seq == 1) {
+        return 1;
+    }
+    int rc = journal_held(db, a->origin_no, h->seq - 1, h->prev_incarnation,
+                          &before, e);
+    return rc == 1 ? hash_equal(&before.hash, &h->prev) : rc;
+}
+
+static int append_header(struct database *db, const struct arrival *a,
+                         struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_changeset(origin_no, seq, incarnation, hlc,"
+        " schema_version, certificate, leaf_count, prev_incarnation, prev,"
+        " hash, signature, held) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+        " ?10, ?11, ?12)";
+    const struct changeset_header *h = &a->changeset->header;
+    int held = prev_is_held(db, a, e);
+    sqlite3_stmt *stmt;
+    if (held < 0) {
+        return held;
+    }
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, a->origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)h->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)h->incarnation);
+    sqlite3_bind_int64(stmt, 4, (int64_t)h->hlc);
+    sqlite3_bind_int64(stmt, 5, h->schema_version);
+    sqlite3_bind_int64(stmt, 6, (int64_t)h->certificate);
+    sqlite3_bind_int64(stmt, 7, h->leaf_count);
+    if (h->seq > 1 && h->prev_incarnation != h->incarnation) {
+        sqlite3_bind_int64(stmt, 8, (int64_t)h->prev_incarnation);
+    }
+    if (held == 0) {
+        sqlite3_bind_blob(stmt, 9, h->prev.bytes, HASH_BYTES, SQLITE_STATIC);
+    }
+    sqlite3_bind_blob(stmt, 10, a->hash.bytes, HASH_BYTES, SQLITE_STATIC);
+    sqlite3_bind_blob(stmt, 11, a->changeset->signature, SIGNATURE_BYTES,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 12, visible(a->changeset));
+    return database_done(db, stmt, e);
+}
+
+static int append_more(struct database *db, const struct arrival *a,
+                       struct err *e)
+{
+    static const char sql[] =
+        "UPDATE sync_changeset SET held = held + ?4 WHERE origin_no = ?1"
+        " AND seq = ?2 AND incarnation = ?3";
+    const struct changeset_header *h = &a->changeset->header;
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, a->origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)h->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)h->incarnation);
+    sqlite3_bind_int64(stmt, 4, visible(a->changeset));
+    return database_done(db, stmt, e);
+}
+
+int journal_append(struct database *db, const struct arrival *a,
+                   uint64_t *ret_position, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_delivery(origin_no, seq, incarnation, from_no,"
+        " reach, scopes, leaves) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    const struct changeset_header *h = &a->changeset->header;
+    struct bytes marks = {0};
+    sqlite3_stmt *stmt;
+    int rc = a->again ? append_more(db, a, e) : append_header(db, a, e);
+    if (rc == 0) {
+        rc = database_statement(db, sql, &stmt, e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    int reach = mark_leaves(a->changeset, &marks);
+    sqlite3_bind_int64(stmt, 1, a->origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)h->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)h->incarnation);
+    sqlite3_bind_int64(stmt, 4, a->from_no);
+    sqlite3_bind_int(stmt, 5, reach);
+    sqlite3_bind_blob(stmt, 6, marks.len == 0 ? (void *)"" : marks.data,
+                      (int)marks.len, SQLITE_STATIC);
+    sqlite3_bind_blob(stmt, 7, a->packed.data, (int)a->packed.len,
+                      SQLITE_STATIC);
+    rc = database_done(db, stmt, e);
+    if (rc == 0) {
+        *ret_position =
+            (uint64_t)sqlite3_last_insert_rowid(database_handle(db));
+    }
+    bytes_free(&marks);
+    return rc;
+}

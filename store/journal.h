@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Journal: what arrived, in order of arrival, never changed and never deleted
+ * (docs/semantics.md section 3). The only source for sending, and for folding
+ * rows again.
+ */
+#ifndef SANGAM_JOURNAL_H
+#define SANGAM_JOURNAL_H
+
+#include "protocol/certificate.h"
+#include "protocol/pack.h"
+#include "store/database.h"
+
+/* What a delivery reaches (sync_delivery.reach). */
+enum {
+    REACH_ALL = 1,     /* has leaves of scope `all` */
+    REACH_SOME = 2,    /* has leaves of other scopes */
+    REACH_CONTROL = 4, /* has control leaves */
+};
+
+/* One arrival with the header of its changeset. */
+struct delivery {
+    uint64_t position;
+    uint32_t origin_no;
+    uint32_t from_no;
+    int reach;
+    uint64_t seq;
+    uint64_t incarnation;
+    uint64_t hlc;
+    uint32_t schema_version;
+    uint64_t certificate;
+    uint32_t leaf_count;
+    uint64_t prev_incarnation;
+    struct hash prev;
+    struct hash hash;
+    uint8_t signature[SIGNATURE_BYTES];
+    struct slice leaves; /* packed; borrowed from the statement */
+};
+
+/* The first delivery after `after` that has all of `reach` (0: any). Returns 1
+ * with *ret, 0 when there is none, negative ERR_*. What it borrows is good
+ * until the next call. */
+int journal_next(struct database *db, uint64_t after, int reach,
+                 struct delivery *ret, struct err *e);
+
+/* The first delivery after `after` that has leaves of (scope, class), as far
+ * as its list of 4-byte hashes can say: look at the leaves. */
+int journal_next_of_scope(struct database *db, uint64_t after,
+                          const uint8_t mark[4], struct delivery *ret,
+                          struct err *e);
+void journal_scope_mark(struct slice scope, uint16_t class_id, uint8_t ret[4]);
+
+/* Rebuilds the header and the leaves. ERR_CORRUPT when they do not give the
+ * hash that was stored. */
+int journal_open(struct packer *packer, const struct hash *network,
+                 const struct hash *origin, const struct delivery *d,
+                 struct changeset **ret, struct err *e);
+
+/* A changeset that is held: 1 with its hash and how many of its leaves are held
+ * in clear, 0 not held. */
+struct held {
+    struct hash hash;
+    uint32_t leaves;
+};
+int journal_held(struct database *db, uint32_t origin_no, uint64_t seq,
+                 uint64_t incarnation, struct held *ret, struct err *e);
+
+/* Appends a verified changeset (or, with `again`, more leaves of one that is
+ * held) with its packed leaves. */
+struct arrival {
+    const struct changeset *changeset;
+    struct slice packed;
+    struct hash hash;
+    uint32_t origin_no;
+    uint32_t from_no;
+    bool again;
+};
+int journal_append(struct database *db, const struct arrival *arrival,
+                   uint64_t *ret_position, struct err *e);
+
+int journal_head(struct database *db, uint64_t *ret, struct err *e);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Manifest: what is replicated and how, as the tables sync_class, sync_table
+ * and sync_column say it, checked against the tables themselves when it is
+ * loaded. A table that breaks what merging needs is refused with the reason
+ * and the repair.
+ */
+#ifndef SANGAM_MANIFEST_H
+#define SANGAM_MANIFEST_H
+
+#include "protocol/leaf.h"
+#include "store/database.h"
+
+enum table_kind {
+    TABLE_CONTROL,
+    TABLE_EVENT,
+    TABLE_RECORD,
+    TABLE_REFERENCE,
+};
+
+enum policy {
+    POLICY_KEY,
+    POLICY_ORIGIN, /* the writing site, written once */
+    POLICY_FIXED,  /* written once */
+    POLICY_LWW,
+    POLICY_OWNER,
+};
+
+struct column {
+    uint16_t id;
+    uint16_t class_id;
+    enum policy policy;
+    char *name; /* owned */
+    /* As the table declares it: */
+    bool not_null;
+    bool varies;       /* TEXT, BLOB or ANY: its size is for a guard to bound */
+    bool any;          /* ANY: its values have types of their own */
+    bool minted;       /* the default is computed anew for each insert */
+    char *default_sql; /* owned; NULL: none */
+};
+
+struct table {
+    uint32_t id;
+    enum table_kind kind;
+    char *name; /* owned */
+    uint16_t base_class;
+    enum scope_kind route;
+    const struct column *route_column;         /* NULL for SCOPE_ALL */
+    const struct column *owner_column;         /* NULL: no policy is owner */
+    const struct column *origin_column;        /* NULL: none */
+    const struct column *key[KEY_COLUMNS_MAX]; /* in order of the key */
+    size_t key_count;
+    struct column *columns; /* by id, keys included */
+    size_t column_count;
+};
+
+struct manifest {
+    struct table *tables; /* by id; `local` tables are not in it */
+    size_t table_count;
+    uint16_t classes[CERTIFICATE_CLASSES_MAX]; /* ascending */
+    size_t class_count;
+};
+
+/* ERR_CONFIG with "table X: what is wrong; what to do". */
+int manifest_load(struct database *db, struct manifest **ret, struct err *e);
+void manifest_destroy(struct manifest **m);
+
+const struct table *manifest_table(const struct manifest *m, uint32_t id);
+const struct table *manifest_table_named(const struct manifest *m,
+                                         const char *name);
+const struct column *table_column(const struct table *t, uint16_t id);
+const struct column *table_column_named(const struct table *t,
+                                        const char *name);
+bool policy_is_fixed(enum policy policy); /* key, origin, fixed */
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Parts: what a replica is made of, for the files that implement replica.h:
+ *
+ *   replica.c   opening, transactions, neighbours      birth.c   making one
+ *   drain.c     local writes become signed changesets  care.c    rebuild, verify
+ *   receive.c   changesets of others come in           why.c     provenance
+ *   walk.c      what is due goes out                   sums.c    digests
+ *   enrol.c     invites and certificates
+ */
+#ifndef SANGAM_PARTS_H
+#define SANGAM_PARTS_H
+
+#include "store/batch.h"
+#include "store/replica.h"
+
+struct replica {
+    struct database *db;
+    struct manifest *manifest;
+    struct merger
+        merger; /* borrows the others; owns registry, packer, projector */
+    struct batch *batch;
+    struct replica_self self;
+    struct keys keys;
+    char *path; /* owned */
+    uint64_t last_hlc;
+    uint32_t data_version; /* when last looked */
+    struct message grant;  /* the enrolment; cleared at the root */
+    bool enrolled;         /* `grant` is set */
+};
+
+/* What is behind a file that is open: manifest, registry and the rest.
+ * replica_close() takes it all apart again, whole or not. */
+int replica_open_parts(struct replica *r, struct err *e);
+/* Fills in r->self from the file. */
+int replica_load_self(struct replica *r, struct err *e);
+
+/* One write transaction. replica_end() commits when `rc` is 0; otherwise it
+ * rolls back, forgets what was only in memory and returns `rc`. */
+int replica_begin(struct replica *r, struct err *e);
+int replica_end(struct replica *r, int rc, struct err *e);
+
+struct origin *replica_own_origin(struct replica *r);
+
+/* Journals a changeset (taken), counts its leaves and puts it into the batch.
+ * `moves_head`: it continues what is held of its origin. */
+struct incoming {
+    struct changeset *changeset;
+    struct slice packed;
+    struct origin *origin;
+    uint32_t from_no;
+    bool again;
+    bool moves_head;
+    enum batch_source source;
+};
+int replica_take(struct replica *r, struct incoming *in, struct err *e);
+
+/* Remembers a stamp as a floor for our own, unless it lies so far ahead that
+ * it would stop our clock. */
+void replica_floor(struct replica *r, uint64_t hlc, int64_t now_ms);
+
+/* A leaf still without its `prior`, which is known when it is signed. */
+struct draft {
+    uint16_t class_id;
+    struct scope scope;
+    struct slice scope_bytes; /* canonical */
+    uint32_t table;
+    struct slice key; /* canonical */
+    struct slice body;
+};
+
+/* Sorts the drafts, cuts them into changesets, signs, journals and batches
+ * them. `captured_ms` is when they were written. Returns how many changesets,
+ * or negative ERR_*. */
+int replica_sign(struct replica *r, struct draft *drafts, size_t count,
+                 int64_t captured_ms, int64_t now_ms, struct err *e);
+
+/* Drains once inside the caller's transaction. */
+int replica_drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
+                       struct err *e);
+
+/* Fills in a journal delivery as it travels, with every field; the leaves are
+ * borrowed from `d`. */
+void travelling_of(const struct delivery *d, const struct hash *origin,
+                   struct travelling *ret);
+/* A certificate for these public keys and site, by this node: every table and
+ * class, no right to enrol, serial 0. */
+void replica_certificate_for(const struct replica *r, const struct keys *keys,
+                             const char *site, struct certificate *ret);
+/* Signs a certificate, known to the registry, as a changeset of its own. */
+int replica_sign_certificate(struct replica *r, const struct certificate *c,
+                             int64_t now_ms, struct err *e);
+
+/* The scope of a row that is held, as canonical bytes: from its state, or from
+ * the row of an event. 1 found, 0 no such row. */
+int replica_scope_of(struct replica *r, const struct table *t,
+                     const struct value *key, struct bytes *ret, struct err *e);
+/* The canonical bytes of a key of `t`. */
+void key_bytes(const struct table *t, const struct value *key,
+               struct bytes *out);
+
+/* Removes a replica's files, as far as they are there. */
+void replica_remove(const char *path);
+
+#endif

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/journal.h"
+
+struct registry {
+    struct hash network;
+    struct origin **origins; /* each allocated alone: stamps point at them */
+    size_t origin_count;
+    size_t origin_cap;
+    struct certificate **certificates; /* in order of arrival */
+    size_t certificate_count;
+    size_t certificate_cap;
+};
+
+/* Room for one more in a list of pointers. */
+static void *grow(void *list, size_t count, size_t *cap)
+{
+    if (count < *cap) {
+        return list;
+    }
+    *cap = *cap == 0 ? 16 : *cap * 2;
+    void *grown = realloc(list, *cap * sizeof(void *));
+    if (grown == NULL) {
+        abort();
+    }
+    return grown;
+}
+
+void leaf_sum_add(struct leaf_sum *s, const struct hash *leaf)
+{
+    unsigned carry = 0;
+    for (int i = HASH_BYTES - 1; i >= 0; i--) {
+        carry += (unsigned)s->sum.bytes[i] + leaf->bytes[i];
+        s->sum.bytes[i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    s->leaves++;
+}
+
+void registry_destroy(struct registry **r)
+{
+    if (*r == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < (*r)->origin_count; i++) {
+        free((*r)->origins[i]);
+    }
+    for (size_t i = 0; i < (*r)->certificate_count; i++) {
+        free((*r)->certificates[i]);
+    }
+    free((*r)->origins);
+    free((*r)->certificates);
+    free(*r);
+    *r = NULL;
+}
+
+/* --- origins ------------------------------------------------------------- */
+
+struct origin *registry_origin(const struct registry *r,
+                               const struct hash *node)
+{
+    for (size_t i = 0; i < r->origin_count; i++) {
+        if (hash_equal(&r->origins[i]->node, node)) {
+            return r->origins[i];
+        }
+    }
+    return NULL;
+}
+
+struct origin *registry_origin_no(const struct registry *r, uint32_t no)
+{
+    /* numbers are given in order from 1 */
+    if (no == 0 || no > r->origin_count) {
+        return NULL;
+    }
+    return r->origins[no - 1];
+}
+
+size_t registry_origin_count(const struct registry *r)
+{
+    return r->origin_count;
+}
+
+struct origin *registry_origin_at(const struct registry *r, size_t index)
+{
+    return r->origins[index];
+}
+
+static struct origin *append_origin(struct registry *r)
+{
+    struct origin *o = calloc(1, sizeof *o);
+    if (o == NULL) {
+        abort();
+    }
+    r->origins = grow(r->origins, r->origin_count, &r->origin_cap);
+    r->origins[r->origin_count++] = o;
+    o->no = (uint32_t)r->origin_count;
+    return o;
+}
+
+static int insert_origin(struct database *db, const struct origin *o,
+                         struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_origin(origin_no, node, sum, all_sum)"
+        " VALUES(?1, ?2, zeroblob(32), zeroblob(32))";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, o->no);
+    sqlite3_bind_blob(stmt, 2, o->node.bytes, HASH_BYTES, SQLITE_STATIC);
+    return database_done(db, stmt, e);
+}
+
+int registry_add_origin(struct registry *r, struct database *db,
+                        const struct hash *node, struct origin **ret,
+                        struct err *e)
+{
+    struct origin *o = registry_origin(r, node);
+    int rc = 0;
+    if (o == NULL) {
+        if (r->origin_count >= NODES_MAX) {
+            return err_set(e, ERR_LIMIT, "more than %d nodes", NODES_MAX);
+        }
+        o = append_origin(r);
+        o->node = *node;
+        rc = insert_origin(db, o, e);
+    }
+    if (rc == 0) {
+        *ret = o;
+    }
+    return rc;
+}
+
+static int save_origin(struct database *db, const struct origin *o,
+                       struct err *e)
+{
+    static const char sql[] =
+        "UPDATE sync_origin SET head_seq = ?2, head_incarnation = ?3,"
+        " head_hash = ?4, head_hlc = ?5, leaves = ?6, sum = ?7,"
+        " all_leaves = ?8, all_sum = ?9 WHERE origin_no = ?1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, o->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)o->head_seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)o->head_incarnation);
+    sqlite3_bind_blob(stmt, 4, o->head_hash.bytes, HASH_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 5, (int64_t)o->head_hlc);
+    sqlite3_bind_int64(stmt, 6, (int64_t)o->held.leaves);
+    sqlite3_bind_blob(stmt, 7, o->held.sum.bytes, HASH_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 8, (int64_t)o->all.leaves);
+    sqlite3_bind_blob(stmt, 9, o->all.sum.bytes, HASH_BYTES, SQLITE_STATIC);
+    return database_done(db, stmt, e);
+}
+
+int registry_save(struct registry *r, struct database *db, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < r->origin_count; i++) {
+        if (r->origins[i]->changed) {
+            rc = save_origin(db, r->origins[i], e);
+            r->origins[i]->changed = rc != 0;
+        }
+    }
+    return rc;
+}
+
+/* --- certificates -------------------------------------------------------- */
+
+const struct certificate *registry_certificate(const struct registry *r,
+                                               const struct hash *node,
+                                               uint64_t serial)
+{
+    for (size_t i = 0; i < r->certificate_count; i++) {
+        const struct certificate *c = r->certificates[i];
+        if (c->serial == serial && hash_equal(&c->node, node)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+const struct certificate *registry_current(const struct registry *r,
+                                           const struct hash *node)
+{
+    for (size_t i = r->certificate_count; i > 0; i--) {
+        if (hash_equal(&r->certificates[i - 1]->node, node)) {
+            return r->certificates[i - 1];
+        }
+    }
+    return NULL;
+}
+
+const struct certificate *registry_of_curve(
+    const struct registry *r, const uint8_t curve[KEY_PUBLIC_BYTES])
+{
+    for (size_t i = r->certificate_count; i > 0; i--) {
+        const struct certificate *c = r->certificates[i - 1];
+        if (memcmp(c->curve_public, curve, KEY_PUBLIC_BYTES) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+size_t registry_certificate_count(const struct registry *r)
+{
+    return r->certificate_count;
+}
+
+const struct certificate *registry_certificate_at(const struct registry *r,
+                                                  size_t index)
+{
+    return r->certificates[index];
+}
+
+bool registry_is_root(const struct registry *r, const struct hash *node)
+{
+    return hash_equal(&r->network, node);
+}
+
+/* The certificates from `node` up to the root; 0 when one is missing. */
+static size_t path_of(const struct registry *r, const struct hash *node,
+                      const struct certificate *path[TREE_DEPTH_MAX])
+{
+    size_t count = 0;
+    const struct hash *at = node;
+    while (count < TREE_DEPTH_MAX) {
+        const struct certificate *c = registry_current(r, at);
+        if (c == NULL) {
+            return 0;
+        }
+        path[count++] = c;
+        if (registry_is_root(r, at)) {
+            return count;
+        }
+        at = &c->parent;
+    }
+    return 0;
+}
+
+static bool certificate_equal(const struct certificate *a,
+                              const struct certificate *b)
+{
+    return memcmp(a->sign_public, b->sign_public, KEY_PUBLIC_BYTES) == 0 &&
+           memcmp(a->box_public, b->box_public, KEY_PUBLIC_BYTES) == 0 &&
+           memcmp(a->curve_public, b->curve_public, KEY_PUBLIC_BYTES) == 0 &&
+           hash_equal(&a->parent, &b->parent) && strcmp(a->site, b->site) == 0;
+}
+
+/* The root speaks for itself; anyone else needs a way to the root. */
+static int check_issuer(const struct registry *r, const struct hash *issuer,
+                        const struct certificate *c, struct err *e)
+{
+    const struct certificate *path[TREE_DEPTH_MAX];
+    if (!hash_equal(issuer, &c->parent)) {
+        return err_set(e, ERR_FORBIDDEN,
+                       "the certificate of site %s names another parent than "
+                       "the node that made it",
+                       c->site);
+    }
+    if (registry_is_root(r, &c->node) && hash_equal(issuer, &c->node)) {
+        const struct certificate *self[] = {c};
+        return certificate_may_issue(self, 1, c, e);
+    }
+    size_t count = path_of(r, issuer, path);
+    if (count == 0) {
+        return err_set(e, ERR_UNKNOWN,
+                       "the certificate of site %s was made by a node that "
+                       "has none",
+                       c->site);
+    }
+    return certificate_may_issue(path, count, c, e);
+}
+
+int registry_admit(struct registry *r, const struct hash *issuer,
+                   const struct certificate *c, struct err *e)
+{
+    const struct certificate *known =
+        registry_certificate(r, &c->node, c->serial);
+    if (known != NULL) {
+        return certificate_equal(known, c)
+                   ? 0
+                   : err_set(e, ERR_FORK,
+                             "two certificates of site %s have one serial",
+                             c->site);
+    }
+    if (r->certificate_count >= NODES_MAX) {
+        return err_set(e, ERR_LIMIT, "more than %d certificates", NODES_MAX);
+    }
+    int rc = check_issuer(r, issuer, c, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct certificate *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        abort();
+    }
+    *copy = *c;
+    r->certificates =
+        grow(r->certificates, r->certificate_count, &r->certificate_cap);
+    r->certificates[r->certificate_count++] = copy;
+    return 0;
+}
+
+/* --- the tree ------------------------------------------------------------ */
+
+const struct hash *registry_district(const struct registry *r,
+                                     const struct hash *node)
+{
+    const struct certificate *path[TREE_DEPTH_MAX];
+    size_t count = path_of(r, node, path);
+    if (count == 0) {
+        return NULL;
+    }
+    return count == 1 ? &path[0]->node : &path[count - 2]->node;
+}
+
+bool registry_below(const struct registry *r, const struct hash *node,
+                    const struct hash *above)
+{
+    const struct certificate *path[TREE_DEPTH_MAX];
+    size_t count = path_of(r, node, path);
+    for (size_t i = 0; i < count; i++) {
+        if (hash_equal(&path[i]->node, above)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- loading ------------------------------------------------------------- */
+
+static bool copy_hash(sqlite3_stmt *stmt, int at, struct hash *ret)
+{
+    const void *blob = sqlite3_column_blob(stmt, at);
+    if (blob == NULL || sqlite3_column_bytes(stmt, at) != HASH_BYTES) {
+        return false;
+    }
+    memcpy(ret->bytes, blob, HASH_BYTES);
+    return true;
+}
+
+static int load_origins(struct registry *r, struct database *db, struct err *e)
+{
+    static const char sql[] =
+        "SELECT origin_no, node, head_seq, head_incarnation, head_hash,"
+        " head_hlc, leaves, sum, all_leaves, all_sum FROM sync_origin"
+        " ORDER BY origin_no";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    bool sound = true;
+    while (sound && (rc = database_step(db, stmt, e)) == 1) {
+        struct origin *o = append_origin(r);
+        o->head_seq = (uint64_t)sqlite3_column_int64(stmt, 2);
+        o->head_incarnation = (uint64_t)sqlite3_column_int64(stmt, 3);
+        o->head_hlc = (uint64_t)sqlite3_column_int64(stmt, 5);
+        o->held.leaves = (uint64_t)sqlite3_column_int64(stmt, 6);
+        o->all.leaves = (uint64_t)sqlite3_column_int64(stmt, 8);
+        sound = sqlite3_column_int64(stmt, 0) == o->no &&
+                copy_hash(stmt, 1, &o->node) &&
+                (o->head_seq == 0 || copy_hash(stmt, 4, &o->head_hash)) &&
+                copy_hash(stmt, 7, &o->held.sum) &&
+                copy_hash(stmt, 9, &o->all.sum);
+    }
+    sqlite3_reset(stmt);
+    if (!sound) {
+        return err_set(e, ERR_CORRUPT, "the list of origins is damaged");
+    }
+    return rc;
+}
+
+/* Whose key signs this changeset: its origin's certificate, or, for the first
+ * of the root, the certificate inside, which the network's name vouches for. */
+static const uint8_t *signer(const struct registry *r,
+                             const struct changeset *cs,
+                             struct certificate *own)
+{
+    const struct certificate *c =
+        registry_certificate(r, &cs->header.origin, cs->header.certificate);
+    if (c != NULL) {
+        return c->sign_public;
+    }
+    return registry_is_root(r, &own->node) &&
+                   hash_equal(&own->node, &cs->header.origin)
+               ? own->sign_public
+               : NULL;
+}
+
+/* Admits the certificates in one verified-again changeset of the journal. */
+static int load_changeset(struct registry *r, const struct changeset *cs,
+                          struct err *e)
+{
+    struct leaf *leaf = malloc(sizeof *leaf);
+    struct certificate c;
+    int rc = 0;
+    if (leaf == NULL) {
+        abort();
+    }
+    bool verified = false;
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        const struct slot *slot = &cs->slots[i];
+        if (slot->form != SLOT_VISIBLE ||
+            leaf_decode(slot->head, slot->body, leaf, NULL) != 0 ||
+            leaf->table != TABLE_CERTIFICATE ||
+            certificate_of_leaf(leaf, &c, NULL) != 0) {
+            continue; /* refused when it came in, and still */
+        }
+        const uint8_t *key = signer(r, cs, &c);
+        if (!verified) {
+            rc = key == NULL ? err_set(e, ERR_UNKNOWN, "its signer is unknown")
+                             : changeset_verify(cs, key, e);
+            verified = rc == 0;
+        }
+        if (rc == 0) {
+            (void)registry_admit(r, &cs->header.origin, &c, NULL);
+        }
+    }
+    free(leaf);
+    return rc;
+}
+
+static int load_certificates(struct registry *r, struct database *db,
+                             struct packer *packer, struct err *e)
+{
+    struct delivery d = {0};
+    int rc;
+    while ((rc = journal_next(db, d.position, REACH_CONTROL, &d, e)) == 1) {
+        const struct origin *o = registry_origin_no(r, d.origin_no);
+        struct changeset *cs = NULL;
+        rc = o == NULL
+                 ? err_set(e, ERR_CORRUPT, "an origin is missing")
+                 : journal_open(packer, &r->network, &o->node, &d, &cs, e);
+        if (rc == 0) {
+            rc = load_changeset(r, cs, e);
+        }
+        changeset_destroy(&cs);
+        if (rc != 0) {
+            (void)err_wrap(e,
+                           "certificates of delivery %llu do not verify; the "
+                           "file was damaged or altered, restore it",
+                           (unsigned long long)d.position);
+            return ERR_CORRUPT;
+        }
+    }
+    return rc;
+}
+
+/* The chain of certificates as the parent sent it, root first. */
+static int load_grant(struct registry *r, struct packer *packer,
+                      const struct grant *grant, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < grant->count; i++) {
+        const struct travelling *t = &grant->chain[i];
+        struct changeset_header header = travelling_header(t, &r->network);
+        struct changeset *cs = NULL;
+        rc = packer_unpack(packer, &header, t->leaves, &cs, e);
+        if (rc == 0) {
+            memcpy(cs->signature, t->signature, SIGNATURE_BYTES);
+            rc = load_changeset(r, cs, e);
+        }
+        changeset_destroy(&cs);
+    }
+    if (rc != 0) {
+        (void)err_wrap(e, "the certificates that enrolment brought do not "
+                          "verify");
+        return ERR_CORRUPT;
+    }
+    return 0;
+}
+
+int registry_load(struct database *db, struct packer *packer,
+                  const struct hash *network, const struct grant *grant,
+                  struct registry **ret, struct err *e)
+{
+    struct registry *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        abort();
+    }
+    r->network = *network;
+    int rc = load_origins(r, db, e);
+    if (rc == 0 && grant != NULL) {
+        rc = load_grant(r, packer, grant, e);
+    }
+    if (rc == 0) {
+        rc = load_certificates(r, db, packer, e);
+    }
+    if (rc != 0) {
+        registry_destroy(&r);
+        return rc;
+    }
+    *ret = r;
+    return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Registry: every node this replica knows, its certificates, and how far its
+ * chain is held. In memory, because every changeset asks; the certificates
+ * come from the journal, verified from the root down, never from a table that
+ * other programs can write.
+ *
+ * Heads and sums are written back by registry_save() in the transaction that
+ * changed them. After a rollback the registry is loaded again.
+ */
+#ifndef SANGAM_REGISTRY_H
+#define SANGAM_REGISTRY_H
+
+#include "protocol/certificate.h"
+#include "protocol/message.h"
+#include "protocol/pack.h"
+#include "store/database.h"
+
+/* Count and sum modulo 2^256 of leaf hashes. */
+struct leaf_sum {
+    uint64_t leaves;
+    struct hash sum;
+};
+
+void leaf_sum_add(struct leaf_sum *s, const struct hash *leaf);
+
+struct origin {
+    uint32_t no;
+    struct hash node;
+    uint64_t head_seq; /* 0: nothing held */
+    uint64_t head_incarnation;
+    struct hash head_hash;
+    uint64_t head_hlc;
+    struct leaf_sum held; /* visible leaves */
+    struct leaf_sum all;  /* those of scope `all` */
+    bool changed;
+};
+
+struct registry;
+
+/* Reads sync_origin, the certificates that enrolment brought (`grant`, NULL at
+ * the root) and the control deliveries of the journal. ERR_CORRUPT when a
+ * certificate does not verify: the file was damaged or tampered with. */
+int registry_load(struct database *db, struct packer *packer,
+                  const struct hash *network, const struct grant *grant,
+                  struct registry **ret, struct err *e);
+void registry_destroy(struct registry **r);
+
+struct origin *registry_origin(const struct registry *r,
+                               const struct hash *node);
+struct origin *registry_origin_no(const struct registry *r, uint32_t no);
+/* The origin of a node, made if it is new. */
+int registry_add_origin(struct registry *r, struct database *db,
+                        const struct hash *node, struct origin **ret,
+                        struct err *e);
+size_t registry_origin_count(const struct registry *r);
+struct origin *registry_origin_at(const struct registry *r, size_t index);
+int registry_save(struct registry *r, struct database *db, struct err *e);
+
+/* The certificate of a node with this serial, or NULL. */
+const struct certificate *registry_certificate(const struct registry *r,
+                                               const struct hash *node,
+                                               uint64_t serial);
+/* The last certificate of a node that came in, or NULL. */
+const struct certificate *registry_current(const struct registry *r,
+                                           const struct hash *node);
+const struct certificate *registry_of_curve(
+    const struct registry *r, const uint8_t curve[KEY_PUBLIC_BYTES]);
+size_t registry_certificate_count(const struct registry *r);
+const struct certificate *registry_certificate_at(const struct registry *r,
+                                                  size_t index);
+
+/* May `issuer` have made this certificate? Then it is known from now on.
+ * ERR_FORBIDDEN with a sentence. One known already is fine. */
+int registry_admit(struct registry *r, const struct hash *issuer,
+                   const struct certificate *c, struct err *e);
+
+bool registry_is_root(const struct registry *r, const struct hash *node);
+/* The node just below the root on the way to `node` (itself when there, or
+ * the root): whose district it is in. NULL if its certificate is unknown. */
+const struct hash *registry_district(const struct registry *r,
+                                     const struct hash *node);
+/* Is `node` below `above` in the tree, or the same? */
+bool registry_below(const struct registry *r, const struct hash *node,
+                    const struct hash *above);
+
+#endif

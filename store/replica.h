@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Replica: a node's SQLite file as the rest of the program sees it. One law
+ * holds: table rows = project(fold(admitted leaves held)), whatever the order
+ * of arrival (docs/semantics.md).
+ *
+ * Every function that changes the replica is one write transaction: it is
+ * done and durable, or nothing happened. No clock: `now_ms` is wall time since
+ * 1970 as the caller knows it. No log: what is worth saying comes back.
+ */
+#ifndef SANGAM_REPLICA_H
+#define SANGAM_REPLICA_H
+
+#include "protocol/message.h"
+#include "store/manifest.h"
+#include "store/schema.h"
+
+struct replica;
+
+/* --- birth ---------------------------------------------------------------- */
+
+struct replica_birth {
+    struct hash network;     /* the root: hash of its own identity key */
+    const char *time_zone;   /* IANA name, for people */
+    struct schema_site site; /* id and its offsets from UTC */
+    bool has_parent;
+    struct hash parent;
+    const char *parent_address; /* NULL at the root */
+};
+
+/* Makes a new file. Draws a journal id. At the root (no parent) signs the
+ * certificate that founds the network; below, takes the grant that enrolment
+ * brought and verifies its chain from the root down. Leaves no file behind on
+ * failure. ERR_INPUT if `path` exists. */
+int replica_create(const char *path, const struct replica_birth *birth,
+                   const struct keys *keys, const struct grant *grant,
+                   int64_t now_ms, struct err *e);
+
+/* --- open ----------------------------------------------------------------- */
+
+/* Opens for the daemon: upgrades the schema, checks the manifest, installs the
+ * capture triggers, verifies every certificate in the journal from the root
+ * down, and draws a new incarnation. ERR_CONFIG when the keys are another
+ * node's. */
+int replica_open(const char *path, const struct keys *keys,
+                 struct replica **ret, struct err *e);
+void replica_close(struct replica **r);
+
+struct replica_self {
+    struct hash network;
+    struct hash node;
+    char site[SITE_BYTES_MAX + 1];
+    char time_zone[64];
+    uint64_t certificate; /* serial */
+    bool has_parent;
+    struct hash parent;
+    char parent_address[ADDRESS_BYTES_MAX + 1];
+    uint64_t journal;
+    uint64_t incarnation;
+    uint32_t schema_version;
+    uint64_t head; /* last position of the journal */
+};
+
+const struct replica_self *replica_self(const struct replica *r);
+
+/* --- neighbours ----------------------------------------------------------- */
+
+enum neighbour {
+    NEIGHBOUR_NONE,
+    NEIGHBOUR_PARENT,
+    NEIGHBOUR_CHILD, /* enrolled by this node, not superseded */
+};
+
+struct peer {
+    enum neighbour neighbour;
+    struct hash node;
+    char site[SITE_BYTES_MAX + 1]; /* name in logs */
+    uint8_t curve_public[KEY_PUBLIC_BYTES];
+    struct token have; /* what we hold of its journal */
+    uint64_t acked;    /* what it holds of ours */
+};
+
+/* Who holds a CURVE key. NEIGHBOUR_NONE: nobody we link with. ERR_CLASS, with
+ * the sentence, when it is a neighbour that lacks a class of this network. */
+int replica_peer_of_curve(struct replica *r,
+                          const uint8_t curve[KEY_PUBLIC_BYTES],
+                          struct peer *ret, struct err *e);
+int replica_parent(struct replica *r, struct peer *ret, struct err *e);
+
+/* Site of a node as its certificate says, "unknown node" otherwise. */
+const char *replica_site_of(const struct replica *r, const struct hash *node);
+
+/* --- writing -------------------------------------------------------------- */
+
+/* True when another program has committed since the last call. */
+int replica_disturbed(struct replica *r, bool *ret, struct err *e);
+
+struct drained {
+    uint64_t changesets;
+    uint64_t leaves;
+    uint64_t parked; /* local writes this node may not make */
+    bool more;       /* call again: the backlog was larger than one drain */
+};
+
+/* Signs what programs wrote since the last drain. */
+int replica_drain(struct replica *r, int64_t now_ms, struct drained *ret,
+                  struct err *e);
+
+/* --- links ---------------------------------------------------------------- */
+
+struct stored {
+    uint64_t changesets; /* new to the journal */
+    uint64_t leaves;
+    uint64_t waiting;
+    uint64_t refused;
+    struct refusal refusals[ACK_REFUSED_MAX];
+    size_t refusal_count;
+};
+
+/* Verifies, journals and applies a stretch of a neighbour's journal, after a
+ * drain in the same transaction, and moves the token. What a hop may not do
+ * (a signature, a gap, a fork, an unknown origin) fails the whole stretch:
+ * nothing is stored and the link should be closed with the error. */
+int replica_store(struct replica *r, const struct peer *from,
+                  uint64_t from_journal, const struct changesets *stretch,
+                  int64_t now_ms, struct stored *ret, struct err *e);
+
+/* What is due to a neighbour after `from`, about `budget` bytes of it. */
+struct walked {
+    struct travelling *items; /* their bytes are in `memory` */
+    size_t count;
+    uint64_t position;
+    bool end;
+    struct bytes memory;
+};
+
+int replica_walk(struct replica *r, const struct peer *to, uint64_t from,
+                 size_t budget, struct walked *ret, struct err *e);
+void walked_clear(struct walked *w);
+
+/* The neighbour holds our journal up to `position`. */
+int replica_acked(struct replica *r, const struct hash *peer, uint64_t position,
+                  struct err *e);
+
+/* What this child should hold, at the head of our journal. The origins are
+ * malloc'ed; free(ret->origins). */
+int replica_digest(struct replica *r, const struct peer *child,
+                   struct digest *ret, struct err *e);
+
+struct compared {
+    bool equal;
+    bool incomplete;    /* some of our own leaves are not at the parent yet */
+    struct hash origin; /* the first that differs */
+    uint64_t ours, theirs; /* leaves of it */
+};
+
+/* Compares a parent's digest with what is held. */
+int replica_compare(struct replica *r, const struct digest *digest,
+                    struct compared *ret, struct err *e);
+
+/* Notes for `status`: heard from, clock offset, in step, or what is wrong. */
+struct peer_note {
+    int64_t now_ms;
+    bool greeted;
+    int64_t offset_ms; /* when greeted */
+    bool synced;
+    const char *says; /* NULL clears */
+};
+int replica_note_peer(struct replica *r, const struct hash *peer,
+                      const struct peer_note *note, struct err *e);
+
+/* --- invites -------------------------------------------------------------- */
+
+/* Opens invites that were asked for and expires old ones; gives the one-time
+ * keys to admit now (malloc'ed, KEY_PUBLIC_BYTES each). */
+int replica_invites(struct replica *r, int64_t now_ms,
+                    uint8_t (**ret)[KEY_PUBLIC_BYTES], size_t *ret_count,
+                    struct err *e);
+
+/* Answers a request: marks the invite spent and signs the certificate in one
+ * transaction. The same request again gets the same answer. ERR_SPENT,
+ * ERR_EXPIRED, ERR_UNKNOWN, ERR_NETWORK, ERR_SIGNATURE. The message is a
+ * grant; message_clear() it. */
+int replica_enrol(struct replica *r, const struct enrol_request *request,
+                  int64_t now_ms, struct message *ret, struct err *e);
+
+/* --- care ----------------------------------------------------------------- */
+
+/* Checkpoints when the WAL is long; *ret_busy: a reader was in the way. */
+int replica_checkpoint(struct replica *r, bool *ret_busy, struct err *e);
+
+/* Signs what is pending, then empties every replicated table and the row
+ * states and replays the journal [I-10]. Positions, tokens and the journal
+ * stay. All or nothing; the caller holds the home for itself. */
+int replica_rebuild(struct replica *r, int64_t now_ms, uint64_t *ret_leaves,
+                    struct err *e);
+
+/* Folds one row again from the journal. */
+int replica_reproject(struct replica *r, const struct table *t,
+                      const struct value *key, struct err *e);
+
+/* Replays the journal into an empty replica beside this one and compares every
+ * row and row state. Changes nothing here; writes pending since the last drain
+ * count as differences. */
+struct verified {
+    uint64_t rows;
+    uint64_t differ;
+    char first[256]; /* "person 0198...: column phone" */
+};
+int replica_verify(struct replica *r, struct verified *ret, struct err *e);
+
+const struct manifest *replica_manifest(const struct replica *r);
+
+/* --- why ------------------------------------------------------------------ */
+
+/* One leaf of a row: where it came from and what became of it. */
+struct why_leaf {
+    struct hash origin;
+    char site[SITE_BYTES_MAX + 1]; /* as the origin's certificate says */
+    uint64_t seq;
+    uint64_t incarnation;
+    uint64_t hlc;
+    uint64_t position;
+    char from[SITE_BYTES_MAX + 1]; /* site of the neighbour it came through */
+    bool verified;                 /* the signature, checked now */
+    char verdict[16];              /* admitted, superseded, waiting, refused */
+    enum leaf_op op;
+    char class_name[32];
+    char columns[512]; /* "status, phase" of this leaf that show */
+};
+
+struct why {
+    struct why_leaf *leaves; /* by stamp */
+    size_t count;
+};
+
+int replica_why(struct replica *r, const struct table *t,
+                const struct value *key, struct why *ret, struct err *e);
+void why_clear(struct why *w);
+
+#endif

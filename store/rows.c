@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/rows.h"
+
+#include <string.h>
+
+static int exists(struct database *db, const char *sql, bool *ret,
+                  struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc == 0) {
+        rc = database_step(db, stmt, e);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    *ret = rc == 1;
+    sqlite3_reset(stmt);
+    return 0;
+}
+
+int merger_start(struct merger *m, struct err *e)
+{
+    int rc = exists(m->db,
+                    "SELECT 1 FROM sync_verdict WHERE verdict = 'waiting'"
+                    " LIMIT 1",
+                    &m->waiting, e);
+    if (rc == 0) {
+        rc = exists(m->db, "SELECT 1 FROM sync_unprojected LIMIT 1",
+                    &m->unprojected, e);
+    }
+    return rc;
+}
+
+struct stamp merger_stamp(const struct merger *m, const struct changeset *cs)
+{
+    return (struct stamp){
+        .hlc = cs->header.hlc,
+        .origin = registry_origin(m->registry, &cs->header.origin),
+        .incarnation = cs->header.incarnation,
+        .seq = cs->header.seq,
+    };
+}
+
+/* Prepares `sql` with the row as its first two parameters. */
+static int row_statement(struct merger *m, const char *sql,
+                         const struct row_name *row, sqlite3_stmt **ret,
+                         struct err *e)
+{
+    int rc = database_statement(m->db, sql, ret, e);
+    if (rc == 0) {
+        sqlite3_bind_int64(*ret, 1, row->table);
+        sqlite3_bind_blob(*ret, 2, row->key.data, (int)row->key.len,
+                          SQLITE_STATIC);
+    }
+    return rc;
+}
+
+/* --- state --------------------------------------------------------------- */
+
+int row_state_load(struct merger *m, const struct row_name *row,
+                   struct row_state *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT state FROM sync_row WHERE table_id = ?1 AND key = ?2";
+    sqlite3_stmt *stmt;
+    int rc = row_statement(m, sql, row, &stmt, e);
+    if (rc == 0) {
+        rc = database_step(m->db, stmt, e);
+    }
+    ret->cl = 0;
+    ret->column_count = 0;
+    ret->scope_len = 0;
+    ret->owner[0] = '\0';
+    if (rc == 1) {
+        rc = state_decode(database_column(stmt, 0).bytes, m->registry, ret, e);
+        sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+int row_state_save(struct merger *m, const struct row_name *row,
+                   const struct row_state *state, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_row(table_id, key, state) VALUES(?1, ?2, ?3)"
+        " ON CONFLICT(table_id, key) DO UPDATE SET state = excluded.state";
+    struct bytes bytes = {0};
+    sqlite3_stmt *stmt;
+    int rc = row_statement(m, sql, row, &stmt, e);
+    if (rc == 0) {
+        state_encode(state, &bytes);
+        sqlite3_bind_blob(stmt, 3, bytes.data, (int)bytes.len, SQLITE_STATIC);
+        rc = database_done(m->db, stmt, e);
+    }
+    bytes_free(&bytes);
+    return rc;
+}
+
+int row_state_forget(struct merger *m, const struct row_name *row,
+                     struct err *e)
+{
+    static const char sql[] =
+        "DELETE FROM sync_row WHERE table_id = ?1 AND key = ?2";
+    sqlite3_stmt *stmt;
+    int rc = row_statement(m, sql, row, &stmt, e);
+    return rc == 0 ? database_done(m->db, stmt, e) : rc;
+}
+
+/* --- verdicts ------------------------------------------------------------ */
+
+static int verdict_forget(struct merger *m, const struct verdict *v,
+                          struct err *e)
+{
+    static const char sql[] =
+        "DELETE FROM sync_verdict WHERE position = ?1 AND leaf = ?2";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(m->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)v->position);
+    sqlite3_bind_int64(stmt, 2, v->leaf);
+    return database_done(m->db, stmt, e);
+}
+
+int verdict_save(struct merger *m, const struct row_name *row,
+                 const struct verdict *v, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_verdict(table_id, key, position, leaf, verdict,"
+        " code, says) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        " ON CONFLICT(position, leaf) DO UPDATE SET"
+        " verdict = excluded.verdict, code = excluded.code,"
+        " says = excluded.says";
+    sqlite3_stmt *stmt;
+    if (v->word == NULL) {
+        return verdict_forget(m, v, e);
+    }
+    int rc = row_statement(m, sql, row, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 3, (int64_t)v->position);
+    sqlite3_bind_int64(stmt, 4, v->leaf);
+    sqlite3_bind_text(stmt, 5, v->word, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 6, v->code);
+    sqlite3_bind_text(stmt, 7, v->says, -1, SQLITE_STATIC);
+    m->waiting = m->waiting || strcmp(v->word, "waiting") == 0;
+    return database_done(m->db, stmt, e);
+}
+
+int verdict_waits(struct merger *m, const struct row_name *row, struct err *e)
+{
+    static const char sql[] =
+        "SELECT 1 FROM sync_verdict WHERE table_id = ?1 AND key = ?2"
+        " AND verdict = 'waiting' LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = row_statement(m, sql, row, &stmt, e);
+    if (rc == 0) {
+        rc = database_step(m->db, stmt, e);
+        sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+/* --- rows that could not be shown ---------------------------------------- */
+
+int unprojected_save(struct merger *m, const struct row_name *row,
+                     const char *says, struct err *e)
+{
+    static const char note[] =
+        "INSERT INTO sync_unprojected(table_id, key, says)"
+        " VALUES(?1, ?2, ?3)"
+        " ON CONFLICT(table_id, key) DO UPDATE SET says = excluded.says";
+    static const char clear[] =
+        "DELETE FROM sync_unprojected WHERE table_id = ?1 AND key = ?2";
+    sqlite3_stmt *stmt;
+    if (says == NULL && !m->unprojected) {
+        return 0;
+    }
+    int rc = row_statement(m, says == NULL ? clear : note, row, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (says != NULL) {
+        sqlite3_bind_text(stmt, 3, says, -1, SQLITE_STATIC);
+        m->unprojected = true;
+    }
+    return database_done(m->db, stmt, e);
+}

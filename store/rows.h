@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Rows: the merger and the tables beside the domain's own in which it keeps
+ * what it knows of a row: its state, verdicts on leaves, and rows that could
+ * not be shown.
+ */
+#ifndef SANGAM_ROWS_H
+#define SANGAM_ROWS_H
+
+#include "store/journal.h"
+#include "store/project.h"
+#include "store/state.h"
+
+/* What merging works on. */
+struct merger {
+    struct database *db;      /* rows and states */
+    struct database *journal; /* deliveries: the same, but for a replay */
+    const struct manifest *manifest;
+    struct registry *registry;
+    struct packer *packer;
+    struct projector *projector;
+    const struct hash *network;
+    bool waiting;     /* some leaf held waits */
+    bool unprojected; /* some row could not be shown */
+};
+
+/* Reads the two flags; at the start of each transaction. */
+int merger_start(struct merger *m, struct err *e);
+
+/* The stamp of a changeset of a known origin. */
+struct stamp merger_stamp(const struct merger *m, const struct changeset *cs);
+
+/* A row's own name in these tables. */
+struct row_name {
+    uint32_t table;
+    struct slice key; /* of row_key() */
+};
+
+/* No state: *ret is that of a row never heard of. */
+int row_state_load(struct merger *m, const struct row_name *row,
+                   struct row_state *ret, struct err *e);
+int row_state_save(struct merger *m, const struct row_name *row,
+                   const struct row_state *state, struct err *e);
+int row_state_forget(struct merger *m, const struct row_name *row,
+                     struct err *e);
+
+struct verdict {
+    uint64_t position;
+    uint32_t leaf;
+    const char *word; /* "waiting", "refused"; NULL: it counts */
+    int code;
+    const char *says;
+};
+int verdict_save(struct merger *m, const struct row_name *row,
+                 const struct verdict *v, struct err *e);
+/* 1 when a leaf of the row waits. */
+int verdict_waits(struct merger *m, const struct row_name *row, struct err *e);
+
+/* Notes that a row could not be shown (`says`), or was (NULL). */
+int unprojected_save(struct merger *m, const struct row_name *row,
+                     const char *says, struct err *e);
+
+#endif

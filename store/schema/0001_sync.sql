@@ -1,0 +1,231 @@
+-- 0001: the node's own tables, and the manifest that says what is replicated.
+--
+-- Tables named sync_* belong to the node: read them, never write them. The
+-- signed truth is in sync_changeset and sync_delivery (the journal); every
+-- other table, the domain's included, can be computed from it.
+
+-- ---------------------------------------------------------------- manifest --
+
+-- Disclosure classes of columns (docs/semantics.md section 1).
+CREATE TABLE sync_class(
+  class_id INTEGER PRIMARY KEY,
+  name     TEXT NOT NULL,
+  says     TEXT NOT NULL            -- what a reader of this class learns
+) STRICT;
+
+-- Replicated tables. Ids are never reused; up to 9 they are control tables.
+CREATE TABLE sync_table(
+  table_id     INTEGER PRIMARY KEY,
+  name         TEXT NOT NULL,
+  kind         TEXT NOT NULL        -- docs/semantics.md section 5
+               CHECK(kind IN ('control', 'event', 'record', 'reference', 'local')),
+  base_class   INTEGER,             -- -> sync_class: key, routing, existence; NULL for local
+  route        TEXT                 -- scope of a row: all, site:COLUMN, district-of:COLUMN, person:COLUMN
+               CHECK(route IS NULL OR route IN ('all') OR route GLOB 'site:?*'
+                     OR route GLOB 'district-of:?*' OR route GLOB 'person:?*'),
+  owner_column TEXT                 -- column that names the owning site, where a policy is owner
+) STRICT;
+
+-- Their columns. Ids count from 1 in each table and are never reused.
+CREATE TABLE sync_column(
+  table_id  INTEGER NOT NULL,
+  column_id INTEGER NOT NULL,
+  name      TEXT NOT NULL,
+  class_id  INTEGER NOT NULL,
+  policy    TEXT NOT NULL           -- key; origin: the writing site, immutable; fixed: written once
+            CHECK(policy IN ('key', 'origin', 'fixed', 'lww', 'owner')),
+  PRIMARY KEY(table_id, column_id)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO sync_class(class_id, name, says) VALUES
+  (1, 'control', 'Which nodes exist and what they may do.');
+
+-- ---------------------------------------------------------------- identity --
+
+-- One row: what this replica is.
+CREATE TABLE sync_self(
+  one         INTEGER PRIMARY KEY CHECK(one = 1),
+  network     BLOB NOT NULL,        -- hash of the root's identity key
+  node        BLOB NOT NULL,        -- hash of our identity key
+  site_id     TEXT NOT NULL,        -- the site this node writes for
+  time_zone   TEXT NOT NULL,        -- of its business days: Asia/Kolkata
+  certificate INTEGER NOT NULL,     -- serial of our certificate, as a signed number
+  parent      BLOB,                 -- node above; NULL at the root
+  parent_address TEXT,              -- tcp://host:port of the parent; NULL at the root
+  enrolment   BLOB,                 -- the grant that enrolled this node, as it came; NULL at the root
+  journal     INTEGER NOT NULL,     -- id of this journal, random
+  last_hlc    INTEGER NOT NULL      -- the highest stamp admitted or made
+) STRICT;
+
+-- Certificates, as their control leaves say. The node does not believe this
+-- table: it verifies the leaves in the journal at start.
+CREATE TABLE sync_certificate(
+  serial      BLOB PRIMARY KEY NOT NULL, -- 8 bytes
+  node        BLOB,                 -- hash of sign_public
+  sign_public BLOB,
+  box_public  BLOB,
+  curve_public BLOB,
+  parent      BLOB,                 -- issuer; the root is its own
+  site        TEXT,                 -- -> ref_site
+  tables      TEXT,                 -- 'all' or ids
+  may_read    TEXT,                 -- class ids
+  may_grant   TEXT,                 -- class ids
+  may_enrol   INTEGER
+) STRICT;
+INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
+  (1, 'sync_certificate', 'control', 1, 'all', NULL);
+INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
+  (1, 0, 'serial', 1, 'key'),
+  (1, 1, 'node', 1, 'fixed'), (1, 2, 'sign_public', 1, 'fixed'),
+  (1, 3, 'box_public', 1, 'fixed'), (1, 4, 'curve_public', 1, 'fixed'),
+  (1, 5, 'parent', 1, 'fixed'), (1, 6, 'site', 1, 'fixed'),
+  (1, 7, 'tables', 1, 'fixed'), (1, 8, 'may_read', 1, 'fixed'),
+  (1, 9, 'may_grant', 1, 'fixed'), (1, 10, 'may_enrol', 1, 'fixed');
+
+-- Invites of this node. `sangam invite` writes a row, the daemon acts on it.
+CREATE TABLE local_invite(
+  invite_id    TEXT PRIMARY KEY NOT NULL, -- hexadecimal of curve_public
+  site_id      TEXT NOT NULL,       -- -> ref_site: whom it is for
+  curve_public BLOB NOT NULL,       -- public half of the one-time key
+  may_enrol    INTEGER NOT NULL CHECK(may_enrol IN (0, 1)),
+  expires_ms   INTEGER NOT NULL,
+  state        TEXT NOT NULL DEFAULT 'asked'
+               CHECK(state IN ('asked', 'open', 'spent', 'expired', 'refused')),
+  says         TEXT,                -- why it was refused
+  node         BLOB,                -- who spent it
+  certificate  INTEGER              -- serial it was spent for
+) STRICT;
+INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
+  (2, 'local_invite', 'local', NULL, NULL, NULL);
+
+-- ----------------------------------------------------------------- capture --
+
+-- What programs wrote since the last drain, in order. Triggers append here.
+CREATE TABLE sync_pending(
+  pending_id INTEGER PRIMARY KEY,
+  table_id   INTEGER NOT NULL,
+  what       INTEGER NOT NULL,      -- 0: the row was inserted; else the column id updated
+  k1 ANY, k2 ANY, k3 ANY,           -- the key
+  old ANY,                          -- the value before, of an update
+  at_ms      INTEGER NOT NULL       -- wall clock of the writer
+) STRICT;
+
+-- Local writes this node was not entitled to make: never signed, never lost.
+CREATE TABLE sync_parked(
+  parked_id INTEGER PRIMARY KEY,
+  table_id  INTEGER NOT NULL,
+  key       BLOB NOT NULL,
+  column_id INTEGER NOT NULL,       -- 0 is not used: an insert parks each column
+  value     ANY,
+  at_ms     INTEGER NOT NULL,
+  says      TEXT NOT NULL           -- why
+) STRICT;
+
+-- ----------------------------------------------------------------- journal --
+
+-- Every node whose changesets are held, this one included, and how far.
+CREATE TABLE sync_origin(
+  origin_no INTEGER PRIMARY KEY,    -- a small number for the node, of this replica only
+  node      BLOB NOT NULL UNIQUE,
+  head_seq  INTEGER NOT NULL DEFAULT 0,
+  head_incarnation INTEGER NOT NULL DEFAULT 0,
+  head_hash BLOB,                   -- of the header of head_seq
+  head_hlc  INTEGER NOT NULL DEFAULT 0,
+  leaves    INTEGER NOT NULL DEFAULT 0, -- visible leaves held, and
+  sum       BLOB NOT NULL,          -- the sum of their hashes modulo 2^256
+  all_leaves INTEGER NOT NULL DEFAULT 0, -- the same of leaves of scope `all`
+  all_sum   BLOB NOT NULL
+) STRICT;
+
+-- Headers and signatures, once per changeset. What can be computed is left
+-- out: the root from the leaves, `prev` where the one before is held.
+CREATE TABLE sync_changeset(
+  origin_no   INTEGER NOT NULL,
+  seq         INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  hlc         INTEGER NOT NULL,
+  schema_version INTEGER NOT NULL,
+  certificate INTEGER NOT NULL,
+  leaf_count  INTEGER NOT NULL,
+  held        INTEGER NOT NULL,     -- how many of its leaves are held in clear
+  prev_incarnation INTEGER,         -- NULL: the same as incarnation
+  prev        BLOB,                 -- NULL: hash of (origin_no, seq - 1)
+  hash        BLOB NOT NULL,
+  signature   BLOB NOT NULL,
+  PRIMARY KEY(origin_no, seq, incarnation)
+) STRICT, WITHOUT ROWID;
+
+-- Arrivals, in order; never deleted, positions never used twice.
+CREATE TABLE sync_delivery(
+  position    INTEGER PRIMARY KEY,
+  origin_no   INTEGER NOT NULL,
+  seq         INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  from_no     INTEGER NOT NULL,     -- origin_no of the node that sent it; our own: ours
+  reach       INTEGER NOT NULL,     -- 1: has leaves of scope all; 2: has others; 4: has control leaves
+  scopes      BLOB NOT NULL,        -- sorted 4-byte hashes of the (scope, class) of its leaves
+  leaves      BLOB NOT NULL         -- packed (docs/protocol.md)
+) STRICT;
+CREATE INDEX sync_delivery_control ON sync_delivery(position) WHERE reach >= 4;
+
+-- seq of this node's last changeset with a leaf of (scope, class): `prior`.
+CREATE TABLE sync_prior(
+  scope    BLOB NOT NULL,           -- canonical bytes
+  class_id INTEGER NOT NULL,
+  seq      INTEGER NOT NULL,
+  PRIMARY KEY(scope, class_id)
+) STRICT, WITHOUT ROWID;
+
+-- The same of other origins, for scope `all`: a gap shows what was withheld.
+CREATE TABLE sync_all_prior(
+  origin_no INTEGER NOT NULL,
+  class_id  INTEGER NOT NULL,
+  seq       INTEGER NOT NULL,
+  PRIMARY KEY(origin_no, class_id)
+) STRICT, WITHOUT ROWID;
+
+-- ------------------------------------------------------------------- merge --
+
+-- State of rows of `record` and `reference` tables: life, and who wrote which
+-- column when (store/state.h). Events need none.
+CREATE TABLE sync_row(
+  table_id INTEGER NOT NULL,
+  key      BLOB NOT NULL,
+  state    BLOB NOT NULL,
+  PRIMARY KEY(table_id, key)
+) STRICT, WITHOUT ROWID;
+
+-- Leaves held that do not count: waiting for something, or refused.
+CREATE TABLE sync_verdict(
+  position INTEGER NOT NULL,        -- of the delivery
+  leaf     INTEGER NOT NULL,        -- index in the changeset
+  table_id INTEGER NOT NULL,
+  key      BLOB NOT NULL,
+  verdict  TEXT NOT NULL CHECK(verdict IN ('waiting', 'refused')),
+  code     INTEGER NOT NULL,        -- ERR_*
+  says     TEXT NOT NULL,
+  PRIMARY KEY(position, leaf)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sync_verdict_row ON sync_verdict(table_id, key);
+
+-- Rows whose merged state the table could not take; it shows the last good one.
+CREATE TABLE sync_unprojected(
+  table_id INTEGER NOT NULL,
+  key      BLOB NOT NULL,
+  says     TEXT NOT NULL,
+  PRIMARY KEY(table_id, key)
+) STRICT, WITHOUT ROWID;
+
+-- ------------------------------------------------------------------- links --
+
+-- Neighbours in the tree.
+CREATE TABLE sync_peer(
+  node       BLOB PRIMARY KEY NOT NULL,
+  journal    INTEGER NOT NULL DEFAULT 0, -- id of its journal, and
+  position   INTEGER NOT NULL DEFAULT 0, -- how far we hold it: our token
+  acked      INTEGER NOT NULL DEFAULT 0, -- how far it holds our journal
+  heard_ms   INTEGER,               -- last message from it
+  synced_ms  INTEGER,               -- last time nothing was due and digests agreed
+  offset_ms  INTEGER,               -- its clock minus ours, when last greeted
+  says       TEXT                   -- the last thing that went wrong, NULL when well
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tree.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROWS_MAX = 2000 }; /* of a table, folded one by one */
+
+static const struct zone_offset india = {.from_s = 0, .offset_s = 19800};
+
+#define must(call)                                                             \
+    do {                                                                       \
+        struct err must_err = {0};                                             \
+        struct err *said = &must_err;                                          \
+        if ((call) != 0) {                                                     \
+            fail_msg("%s: %s", #call, must_err.text);                          \
+        }                                                                      \
+    } while (0)
+
+/* --- clients ------------------------------------------------------------- */
+
+static void open_client(struct tree_node *n)
+{
+    assert_int_equal(sqlite3_open(n->path, &n->client), SQLITE_OK);
+    sqlite3_busy_timeout(n->client, 5000);
+    (void)sqlite3_exec(n->client, "PRAGMA wal_autocheckpoint = 0", NULL, NULL,
+                       NULL);
+}
+
+void tree_sql(struct tree *t, int node, const char *sql)
+{
+    char *message = NULL;
+    if (sqlite3_exec(t->nodes[node].client, sql, NULL, NULL, &message) != 0) {
+        fail_msg("node %d: %s: %s", node, sql, message);
+    }
+}
+
+void tree_sql_fails(struct tree *t, int node, const char *sql, const char *part)
+{
+    char *message = NULL;
+    if (sqlite3_exec(t->nodes[node].client, sql, NULL, NULL, &message) == 0) {
+        fail_msg("node %d: %s: was not refused", node, sql);
+    }
+    if (strstr(message, part) == NULL) {
+        fail_msg("node %d: '%s' does not say '%s'", node, message, part);
+    }
+    sqlite3_free(message);
+}
+
+const char *tree_get(struct tree *t, int node, const char *sql)
+{
+    static char buffers[8][1024];
+    static size_t next;
+    char *out = buffers[next++ % 8];
+    sqlite3_stmt *stmt;
+    if (sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL) != 0) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(t->nodes[node].client));
+    }
+    out[0] = '\0';
+    if (sqlite3_step(stmt) == SQLITE_ROW &&
+        sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        (void)snprintf(out, 1024, "%s",
+                       (const char *)sqlite3_column_text(stmt, 0));
+    }
+    sqlite3_finalize(stmt);
+    return out;
+}
+
+/* --- nodes --------------------------------------------------------------- */
+
+static struct tree_node *new_node(struct tree *t, int parent)
+{
+    assert_true(t->count < TREE_NODES_MAX);
+    struct tree_node *n = &t->nodes[t->count];
+    n->parent = parent;
+    keys_generate(&n->keys);
+    (void)snprintf(n->path, sizeof n->path, "%s/%d.db", t->folder, t->count);
+    t->count++;
+    return n;
+}
+
+static void open_node(struct tree_node *n)
+{
+    must(replica_open(n->path, &n->keys, &n->replica, said));
+    open_client(n);
+}
+
+struct tree *tree_new(void)
+{
+    struct tree *t = calloc(1, sizeof *t);
+    assert_non_null(t);
+    assert_true(sodium_init() >= 0);
+    (void)snprintf(t->folder, sizeof t->folder, "/tmp/sangam-tree-XXXXXX");
+    assert_non_null(mkdtemp(t->folder));
+    t->now_ms = INT64_C(1790000000000);
+    struct tree_node *root = new_node(t, -1);
+    struct replica_birth birth = {
+        .network = keys_node(root->keys.sign_public),
+        .time_zone = "Asia/Kolkata",
+        .site = {.site_id = "PB-HQ", .offsets = &india, .offset_count = 1},
+    };
+    must(
+        replica_create(root->path, &birth, &root->keys, NULL, t->now_ms, said));
+    open_node(root);
+    tree_sql(t, 0,
+             "INSERT INTO ref_site(site_id, name, kind, department,"
+             " district_code, parent_site_id) VALUES"
+             "('PB-HQ','Headquarters','hq','health','PB',NULL),"
+             "('LDH-H','Ludhiana hub','district_hub','health','LDH','PB-HQ'),"
+             "('ASR-H','Amritsar hub','district_hub','health','ASR','PB-HQ'),"
+             "('LDH-C','Clinic','ooat_clinic','health','LDH','LDH-H'),"
+             "('LDH-P','Prison','prison','jails','LDH','LDH-H'),"
+             "('ASR-C','Clinic','ooat_clinic','health','ASR','ASR-H'),"
+             "('ASR-P','Prison','prison','jails','ASR','ASR-H')");
+    tree_drain(t, 0);
+    return t;
+}
+
+void tree_free(struct tree *t)
+{
+    char command[256];
+    for (int i = 0; i < t->count; i++) {
+        sqlite3_close(t->nodes[i].client);
+        replica_close(&t->nodes[i].replica);
+    }
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", t->folder);
+    assert_int_equal(system(command), 0);
+    free(t);
+}
+
+void tree_restart(struct tree *t, int node)
+{
+    struct tree_node *n = &t->nodes[node];
+    sqlite3_close(n->client);
+    replica_close(&n->replica);
+    open_node(n);
+}
+
+static void ask_invite(struct tree *t, int parent, const char *site,
+                       const uint8_t curve[KEY_PUBLIC_BYTES], bool may_enrol)
+{
+    sqlite3_stmt *stmt;
+    assert_int_equal(
+        sqlite3_prepare_v2(t->nodes[parent].client,
+                           "INSERT INTO local_invite(invite_id, site_id,"
+                           " curve_public, may_enrol, expires_ms)"
+                           " VALUES(hex(?2), ?1, ?2, ?3, ?4)",
+                           -1, &stmt, NULL),
+        SQLITE_OK);
+    sqlite3_bind_text(stmt, 1, site, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(stmt, 2, curve, KEY_PUBLIC_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 3, may_enrol);
+    sqlite3_bind_int64(stmt, 4, t->now_ms + 86400000);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+    sqlite3_finalize(stmt);
+}
+
+int tree_add(struct tree *t, int parent, const char *site)
+{
+    uint8_t curve[KEY_PUBLIC_BYTES];
+    uint8_t(*open)[KEY_PUBLIC_BYTES] = NULL;
+    size_t open_count = 0;
+    struct message grant;
+    struct replica *above = t->nodes[parent].replica;
+    struct tree_node *n = new_node(t, parent);
+    randombytes_buf(curve, sizeof curve);
+    ask_invite(t, parent, site, curve, strstr(site, "-H") != NULL);
+    must(replica_invites(above, t->now_ms, &open, &open_count, said));
+    free(open);
+    struct enrol_request request = {.network = replica_self(above)->network};
+    memcpy(request.invite_curve, curve, sizeof curve);
+    enrol_request_sign(&request, &n->keys);
+    must(replica_enrol(above, &request, t->now_ms, &grant, said));
+    struct replica_birth birth = {
+        .network = request.network,
+        .time_zone = "Asia/Kolkata",
+        .site = {.site_id = site, .offsets = &india, .offset_count = 1},
+        .has_parent = true,
+        .parent = grant.as.grant.parent,
+        .parent_address = "tcp://127.0.0.1:1",
+    };
+    must(replica_create(n->path, &birth, &n->keys, &grant.as.grant, t->now_ms,
+                        said));
+    message_clear(&grant);
+    open_node(n);
+    return t->count - 1;
+}
+
+/* --- links --------------------------------------------------------------- */
+
+void tree_drain(struct tree *t, int node)
+{
+    struct drained drained = {.more = true};
+    t->now_ms += 1000;
+    while (drained.more) {
+        must(replica_drain(t->nodes[node].replica, t->now_ms, &drained, said));
+    }
+}
+
+struct peer tree_peer(struct tree *t, int at, int other)
+{
+    struct peer peer;
+    must(replica_peer_of_curve(t->nodes[at].replica,
+                               t->nodes[other].keys.curve_public, &peer, said));
+    return peer;
+}
+
+int tree_send_try(struct tree *t, int from, int to, struct err *e)
+{
+    struct replica *sender = t->nodes[from].replica;
+    struct replica *receiver = t->nodes[to].replica;
+    struct walked walked = {.end = false};
+    uint64_t journal = replica_self(sender)->journal;
+    int rc = 0;
+    while (rc == 0 && !walked.end) {
+        struct peer there = tree_peer(t, from, to);
+        struct peer here = tree_peer(t, to, from);
+        uint64_t at = here.have.journal == journal ? here.have.position : 0;
+        struct stored stored;
+        must(replica_walk(sender, &there, at, MESSAGE_TARGET_BYTES, &walked,
+                          said));
+        struct changesets stretch = {
+            .items = walked.items,
+            .count = walked.count,
+            .position = walked.position,
+        };
+        t->now_ms += 10;
+        rc = replica_store(receiver, &here, journal, &stretch, t->now_ms,
+                           &stored, e);
+        if (rc == 0) {
+            must(replica_acked(sender, &there.node, walked.position, said));
+        }
+        bool end = walked.end;
+        walked_clear(&walked);
+        walked.end = end;
+    }
+    return rc;
+}
+
+void tree_send(struct tree *t, int from, int to)
+{
+    struct err e;
+    if (tree_send_try(t, from, to, &e) != 0) {
+        fail_msg("%d to %d: %s", from, to, e.text);
+    }
+}
+
+void tree_sync(struct tree *t)
+{
+    uint64_t before = 0;
+    uint64_t after = 1;
+    while (before != after) {
+        before = after;
+        after = 0;
+        for (int i = 0; i < t->count; i++) {
+            tree_drain(t, i);
+        }
+        for (int i = 1; i < t->count; i++) {
+            tree_send(t, i, t->nodes[i].parent);
+            tree_send(t, t->nodes[i].parent, i);
+        }
+        for (int i = 0; i < t->count; i++) {
+            after += replica_self(t->nodes[i].replica)->head;
+        }
+    }
+}
+
+/* --- checks -------------------------------------------------------------- */
+
+static void fold_rows(struct tree *t, int node, const struct table *table)
+{
+    char sql[256];
+    struct replica *r = t->nodes[node].replica;
+    sqlite3_stmt *stmt;
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", table->name);
+    assert_int_equal(
+        sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
+    size_t count = 0;
+    static char keys[ROWS_MAX][KEY_COLUMNS_MAX][64];
+    while (sqlite3_step(stmt) == SQLITE_ROW && count < ROWS_MAX) {
+        for (size_t i = 0; i < table->key_count; i++) {
+            /* keys stand first in every table of the domain */
+            (void)snprintf(keys[count][i], 64, "%s",
+                           (const char *)sqlite3_column_text(stmt, (int)i));
+        }
+        count++;
+    }
+    sqlite3_finalize(stmt);
+    for (size_t k = 0; k < count; k++) {
+        struct value key[KEY_COLUMNS_MAX];
+        for (size_t i = 0; i < table->key_count; i++) {
+            key[i] = value_text(keys[k][i]);
+        }
+        must(replica_reproject(r, table, key, said));
+    }
+}
+
+void tree_check(struct tree *t, int node)
+{
+    struct replica *r = t->nodes[node].replica;
+    const struct manifest *m = replica_manifest(r);
+    struct verified verified;
+    must(replica_verify(r, &verified, said));
+    if (verified.differ != 0) {
+        fail_msg("node %d: %llu rows differ from a replay, first: %s", node,
+                 (unsigned long long)verified.differ, verified.first);
+    }
+    for (size_t i = 0; i < m->table_count; i++) {
+        if (m->tables[i].kind != TABLE_CONTROL) {
+            fold_rows(t, node, &m->tables[i]);
+        }
+    }
+    must(replica_verify(r, &verified, said));
+    if (verified.differ != 0) {
+        fail_msg("node %d: folding changed %llu rows, first: %s", node,
+                 (unsigned long long)verified.differ, verified.first);
+    }
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Tree: real replicas in a temporary folder, enrolled from the root down, and
+ * links between them without a network: a walk at one end, a store at the
+ * other. Time is a number that the test moves.
+ */
+#ifndef SANGAM_TESTS_TREE_H
+#define SANGAM_TESTS_TREE_H
+
+#include <sqlite3.h>
+
+#include "store/replica.h"
+
+enum { TREE_NODES_MAX = 8 };
+
+struct tree_node {
+    char path[256];
+    struct keys keys;
+    struct replica *replica;
+    sqlite3 *client; /* an ordinary program's connection */
+    int parent;      /* index, -1 for the root */
+};
+
+struct tree {
+    char folder[128];
+    int64_t now_ms;
+    struct tree_node nodes[TREE_NODES_MAX];
+    int count;
+};
+
+/* Starts with the root, site PB-HQ, and its register of sites. */
+struct tree *tree_new(void);
+void tree_free(struct tree *t);
+
+/* Enrols a node for a site of the register; returns its index. Its parent
+ * must have synced. */
+int tree_add(struct tree *t, int parent, const char *site);
+
+/* SQL as an ordinary client; the test fails if it fails. */
+void tree_sql(struct tree *t, int node, const char *sql);
+/* SQL that must fail, with `part` in its message. */
+void tree_sql_fails(struct tree *t, int node, const char *sql,
+                    const char *part);
+/* One value as text, "" for NULL or no row; from a few buffers in turn. */
+const char *tree_get(struct tree *t, int node, const char *sql);
+
+void tree_drain(struct tree *t, int node);
+/* Moves everything due from one neighbour to the other. */
+void tree_send(struct tree *t, int from, int to);
+/* The same, but an error is expected: its code comes back, 0 if none. */
+int tree_send_try(struct tree *t, int from, int to, struct err *e);
+/* All links in both directions until nothing moves. */
+void tree_sync(struct tree *t);
+
+/* `to` as `from` sees it. */
+struct peer tree_peer(struct tree *t, int at, int other);
+/* Closes and opens a node, as a restart does. */
+void tree_restart(struct tree *t, int node);
+
+/* Replays the journal beside the replica and folds each row: nothing differs
+ * [I-10], [I-2]. */
+void tree_check(struct tree *t, int node);
+
+#endif
