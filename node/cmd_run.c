@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/cli.h"
+
+#include "node/home.h"
+#include "node/log.h"
+#include "node/loop.h"
+
+#include <sys/resource.h>
+
+/* Keys must not end up in a core file. */
+static void forbid_core_files(void)
+{
+    static const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+static int run_home(struct home *h, struct err *e)
+{
+    struct conf conf;
+    struct keys keys;
+    struct replica *r = NULL;
+    int rc = conf_read(h->conf, &conf, e);
+    if (rc != 0) {
+        return rc;
+    }
+    log_threshold(conf.log_level);
+    rc = home_lock(h, e);
+    if (rc == 0) {
+        rc = home_keys_read(h, &keys, e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    rc = replica_open(h->replica, &keys, &r, e);
+    if (rc == 0) {
+        rc = loop_run(h, &conf, &keys, r, e);
+    }
+    replica_close(&r);
+    keys_wipe(&keys);
+    return rc;
+}
+
+int cmd_run(const struct cli *cli, int argc, char **argv)
+{
+    struct home *h = NULL;
+    struct err e = {0};
+    int code = cli_arguments(cli, argc, argv, NULL, 0);
+    if (code != CLI_GO_ON) {
+        return code;
+    }
+    forbid_core_files();
+    home_set_umask();
+    int rc = home_open(cli->home, &h, &e);
+    if (rc == 0) {
+        rc = run_home(h, &e);
+    }
+    home_close(&h);
+    if (rc == 0) {
+        return CLI_DONE;
+    }
+    log_error("node", "%s -> not running", e.text);
+    return rc == ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
+}

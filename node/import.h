@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Import: the rows of a CSV file as rows of one table, in one transaction.
+ *
+ * The header line names columns of the table. A field is converted as its
+ * column declares (node/cell.h); an empty one is NULL, or the column's default
+ * where it has one. Rows are inserted as any program would insert them: the
+ * table's rules and the guards apply, and the node captures them.
+ *
+ * What is wrong is a fault: "FILE:LINE:FIELD NAME: what". A faulty row is not
+ * inserted and the file is read on, so that one run finds all faults; but
+ * after broken quoting nobody can say where the next row begins, and no row of
+ * such a file should be kept.
+ *
+ * Every row that was inserted is noted in local_import_row under the name of
+ * the import, with its key and its line.
+ */
+#ifndef SANGAM_IMPORT_H
+#define SANGAM_IMPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/database.h"
+
+struct import;
+
+enum {
+    IMPORT_FAULTS_KEPT = 20,
+    IMPORT_ID_BYTES = 24, /* 20261122T142810Z-9c41f0, with its end */
+};
+
+struct import_state {
+    char id[IMPORT_ID_BYTES];
+    uint64_t good;   /* rows inserted */
+    uint64_t bad;    /* rows with faults */
+    uint64_t faults; /* in all; the first are kept */
+    char first[IMPORT_FAULTS_KEPT][ERR_TEXT_BYTES];
+    bool broken; /* the rest of the file could not be read */
+    int percent; /* of the file */
+};
+
+/* Opens the file, begins the transaction and reads the header. `db` is a
+ * tool's connection. ERR_INPUT when table, file or header will not do, with
+ * the place; ERR_BUSY. */
+int import_open(struct database *db, const char *table, const char *path,
+                int64_t now_ms, struct import **ret, struct err *e);
+/* Without import_commit(), undoes everything. */
+void import_destroy(struct import **i);
+
+/* Inserts some rows more. ERR_*: of the database or the disk; faults of the
+ * file are no errors. */
+int import_step(struct import *i, bool *ret_more, struct err *e);
+
+const struct import_state *import_state(const struct import *i);
+
+/* Makes the good rows stay. Asserts that the file is not broken. */
+int import_commit(struct import *i, struct err *e);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Refusal: why a table did not take a row, as a sentence for the person who
+ * made the file.
+ */
+#ifndef SANGAM_REFUSAL_H
+#define SANGAM_REFUSAL_H
+
+#include "node/target.h"
+
+struct refusal {
+    const struct target_column *column; /* NULL: it is about the whole row */
+    char text[ERR_TEXT_BYTES];
+};
+
+/* Whether the insert that just failed broke a rule of the table; anything else
+ * is an error of the database. */
+bool refusal_happened(const struct target *t);
+
+/* Reads it, at once after the failed insert. A key that is there already is
+ * looked up among the rows that imports brought, first those of
+ * `import_id`. */
+int refusal_read(const struct target *t, const char *import_id,
+                 struct refusal *ret, struct err *e);
+
+#endif

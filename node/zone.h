@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Zone: the offsets of an IANA time zone from UTC, for the business day of a
+ * site (store/schema.h). They are read from the system's tz database once, when
+ * a home is made: SQLite has none.
+ */
+#ifndef SANGAM_ZONE_H
+#define SANGAM_ZONE_H
+
+#include <stdint.h>
+
+#include "store/schema.h"
+
+struct zone {
+    struct zone_offset *offsets; /* owned; ascending, at least one */
+    size_t count;
+};
+
+/* Offsets from 2020 until 15 years after `now_ms`. ERR_INPUT for a name the tz
+ * database does not know. Sets TZ while it works and puts it back. */
+int zone_load(const char *name, int64_t now_ms, struct zone *ret,
+              struct err *e);
+void zone_clear(struct zone *z);
+
+#endif
