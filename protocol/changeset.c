@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES };
+enum {
+    TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES,
+    /* what a sealed body is longer than the body */
+    SEALED_MORE = SEAL_NONCE_BYTES + SALT_BYTES + TAG_BYTES,
+};
 
 _Static_assert((int)SEAL_NONCE_BYTES ==
                    (int)crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
@@ -136,32 +140,80 @@ static struct merkle tree_of(const struct changeset *cs, struct hash *leaves,
     };
 }
 
-/* Leaves are well formed, ascend, and no two are of one class of one row. */
+/* A walk over the leaves that are not withheld, in order. */
+struct checking {
+    uint64_t seq;
+    struct leaf leaves[2];   /* in turn, so that the last one stays */
+    const struct leaf *last; /* the last visible one */
+    struct slice scope;      /* of the last one, sealed or visible */
+    uint16_t class_id;
+    size_t bytes; /* canonical */
+};
+
+/* Scope and class ascend, and `prior` lies before. */
+static int check_head(struct checking *c, const struct leaf *leaf, size_t index,
+                      struct err *e)
+{
+    int order = slice_compare(c->scope, leaf->scope_bytes);
+    if (order > 0 || (order == 0 && c->class_id > leaf->class_id)) {
+        return err_set(e, ERR_FORMAT, "leaf %zu is out of order", index);
+    }
+    if (leaf->prior >= c->seq) {
+        return err_set(e, ERR_FORMAT,
+                       "leaf %zu names changeset %llu as one before", index,
+                       (unsigned long long)leaf->prior);
+    }
+    c->scope = leaf->scope_bytes;
+    c->class_id = leaf->class_id;
+    return 0;
+}
+
+/* Of the leaf as signed; a sealed body is longer. */
+static size_t canonical_bytes(const struct slot *slot)
+{
+    size_t sealed = slot->sealed.len;
+    return slot->head.len + slot->body.len +
+           (sealed > SEALED_MORE ? sealed - SEALED_MORE : 0);
+}
+
+static int check_slot(struct checking *c, const struct slot *slot, size_t index,
+                      struct err *e)
+{
+    struct leaf *leaf = &c->leaves[c->last == &c->leaves[0] ? 1 : 0];
+    bool visible = slot->form == SLOT_VISIBLE;
+    c->bytes += canonical_bytes(slot);
+    int rc = visible ? leaf_decode(slot->head, slot->body, leaf, e)
+                     : leaf_decode_head(slot->head, leaf, e);
+    if (rc == 0) {
+        rc = check_head(c, leaf, index, e);
+    }
+    if (rc == 0 && visible && c->last != NULL &&
+        leaf_compare(c->last, leaf) >= 0) {
+        rc = err_set(e, ERR_FORMAT, "leaf %zu is out of order", index);
+    }
+    if (visible) {
+        c->last = leaf;
+    }
+    return rc;
+}
+
+/* Leaves are well formed, ascend, and no two are of one class of one row; what
+ * is withheld between two does not matter. */
 static int check_leaves(const struct changeset *cs, struct err *e)
 {
-    struct leaf *leaves = allocate(2, sizeof *leaves);
-    const struct leaf *last = NULL;
-    size_t bytes = 0;
+    struct checking *c = allocate(1, sizeof *c);
     int rc = 0;
+    c->seq = cs->header.seq;
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
-        const struct slot *slot = &cs->slots[i];
-        struct leaf *leaf = &leaves[i % 2];
-        if (slot->form != SLOT_VISIBLE) {
-            last = NULL;
-            continue;
+        if (cs->slots[i].form != SLOT_WITHHELD) {
+            rc = check_slot(c, &cs->slots[i], i, e);
         }
-        bytes += slot->head.len + slot->body.len;
-        rc = leaf_decode(slot->head, slot->body, leaf, e);
-        if (rc == 0 && last != NULL && leaf_compare(last, leaf) >= 0) {
-            rc = err_set(e, ERR_FORMAT, "leaf %zu is out of order", i);
-        }
-        last = leaf;
     }
-    free(leaves);
-    if (rc == 0 && bytes > CHANGESET_BYTES_MAX) {
+    if (rc == 0 && c->bytes > CHANGESET_BYTES_MAX) {
         rc = err_set(e, ERR_LIMIT, "a changeset of %zu bytes is too large",
-                     bytes);
+                     c->bytes);
     }
+    free(c);
     return rc;
 }
 
@@ -322,13 +374,47 @@ static int refuse_opening(const struct changeset *cs, size_t index,
                    index, (unsigned long long)cs->header.seq);
 }
 
+/* The nearest visible leaf before (step -1) or after (1), or NULL. */
+static const struct slot *visible_beside(const struct changeset *cs,
+                                         size_t index, int step)
+{
+    size_t i = index + (size_t)step;
+    while (i < cs->header.leaf_count && cs->slots[i].form != SLOT_VISIBLE) {
+        i += (size_t)step;
+    }
+    return i < cs->header.leaf_count ? &cs->slots[i] : NULL;
+}
+
+/* Does the body make a leaf that may stand in that place? An origin may have
+ * signed anything, and nobody who passed it on could see it. */
+static int check_opened(const struct changeset *cs, size_t index,
+                        struct slice body, struct err *e)
+{
+    struct leaf *opened = allocate(1, sizeof *opened);
+    struct leaf *beside = allocate(1, sizeof *beside);
+    int rc = leaf_decode(cs->slots[index].head, body, opened, e);
+    for (int step = -1; rc == 0 && step <= 1; step += 2) {
+        const struct slot *slot = visible_beside(cs, index, step);
+        if (slot == NULL) {
+            continue;
+        }
+        rc = leaf_decode(slot->head, slot->body, beside, e);
+        if (rc == 0 && leaf_compare(opened, beside) * step >= 0) {
+            rc = err_set(e, ERR_FORMAT, "leaf %zu is out of order", index);
+        }
+    }
+    free(beside);
+    free(opened);
+    return rc;
+}
+
 int changeset_open(struct changeset *cs, size_t index,
                    const uint8_t key[CLASS_KEY_BYTES], struct err *e)
 {
     assert(index < cs->header.leaf_count);
     struct slot *slot = &cs->slots[index];
     assert(slot->form == SLOT_SEALED);
-    if (slot->sealed.len < SEAL_NONCE_BYTES + TAG_BYTES + SALT_BYTES) {
+    if (slot->sealed.len < SEALED_MORE) {
         return refuse_opening(cs, index, e);
     }
     struct hash hash = changeset_leaf_hash(cs, index);
@@ -345,10 +431,13 @@ int changeset_open(struct changeset *cs, size_t index,
         free(plain);
         return refuse_opening(cs, index, e);
     }
-    memcpy(slot->salt, plain, SALT_BYTES);
-    slot->body = keep(cs, body);
-    slot->sealed = (struct slice){0};
-    slot->form = SLOT_VISIBLE;
+    int rc = check_opened(cs, index, body, e);
+    if (rc == 0) {
+        memcpy(slot->salt, plain, SALT_BYTES);
+        slot->body = keep(cs, body);
+        slot->sealed = (struct slice){0};
+        slot->form = SLOT_VISIBLE;
+    }
     free(plain);
-    return 0;
+    return rc;
 }

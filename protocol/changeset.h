@@ -87,8 +87,8 @@ struct changeset *changeset_sign(const struct changeset_header *header,
 
 /* --- verifying --- */
 
-/* Computes the root from what is present and sets header.root. Leaf order and
- * form are checked: ERR_FORMAT. */
+/* Computes the root from what is present and sets header.root. Form, order and
+ * size of what is not withheld are checked: ERR_FORMAT, ERR_LIMIT. */
 int changeset_compute_root(struct changeset *cs, struct err *e);
 
 /* The signature over the header as it stands. ERR_SIGNATURE. Call after
@@ -117,7 +117,8 @@ void changeset_seal(struct changeset *cs, size_t index,
                     const uint8_t key[CLASS_KEY_BYTES],
                     const uint8_t nonce[SEAL_NONCE_BYTES]);
 /* Opens a sealed leaf. ERR_HASH when it does not open, or opens to another
- * body than the origin signed; the slot is then unchanged. */
+ * body than the origin signed; ERR_FORMAT or ERR_LIMIT when the origin signed
+ * what is no leaf or is out of order. The slot is then unchanged. */
 int changeset_open(struct changeset *cs, size_t index,
                    const uint8_t key[CLASS_KEY_BYTES], struct err *e);
 

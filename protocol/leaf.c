@@ -2,6 +2,7 @@
 #include "leaf.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,42 @@ static bool owner_is_sound(const struct leaf_owner *owner)
            owner->epoch > 0 && offered == (owner->epoch > 1);
 }
 
+static bool value_is_sound(const struct value *v, size_t bytes_max)
+{
+    return v->bytes.len <= bytes_max &&
+           !(v->type == VALUE_REAL && isnan(v->real));
+}
+
+static bool key_is_sound(const struct leaf *leaf)
+{
+    for (size_t i = 0; i < leaf->key_count && i < KEY_COLUMNS_MAX; i++) {
+        if (leaf->key[i].type == VALUE_NULL ||
+            !value_is_sound(&leaf->key[i], KEY_BYTES_MAX)) {
+            return false;
+        }
+    }
+    return leaf->key_count >= 1 && leaf->key_count <= KEY_COLUMNS_MAX;
+}
+
+static bool cells_are_sound(const struct leaf *leaf)
+{
+    for (size_t i = 0; i < leaf->cell_count && i < COLUMNS_MAX; i++) {
+        if ((i > 0 && leaf->cells[i - 1].column >= leaf->cells[i].column) ||
+            !value_is_sound(&leaf->cells[i].value, CELL_BYTES_MAX)) {
+            return false;
+        }
+    }
+    return leaf->cell_count <= COLUMNS_MAX;
+}
+
+bool leaf_is_sound(const struct leaf *leaf)
+{
+    return scope_is_sound(&leaf->scope) && key_is_sound(leaf) &&
+           cells_are_sound(leaf) && life_is_sound(leaf) &&
+           (!leaf->owned || owner_is_sound(&leaf->owner)) &&
+           leaf->review_count <= CONTEXTS_MAX;
+}
+
 /* --- encode -------------------------------------------------------------- */
 
 void leaf_encode_head(const struct leaf *leaf, struct bytes *out)
@@ -52,11 +89,9 @@ void leaf_encode_head(const struct leaf *leaf, struct bytes *out)
 
 void leaf_encode_key(const struct leaf *leaf, struct bytes *out)
 {
-    assert(leaf->key_count >= 1 && leaf->key_count <= KEY_COLUMNS_MAX);
+    assert(key_is_sound(leaf));
     bytes_put_u8(out, leaf->key_count);
     for (size_t i = 0; i < leaf->key_count; i++) {
-        assert(leaf->key[i].type != VALUE_NULL);
-        assert(leaf->key[i].bytes.len <= KEY_BYTES_MAX);
         value_encode(&leaf->key[i], out);
     }
 }
@@ -77,18 +112,16 @@ static void encode_contexts(const struct leaf *leaf, struct bytes *out)
 
 void leaf_encode_body(const struct leaf *leaf, struct bytes *out)
 {
-    assert(leaf->cell_count <= COLUMNS_MAX && life_is_sound(leaf));
+    assert(cells_are_sound(leaf) && life_is_sound(leaf));
     bytes_put_u32(out, leaf->table);
     leaf_encode_key(leaf, out);
     bytes_put_u8(out, (uint8_t)leaf->op);
     bytes_put_u32(out, leaf->cl);
     bytes_put_u16(out, leaf->cell_count);
     for (size_t i = 0; i < leaf->cell_count; i++) {
-        assert(i == 0 || leaf->cells[i - 1].column < leaf->cells[i].column);
         bytes_put_u16(out, leaf->cells[i].column);
     }
     for (size_t i = 0; i < leaf->cell_count; i++) {
-        assert(leaf->cells[i].value.bytes.len <= CELL_BYTES_MAX);
         value_encode(&leaf->cells[i].value, out);
     }
     encode_contexts(leaf, out);

@@ -43,9 +43,10 @@ enum {
     LEAVES_TARGET = 256,
     /* Canonical bytes of all leaves of one changeset. */
     CHANGESET_BYTES_MAX = 128 * 1024,
-    /* Packed leaves: an incompressible changeset grows by zstd's frame and by
-     * salts (16 bytes a leaf) when single leaves are left out. */
-    PACKED_BYTES_MAX = CHANGESET_BYTES_MAX + 32 * 1024,
+    /* Packed leaves: what zstd cannot shrink grows by salts (16 bytes a leaf)
+     * when single leaves are left out, by 88 bytes a leaf when all are sealed;
+     * and a frame holds it with its header. */
+    PACKED_BYTES_MAX = CHANGESET_BYTES_MAX + 96 * 1024,
     /* What zstd may unfold one packed changeset to: canonical bytes and at
      * most four bytes of tokens a value. */
     UNPACKED_BYTES_MAX = 2 * CHANGESET_BYTES_MAX,

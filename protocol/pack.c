@@ -94,7 +94,6 @@ static void start(struct packer *p, const struct changeset_header *header)
 
 static void shape_of(const struct leaf *leaf, struct shape *shape)
 {
-    memset(shape, 0, sizeof *shape); /* shapes are compared by memcmp */
     shape->class_id = leaf->class_id;
     shape->scope_kind = (uint8_t)leaf->scope.kind;
     shape->table = leaf->table;
@@ -109,6 +108,16 @@ static void shape_of(const struct leaf *leaf, struct shape *shape)
     }
 }
 
+static bool same_shape(const struct shape *a, const struct shape *b)
+{
+    return a->class_id == b->class_id && a->scope_kind == b->scope_kind &&
+           a->table == b->table && a->key_count == b->key_count &&
+           a->op == b->op && a->cl == b->cl && a->owned == b->owned &&
+           a->reviewed == b->reviewed && a->cell_count == b->cell_count &&
+           memcmp(a->columns, b->columns, a->cell_count * sizeof *a->columns) ==
+               0;
+}
+
 static void remember_shape(struct packer *p, const struct shape *shape)
 {
     if (p->shape_count < SHAPES_MAX) {
@@ -119,7 +128,7 @@ static void remember_shape(struct packer *p, const struct shape *shape)
 static void write_shape(struct packer *p, const struct shape *shape)
 {
     for (size_t i = 0; i < p->shape_count; i++) {
-        if (memcmp(&p->shapes[i], shape, sizeof *shape) == 0) {
+        if (same_shape(&p->shapes[i], shape)) {
             bytes_put_varint(&p->tokens, LEAF_KNOWN + i);
             return;
         }
@@ -150,8 +159,8 @@ static uint64_t limited(struct cursor *c, uint64_t max)
     return v;
 }
 
-/* Fills in what the shape says of a leaf. Whether it is sound is for
- * leaf_decode(), later; here only what the encoder asserts. */
+/* Fills in what the shape says of a leaf; whether it is sound is asked when
+ * the leaf is whole. */
 static void leaf_of_shape(const struct shape *shape, struct leaf *leaf)
 {
     leaf->class_id = shape->class_id;
@@ -425,7 +434,8 @@ static void read_visible(struct unpacking *u, size_t index)
             memcpy(slot->salt, salt, SALT_BYTES);
         }
     }
-    if (spoiled(u)) {
+    if (spoiled(u) || !leaf_is_sound(leaf)) {
+        u->tokens.bad = true;
         return;
     }
     struct bytes *memory = &u->cs->memory;
@@ -456,12 +466,6 @@ static void read_sealed(struct unpacking *u, size_t index)
     bytes_put(memory, head, place->head_len);
     place->sealed = memory->len;
     bytes_put(memory, sealed, place->sealed_len);
-    struct leaf *leaf = &u->p->leaf;
-    struct slice copied = {.data = memory->data + place->head,
-                           .len = place->head_len};
-    if (leaf_decode_head(copied, leaf, NULL) != 0) {
-        u->tokens.bad = true;
-    }
 }
 
 /* A run of withheld leaves from `index`; returns how many. */
@@ -483,6 +487,11 @@ static int read_slots(struct unpacking *u, struct err *e)
     size_t i = 0;
     while (i < u->cs->header.leaf_count && !spoiled(u)) {
         uint64_t token = cursor_varint(&u->tokens);
+        if (u->cs->whole && (token == LEAF_RUN || token == LEAF_BOX)) {
+            return err_set(
+                e, ERR_FORMAT,
+                "a changeset with hidden leaves gives its seed away");
+        }
         if (token == LEAF_RUN) {
             i += read_run(u, i);
             continue;

@@ -2,7 +2,7 @@
 
 /*
  * Vectors: the published examples in tests/data/vectors, "name = hexadecimal"
- * a line. tests/lint/vectors checks the same files in another language.
+ * a line. tests/lint/lint-vectors checks the same files in another language.
  * SANGAM_SOURCE names the source tree; without it, it is the current folder.
  */
 #ifndef SANGAM_TESTS_VECTORS_H
