@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const char admit_newer[] = "it is newer than this node";
+
 static bool is_site(const struct value *v, const char *site)
 {
     return v != NULL && v->type == VALUE_TEXT && v->bytes.len == strlen(site) &&
@@ -53,6 +55,49 @@ static bool may_write(const struct certificate *origin,
 }
 
 /* --- the form of the leaf ------------------------------------------------ */
+
+static bool table_has_class(const struct table *table, uint16_t class_id)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].class_id == class_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The state of a row has room for COLUMNS_MAX columns, and ids are given from
+ * 1 on. */
+static bool ids_fit(const struct table *table, const struct leaf *leaf,
+                    struct err *says)
+{
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        uint16_t id = leaf->cells[i].column;
+        if (id < 1 || id > COLUMNS_MAX) {
+            err_set(says, ERR_LIMIT, "%s cannot have a column %u", table->name,
+                    (unsigned)id);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A key is stored as it is: SQLite would make the text '5' of the number 5,
+ * and leaves of two keys would write one row. */
+static bool key_fits(const struct table *table, const struct leaf *leaf,
+                     struct err *says)
+{
+    bool fits = leaf->key_count == table->key_count;
+    for (size_t i = 0; fits && i < table->key_count; i++) {
+        enum value_type type = leaf->key[i].type;
+        fits = table->key[i]->varies ? type == VALUE_TEXT || type == VALUE_BLOB
+                                     : type == VALUE_INTEGER;
+    }
+    if (!fits) {
+        err_set(says, ERR_FORMAT, "%s has no such key", table->name);
+    }
+    return fits;
+}
 
 /* Each column is of the leaf's class, and an update changes only what may
  * change. Columns this version lacks are kept. */
@@ -110,16 +155,13 @@ static bool scope_fits(const struct table *table, const struct leaf *leaf,
 static bool form_fits(const struct table *table, const struct leaf *leaf,
                       struct err *says)
 {
-    if (leaf->key_count != table->key_count) {
-        err_set(says, ERR_FORMAT, "%s has %zu key columns, the leaf %u",
-                table->name, table->key_count, (unsigned)leaf->key_count);
-        return false;
-    }
-    if (leaf->op == LEAF_DELETE) {
+    /* no table allows deletion yet; a second life would take the row whole */
+    if (leaf->op == LEAF_DELETE || leaf->cl > 1) {
         err_set(says, ERR_FORBIDDEN, "rows of %s are not deleted", table->name);
         return false;
     }
-    return scope_fits(table, leaf, says) && columns_fit(table, leaf, says);
+    return key_fits(table, leaf, says) && scope_fits(table, leaf, says) &&
+           ids_fit(table, leaf, says) && columns_fit(table, leaf, says);
 }
 
 /* --- who wrote it -------------------------------------------------------- */
@@ -200,5 +242,6 @@ enum admission admit_leaf(const struct manifest *m, struct registry *r,
         !writer_fits(table, r, origin, leaf, says)) {
         return ADMISSION_REFUSED;
     }
-    return ADMISSION_YES;
+    return table_has_class(table, leaf->class_id) ? ADMISSION_YES
+                                                  : ADMISSION_UNKNOWN;
 }

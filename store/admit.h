@@ -12,9 +12,13 @@
 #include "store/manifest.h"
 #include "store/registry.h"
 
+/* What is said of a leaf of unknown admission. */
+extern const char admit_newer[];
+
 enum admission {
     ADMISSION_YES,
-    ADMISSION_UNKNOWN, /* of a table this version lacks: kept and relayed */
+    ADMISSION_UNKNOWN, /* of a table or class of it that this version lacks:
+                          kept and relayed */
     ADMISSION_REFUSED,
 };
 

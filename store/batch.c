@@ -16,8 +16,9 @@ struct entry {
     const struct table *table;
     struct slice key; /* canonical, in the changeset's memory */
     struct merge_rank rank;
-    int code;   /* of a refusal, 0 otherwise */
-    char *says; /* owned; why it was refused */
+    const char *word; /* its verdict from admission; NULL: it may count */
+    int code;         /* of that verdict */
+    char *says;       /* owned; the reason */
 };
 
 struct batch {
@@ -136,7 +137,7 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
         enum admission admission =
             admit_leaf(m->manifest, m->registry, origin, &b->leaf, &says);
         const struct table *table = manifest_table(m->manifest, b->leaf.table);
-        if (admission == ADMISSION_UNKNOWN || table == NULL) {
+        if (table == NULL) {
             b->unknown++;
             continue;
         }
@@ -149,8 +150,13 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
         entry->key = b->leaf.key_bytes;
         entry->rank = merge_rank_of(table, &b->leaf, &stamp);
         if (admission == ADMISSION_REFUSED) {
+            entry->word = "refused";
             entry->code = says.code;
             entry->says = strdup(says.text);
+        } else if (admission == ADMISSION_UNKNOWN) {
+            entry->word = "waiting";
+            entry->code = ERR_VERSION;
+            entry->says = strdup(admit_newer);
         }
     }
     keep(b, cs);
@@ -188,16 +194,18 @@ static void decode_entry(struct group *g, const struct entry *entry)
     decode(g->batch, &entry->changeset->slots[entry->index]);
 }
 
-/* Folds the row from the journal, which holds these leaves already. */
-static int refold(struct group *g, struct err *e)
+/* Folds the row from the journal, which holds these leaves already. Those
+ * outside the row's scope have a verdict by now, so that the fold finds them. */
+static int refold(struct group *g, struct slice scope, struct err *e)
 {
-    decode_entry(g, &g->entries[0]);
-    struct bytes scope = {0};
-    bytes_put(&scope, g->batch->leaf.scope_bytes.data,
-              g->batch->leaf.scope_bytes.len);
-    int rc = fold_apply(g->m, g->table, g->entries[0].key, slice_of(&scope), e);
-    bytes_free(&scope);
-    return rc;
+    return fold_apply(g->m, g->table, g->entries[0].key, scope, e);
+}
+
+/* The fold that comes will judge the leaf. */
+static int note_for_fold(struct group *g, const struct entry *entry,
+                         struct err *e)
+{
+    return note(g, entry, "waiting", ERR_STATE, "the row is to be folded", e);
 }
 
 /* Writes cells of the row. A table that does not take them is no failure. */
@@ -211,6 +219,9 @@ static int show(struct group *g, enum project_verb verb,
             p.columns[p.count] = &t->columns[i];
             p.values[p.count++] = &cells->values[i];
         }
+    }
+    if (verb == PROJECT_UPDATE && p.count == 0) {
+        return 0; /* columns that are newer than this version, all of them */
     }
     struct err says;
     int rc = projector_write(g->m->projector, verb, &p, ret_written, &says);
@@ -292,28 +303,35 @@ static int merge_entry(struct group *g, struct record *r,
         return note(g, entry, "refused", ERR_FORBIDDEN, r->result.says, e);
     case MERGE_REFOLD:
         r->refold = true;
-        return 0;
+        return note_for_fold(g, entry, e);
     }
     return 0;
+}
+
+/* A leaf that waited for this life, or a row that could not be shown whole,
+ * needs more than the cells at hand. */
+static int needs_fold(struct group *g, const struct record *r, struct err *e)
+{
+    int rc = r->refold;
+    if (rc == 0 && r->born && g->m->waiting) {
+        rc = verdict_waits(g->m, &g->name, e);
+    }
+    return rc == 0 && r->changed ? unprojected_has(g->m, &g->name, e) : rc;
 }
 
 static int finish_record(struct group *g, struct record *r, struct err *e)
 {
     bool written;
-    int waits = 0;
-    if (r->born && g->m->waiting) {
-        waits = verdict_waits(g->m, &g->name, e);
+    int rc = needs_fold(g, r, e);
+    if (rc == 1) {
+        struct slice scope = {.data = r->state.scope,
+                              .len = r->state.scope_len};
+        return refold(g, scope, e);
     }
-    if (waits < 0) {
-        return waits;
+    if (rc != 0 || !r->changed) {
+        return rc;
     }
-    if (r->refold || waits == 1) {
-        return refold(g, e);
-    }
-    if (!r->changed) {
-        return 0;
-    }
-    int rc = row_state_save(g->m, &g->name, &r->state, e);
+    rc = row_state_save(g->m, &g->name, &r->state, e);
     if (rc == 0 && r->remote) {
         rc = show(g, r->born ? PROJECT_UPSERT : PROJECT_UPDATE, &r->cells,
                   &written, e);
@@ -329,7 +347,7 @@ static int merge_record(struct group *g, struct err *e)
     }
     int rc = row_state_load(g->m, &g->name, &r->state, e);
     for (size_t i = 0; rc == 0 && i < g->count; i++) {
-        if (g->entries[i].says == NULL) {
+        if (g->entries[i].word == NULL) {
             rc = merge_entry(g, r, &g->entries[i], e);
         }
     }
@@ -342,6 +360,14 @@ static int merge_record(struct group *g, struct err *e)
 
 /* --- events -------------------------------------------------------------- */
 
+/* The leaf may not be alone under its key: the fold sees them all. */
+static int fold_event(struct group *g, const struct entry *entry, struct err *e)
+{
+    decode_entry(g, entry);
+    int rc = note_for_fold(g, entry, e);
+    return rc == 0 ? refold(g, g->batch->leaf.scope_bytes, e) : rc;
+}
+
 /* No state: the row itself says that the leaf was here. A key that exists is
  * folded, which finds the same leaf again, or a second content. */
 static int merge_event_entry(struct group *g, const struct entry *entry,
@@ -350,19 +376,23 @@ static int merge_event_entry(struct group *g, const struct entry *entry,
     struct row_cells cells = {0};
     bool written = false;
     decode_entry(g, entry);
+    if (g->batch->leaf.class_id != g->table->base_class) {
+        return fold_event(g, entry, e);
+    }
     take_cells(g, NULL, &cells);
-    bool base = g->batch->leaf.class_id == g->table->base_class;
-    int rc =
-        show(g, base ? PROJECT_INSERT : PROJECT_UPDATE, &cells, &written, e);
-    if (rc != 0) {
+    int rc = unprojected_has(g->m, &g->name, e);
+    if (rc == 0) {
+        rc = show(g, PROJECT_INSERT, &cells, &written, e);
+    }
+    if (rc < 0) {
         return rc;
     }
     if (!written) {
-        return refold(g, e);
+        return fold_event(g, entry, e);
     }
     g->tally->won++;
-    int waits = base && g->m->waiting ? verdict_waits(g->m, &g->name, e) : 0;
-    return waits == 1 ? refold(g, e) : waits;
+    rc = g->m->waiting ? verdict_waits(g->m, &g->name, e) : 0;
+    return rc == 1 ? fold_event(g, entry, e) : rc;
 }
 
 static int merge_event(struct group *g, struct err *e)
@@ -371,9 +401,9 @@ static int merge_event(struct group *g, struct err *e)
     for (size_t i = 0; rc == 0 && i < g->count; i++) {
         const struct entry *entry = &g->entries[i];
         /* programs wrote their events; certificates are written here alone */
-        bool there = entry->source == BATCH_LOCAL &&
-                     g->table->kind != TABLE_CONTROL;
-        if (entry->says == NULL && !there) {
+        bool there =
+            entry->source == BATCH_LOCAL && g->table->kind != TABLE_CONTROL;
+        if (entry->word == NULL && !there) {
             rc = merge_event_entry(g, entry, e);
         }
     }
@@ -382,14 +412,17 @@ static int merge_event(struct group *g, struct err *e)
 
 /* --- the batch ----------------------------------------------------------- */
 
-static int note_refusals(struct group *g, struct err *e)
+/* The verdicts that admission has given already. */
+static int note_judged(struct group *g, struct err *e)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < g->count; i++) {
         const struct entry *entry = &g->entries[i];
-        if (entry->says != NULL) {
-            g->tally->refused++;
-            rc = note(g, entry, "refused", entry->code, entry->says, e);
+        if (entry->word != NULL) {
+            bool waits = entry->code == ERR_VERSION;
+            g->tally->waiting += waits;
+            g->tally->refused += !waits;
+            rc = note(g, entry, entry->word, entry->code, entry->says, e);
         }
     }
     return rc;
@@ -404,7 +437,7 @@ static int merge_group(struct group *g, struct err *e)
         .table = g->table->id,
         .key = slice_of(&g->name_bytes),
     };
-    int rc = note_refusals(g, e);
+    int rc = note_judged(g, e);
     if (rc != 0) {
         return rc;
     }

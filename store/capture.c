@@ -312,10 +312,10 @@ static int add_row(struct capture_list *list, const struct manifest *m,
     if (table_id >= 0 && table_id <= UINT32_MAX) {
         t = manifest_table(m, (uint32_t)table_id);
     }
-    bool known =
-        t != NULL && t->kind != TABLE_CONTROL && what >= 0 &&
-        what <= UINT16_MAX &&
-        (what == CAPTURE_INSERT || table_column(t, (uint16_t)what) != NULL);
+    bool known = t != NULL && t->kind != TABLE_CONTROL && what >= 0 &&
+                 what <= UINT16_MAX &&
+                 (what == CAPTURE_INSERT || what == CAPTURE_AGAIN ||
+                  table_column(t, (uint16_t)what) != NULL);
     if (!known) {
         return err_set(e, ERR_CORRUPT,
                        "sync_pending %" PRId64 " names table %" PRId64
@@ -375,7 +375,7 @@ int capture_read(struct database *db, const struct manifest *m,
     if (list == NULL) {
         abort();
     }
-    list->items = calloc(DRAIN_ROWS_MAX, sizeof *list->items);
+    list->items = malloc(DRAIN_ROWS_MAX * sizeof *list->items);
     if (list->items == NULL) {
         abort();
     }

@@ -20,12 +20,17 @@
 int capture_install(struct database *db, const struct manifest *m,
                     const struct sql_site *site, struct err *e);
 
-enum { CAPTURE_INSERT = 0 };
+enum {
+    CAPTURE_INSERT = 0,
+    /* An INSERT met the key of an event that was there: the statement may have
+     * been refused, ignored, or (REPLACE) have written the row anew. */
+    CAPTURE_AGAIN = UINT16_MAX,
+};
 
 struct capture {
     int64_t id;
     const struct table *table;
-    uint16_t column; /* CAPTURE_INSERT or the column updated */
+    uint16_t column;                   /* CAPTURE_* or the column updated */
     struct value key[KEY_COLUMNS_MAX]; /* borrowed from the list */
     struct value old;
     int64_t at_ms;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static int replay(struct replica *r, struct merger *into, struct tally *tally,
                        : journal_open(r->merger.packer, &r->self.network,
                                       &o->node, &d, &cs, e);
         if (rc == 0) {
+            assert(cs != NULL);
             leaves += cs->header.leaf_count;
             batch_add(batch, into, &cs, d.position, BATCH_REMOTE);
         }
@@ -99,43 +101,13 @@ void key_bytes(const struct table *t, const struct value *key,
     }
 }
 
-static void put_scope(const struct table *t, const struct value *cells,
-                      struct bytes *out)
-{
-    struct slice id = {0};
-    if (t->route_column != NULL) {
-        id = cells[(size_t)(t->route_column - t->columns)].bytes;
-    }
-    bytes_put_u8(out, (uint8_t)t->route);
-    bytes_put_slice(out, id);
-}
-
 int replica_scope_of(struct replica *r, const struct table *t,
                      const struct value *key, struct bytes *ret, struct err *e)
 {
-    struct row_state *state = calloc(1, sizeof *state);
     struct bytes canonical = {0};
-    struct bytes name_bytes = {0};
-    struct value cells[COLUMNS_MAX];
-    if (state == NULL) {
-        abort();
-    }
     key_bytes(t, key, &canonical);
-    row_key(slice_of(&canonical), &name_bytes);
-    const struct row_name name = {.table = t->id, .key = slice_of(&name_bytes)};
-    int rc = row_state_load(&r->merger, &name, state, e);
-    if (rc == 0 && state->cl > 0) {
-        bytes_put(ret, state->scope, state->scope_len);
-        rc = 1;
-    } else if (rc == 0) {
-        rc = projector_read(r->merger.projector, t, key, cells, e);
-        if (rc == 1) {
-            put_scope(t, cells, ret);
-        }
-    }
+    int rc = row_scope(&r->merger, t, slice_of(&canonical), ret, e);
     bytes_free(&canonical);
-    bytes_free(&name_bytes);
-    free(state);
     return rc;
 }
 
@@ -175,7 +147,8 @@ static int compare_values(const struct value *a, const struct value *b)
 {
     struct bytes x = {0};
     struct bytes y = {0};
-    if (a->type == VALUE_TEXT && b->type == VALUE_TEXT) {
+    bool bytes = a->type == VALUE_TEXT || a->type == VALUE_BLOB;
+    if (bytes && a->type == b->type) {
         return slice_compare(a->bytes, b->bytes); /* as ORDER BY does */
     }
     value_encode(a, &x);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/database.h"
 
+#include "protocol/limits.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "protocol/limits.h"
 
 enum {
     /* STRICT tables: sqlite.org/stricttables.html */
@@ -423,7 +423,7 @@ static int run_statement(struct database *db, const char *sql, struct err *e)
 /* Ends what callers left standing on a row: such a statement holds a snapshot,
  * in which this connection can neither begin to write after another's commit
  * (SQLITE_BUSY_SNAPSHOT), nor see that commit, nor let a checkpoint finish. */
-static void rest(struct database *db)
+void database_rest(struct database *db)
 {
     sqlite3_stmt *stmt = NULL;
     while ((stmt = sqlite3_next_stmt(db->handle, stmt)) != NULL) {
@@ -435,13 +435,13 @@ static void rest(struct database *db)
 
 int database_begin(struct database *db, struct err *e)
 {
-    rest(db);
+    database_rest(db);
     return run_statement(db, "BEGIN IMMEDIATE", e);
 }
 
 int database_begin_read(struct database *db, struct err *e)
 {
-    rest(db);
+    database_rest(db);
     int code = run_statement(db, "BEGIN", e);
     sqlite3_stmt *stmt = NULL;
     if (code != 0) {
@@ -463,7 +463,7 @@ int database_begin_read(struct database *db, struct err *e)
 
 int database_commit(struct database *db, struct err *e)
 {
-    rest(db);
+    database_rest(db);
     return run_statement(db, "COMMIT", e);
 }
 
@@ -678,7 +678,7 @@ struct value database_column(sqlite3_stmt *stmt, int column)
 int database_data_version(struct database *db, uint32_t *ret, struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
-    rest(db);
+    database_rest(db);
     int code = database_statement(db, "PRAGMA data_version", &stmt, e);
     if (code == 0) {
         code = database_step(db, stmt, e);
@@ -707,7 +707,7 @@ static bool wal_is_long(sqlite3 *handle)
 int database_checkpoint(struct database *db, bool *ret_busy, struct err *e)
 {
     *ret_busy = false;
-    rest(db);
+    database_rest(db);
     if (!wal_is_long(db->handle)) {
         return 0;
     }

@@ -64,6 +64,10 @@ enum database_schema {
 enum database_schema database_schema(struct database *db,
                                      enum database_schema schema);
 
+/* Resets every statement that still stands on a row: it holds a snapshot, in
+ * which a later write would fail at once. */
+void database_rest(struct database *db);
+
 /* Write transactions are IMMEDIATE: they wait for another writer for BUSY_MS
  * and then fail with ERR_BUSY, having done nothing. Beginning and committing
  * reset every statement that still stands on a row. */

@@ -18,7 +18,9 @@ struct drain {
     size_t placed_cap;
     struct bytes undo; /* row by row: u32 table, slice key, slice scope */
     struct leaf leaf;
-    struct value cells[COLUMNS_MAX]; /* the row as programs left it */
+    struct err says;                 /* why leaves of this insert are parked */
+    struct value cells[COLUMNS_MAX]; /* the row as programs left it, */
+    struct bytes cell_memory;        /* and what they point into */
     struct row_state state;
 };
 
@@ -35,6 +37,7 @@ struct touched {
     const struct capture *captures;
     size_t count;
     bool inserted;
+    bool again; /* CAPTURE_AGAIN is among them */
     struct bytes name_bytes;
     struct row_name name;
 };
@@ -102,10 +105,15 @@ static struct draft *settle(struct drain *d)
 
 /* --- one row ------------------------------------------------------------- */
 
+/* The scope belongs to the life; a new life takes it from its row. */
 static struct scope scope_of(const struct drain *d, const struct table *t)
 {
     struct scope scope = {.kind = t->route};
-    if (t->route_column != NULL) {
+    if (d->state.cl % 2 == 1) {
+        size_t head = sizeof(uint8_t) + sizeof(uint32_t);
+        scope.id.data = d->state.scope + head;
+        scope.id.len = d->state.scope_len - head;
+    } else if (t->route_column != NULL) {
         const struct value *v =
             &d->cells[(size_t)(t->route_column - t->columns)];
         scope.id = v->bytes;
@@ -179,7 +187,8 @@ static void undo(struct drain *d)
 {
     struct bytes key = {0};
     struct bytes scope = {0};
-    leaf_encode_key(&d->leaf, &key);
+    const struct table *t = manifest_table(d->r->manifest, d->leaf.table);
+    key_bytes(t, d->leaf.key, &key);
     put_scope(&d->leaf.scope, &scope);
     bytes_put_u32(&d->undo, d->leaf.table);
     bytes_put_slice(&d->undo, slice_of(&key));
@@ -201,27 +210,53 @@ static bool owns(const struct drain *d, const struct leaf *leaf,
     return true;
 }
 
-/* Our own admission: what others would refuse is not signed but parked. */
+/* Sizes that the guards refuse, for a program that got past them. */
+static bool sizes_fit(const struct leaf *leaf, struct err *says)
+{
+    bool fits = leaf->scope.id.len <= SCOPE_ID_BYTES_MAX;
+    size_t bytes = 0;
+    for (size_t i = 0; i < leaf->key_count; i++) {
+        fits = fits && leaf->key[i].bytes.len <= KEY_BYTES_MAX;
+    }
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        size_t len = leaf->cells[i].value.bytes.len;
+        fits = fits && len <= CELL_BYTES_MAX;
+        bytes += len;
+    }
+    if (!fits || bytes > ROW_BYTES_MAX) {
+        (void)err_set(says, ERR_LIMIT, "the row is larger than can travel");
+        return false;
+    }
+    return true;
+}
+
+static bool is_routed(const struct touched *row, const struct leaf *leaf,
+                      struct err *says)
+{
+    if (leaf->scope.kind != SCOPE_ALL && leaf->scope.id.len == 0) {
+        (void)err_set(says, ERR_INPUT, "the row names no %s to route by",
+                      row->table->route_column->name);
+        return false;
+    }
+    return true;
+}
+
+/* Our own admission: what others would refuse is not signed but parked. An
+ * insert of which the first leaf, the life, is parked is parked whole. */
 static int finish_leaf(struct drain *d, const struct touched *row,
                        struct err *e)
 {
     struct replica *r = d->r;
     const struct certificate *own = registry_certificate(
         r->merger.registry, &r->self.node, r->self.certificate);
-    struct err says;
-    bool routed = d->leaf.scope.kind == SCOPE_ALL || d->leaf.scope.id.len > 0;
-    if (!routed) {
-        (void)err_set(&says, ERR_INPUT, "the row names no %s to route by",
-                      row->table->route_column->name);
-    }
-    if (!routed || !owns(d, &d->leaf, &says) ||
-        admit_leaf(r->manifest, r->merger.registry, own, &d->leaf, &says) !=
+    struct err *says = &d->says;
+    bool parked = d->leaf.op == LEAF_INSERT && says->code != 0;
+    if (parked || !is_routed(row, &d->leaf, says) ||
+        !sizes_fit(&d->leaf, says) || !owns(d, &d->leaf, says) ||
+        admit_leaf(r->manifest, r->merger.registry, own, &d->leaf, says) !=
             ADMISSION_YES) {
-        int rc = park(d, row, says.text, e);
-        if (routed) {
-            undo(d);
-        }
-        return rc;
+        undo(d);
+        return park(d, row, says->text, e);
     }
     place_leaf(d);
     d->ret->leaves++;
@@ -244,6 +279,7 @@ static int draft_insert(struct drain *d, const struct touched *row,
 {
     const struct table *t = row->table;
     int rc = 0;
+    d->says.code = 0;
     for (size_t k = 0; rc == 0 && k < t->column_count; k++) {
         if (class_before(t, k)) {
             continue;
@@ -262,11 +298,14 @@ static int draft_insert(struct drain *d, const struct touched *row,
 }
 
 /* Cells that differ from what is shown: one leaf per class. `old` by index of
- * table->columns; a cell not `set` is not looked at. */
+ * table->columns; a cell not `set` is not looked at. A column that is written
+ * once is not said again: REPLACE gives it a new default, and the row goes
+ * back. */
 static int draft_update(struct drain *d, const struct touched *row,
                         const struct fold_values *old, struct err *e)
 {
     const struct table *t = row->table;
+    bool once = false;
     int rc = 0;
     for (size_t k = 0; rc == 0 && k < t->column_count; k++) {
         if (class_before(t, k)) {
@@ -276,14 +315,22 @@ static int draft_update(struct drain *d, const struct touched *row,
         d->leaf.cl = d->state.cl;
         for (size_t i = k; i < t->column_count; i++) {
             const struct column *c = &t->columns[i];
-            if (c->class_id == d->leaf.class_id && old->set[i] &&
-                !value_equal(&old->values[i], &d->cells[i])) {
+            if (c->class_id != d->leaf.class_id || !old->set[i] ||
+                value_equal(&old->values[i], &d->cells[i])) {
+                continue;
+            }
+            if (policy_is_fixed(c->policy)) {
+                once = true;
+            } else {
                 add_cell(d, c, &d->cells[i]);
             }
         }
         if (d->leaf.cell_count > 0) {
             rc = finish_leaf(d, row, e);
         }
+    }
+    if (once) {
+        undo(d);
     }
     return rc;
 }
@@ -352,16 +399,64 @@ static int draft_record(struct drain *d, const struct touched *row,
     return rc;
 }
 
+/* Reads the row and keeps it: a fold may read it again meanwhile. */
+static int read_cells(struct drain *d, const struct touched *row, struct err *e)
+{
+    int rc = projector_read(d->r->merger.projector, row->table,
+                            row->captures->key, d->cells, e);
+    size_t bytes = 0;
+    for (size_t i = 0; rc == 1 && i < row->table->column_count; i++) {
+        bytes += d->cells[i].bytes.len;
+    }
+    bytes_clear(&d->cell_memory);
+    bytes_reserve(&d->cell_memory, bytes);
+    for (size_t i = 0; rc == 1 && i < row->table->column_count; i++) {
+        struct slice *cell = &d->cells[i].bytes;
+        size_t at = d->cell_memory.len;
+        bytes_put(&d->cell_memory, cell->data, cell->len);
+        cell->data = d->cell_memory.data + at;
+    }
+    return rc;
+}
+
+/* A key of the register was met again. Signed before: the row goes back to
+ * what was signed, should REPLACE have touched it. Else it is new. */
+static int draft_event(struct drain *d, const struct touched *row,
+                       struct err *e)
+{
+    struct fold fold;
+    struct bytes key = {0};
+    struct bytes scope = {0};
+    if (!row->again) {
+        return draft_insert(d, row, e);
+    }
+    start_leaf(d, row, LEAF_INSERT, row->table->base_class);
+    key_bytes(row->table, row->captures->key, &key);
+    put_scope(&d->leaf.scope, &scope);
+    int rc = fold_row(&d->r->merger, row->table, slice_of(&key),
+                      slice_of(&scope), &fold, e);
+    bytes_free(&key);
+    bytes_free(&scope);
+    if (rc != 0) {
+        return rc;
+    }
+    bool known = fold.state.cl > 0;
+    fold_clear(&fold);
+    if (known) {
+        undo(d);
+        return 0;
+    }
+    return row->inserted ? draft_insert(d, row, e) : 0;
+}
+
 static int draft_row(struct drain *d, struct touched *row, struct err *e)
 {
     struct bytes key = {0};
-    int rc = projector_read(d->r->merger.projector, row->table,
-                            row->captures->key, d->cells, e);
+    int rc = read_cells(d, row, e);
     if (rc <= 0) {
         return rc; /* gone again: nothing was said, nothing is signed */
     }
-    start_leaf(d, row, LEAF_INSERT, 0);
-    leaf_encode_key(&d->leaf, &key);
+    key_bytes(row->table, row->captures->key, &key);
     bytes_clear(&row->name_bytes);
     row_key(slice_of(&key), &row->name_bytes);
     row->name = (struct row_name){
@@ -370,7 +465,7 @@ static int draft_row(struct drain *d, struct touched *row, struct err *e)
     };
     bytes_free(&key);
     d->state.cl = 0;
-    return row->table->kind == TABLE_EVENT ? draft_insert(d, row, e)
+    return row->table->kind == TABLE_EVENT ? draft_event(d, row, e)
                                            : draft_record(d, row, e);
 }
 
@@ -403,6 +498,8 @@ static int draft_rows(struct drain *d, const struct capture *items,
                same_row(&items[i], &items[i + row.count])) {
             row.count++;
         }
+        /* sorted by column, and CAPTURE_AGAIN is the highest */
+        row.again = items[i + row.count - 1].column == CAPTURE_AGAIN;
         rc = draft_row(d, &row, e);
     }
     bytes_free(&row.name_bytes);
@@ -415,8 +512,8 @@ static int undo_rows(struct drain *d, struct err *e)
     int rc = 0;
     while (rc == 0 && cursor_left(&c) > 0) {
         const struct table *t = manifest_table(d->r->manifest, cursor_u32(&c));
-        struct slice key = cursor_slice(&c, CHANGESET_BYTES_MAX);
-        struct slice scope = cursor_slice(&c, CHANGESET_BYTES_MAX);
+        struct slice key = cursor_slice(&c, UINT32_MAX);
+        struct slice scope = cursor_slice(&c, UINT32_MAX);
         rc = fold_apply(&d->r->merger, t, key, scope, e);
     }
     return rc;
@@ -467,6 +564,7 @@ int replica_drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
         ret->more = rc == 0;
         bytes_free(&d->memory);
         bytes_free(&d->undo);
+        bytes_free(&d->cell_memory);
         free(d->placed);
         free(d);
     }

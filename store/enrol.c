@@ -278,6 +278,22 @@ static struct keys keys_of(const struct enrol_request *request)
     return keys;
 }
 
+/* The keys of another node are public; they open nothing here. */
+static int check_keys_are_new(const struct replica *r, const struct keys *keys,
+                              struct err *e)
+{
+    struct hash node = keys_node(keys->sign_public);
+    const struct certificate *holder =
+        registry_of_curve(r->merger.registry, keys->curve_public);
+    bool taken = holder != NULL && !hash_equal(&holder->node, &node);
+    if (taken || registry_current(r->merger.registry, &node) != NULL) {
+        return err_set(e, ERR_FORBIDDEN,
+                       "another node of the network has one of these keys; "
+                       "join with new ones");
+    }
+    return 0;
+}
+
 /* Spends the invite: the certificate and the mark, in one transaction. */
 static int issue(struct replica *r, const struct enrol_request *request,
                  const struct invite_row *invite, int64_t now_ms,
@@ -294,7 +310,10 @@ static int issue(struct replica *r, const struct enrol_request *request,
         c.may_grant.count = 0;
     }
     *ret_serial = c.serial;
-    int rc = registry_admit(r->merger.registry, &r->self.node, &c, e);
+    int rc = check_keys_are_new(r, &keys, e);
+    if (rc == 0) {
+        rc = registry_admit(r->merger.registry, &r->self.node, &c, e);
+    }
     if (rc == 0) {
         rc = replica_sign_certificate(r, &c, now_ms, e);
     }
@@ -410,12 +429,14 @@ static int open_invites(struct replica *r, int64_t now_ms, struct err *e)
     return rc;
 }
 
-static int read_invites(struct replica *r, uint8_t (**ret)[KEY_PUBLIC_BYTES],
-                        size_t *ret_count, struct err *e)
+static int read_invites(struct replica *r, int64_t now_ms,
+                        uint8_t (**ret)[KEY_PUBLIC_BYTES], size_t *ret_count,
+                        struct err *e)
 {
     /* spent ones too: the answer may have been lost on the way */
-    static const char sql[] = "SELECT curve_public FROM local_invite"
-                              " WHERE state IN ('open', 'spent')";
+    static const char sql[] =
+        "SELECT curve_public FROM local_invite"
+        " WHERE state IN ('open', 'spent') AND expires_ms > ?1";
     uint8_t(*keys)[KEY_PUBLIC_BYTES] = NULL;
     size_t count = 0;
     sqlite3_stmt *stmt;
@@ -423,6 +444,7 @@ static int read_invites(struct replica *r, uint8_t (**ret)[KEY_PUBLIC_BYTES],
     if (rc != 0) {
         return rc;
     }
+    sqlite3_bind_int64(stmt, 1, now_ms);
     while ((rc = database_step(r->db, stmt, e)) == 1) {
         struct value key = database_column(stmt, 0);
         if (key.bytes.len != KEY_PUBLIC_BYTES || count >= NODES_MAX) {
@@ -473,5 +495,5 @@ int replica_invites(struct replica *r, int64_t now_ms,
             rc = replica_end(r, open_invites(r, now_ms, e), e);
         }
     }
-    return rc == 0 ? read_invites(r, ret, ret_count, e) : rc;
+    return rc == 0 ? read_invites(r, now_ms, ret, ret_count, e) : rc;
 }

@@ -17,7 +17,6 @@ struct collecting {
     struct merger *m;
     const struct table *table;
     struct slice key;
-    uint16_t class_id;
     struct collected *items;
     size_t count;
     size_t cap;
@@ -58,7 +57,7 @@ void fold_clear(struct fold *f)
 
 static bool is_ours(const struct collecting *c)
 {
-    return c->leaf.table == c->table->id && c->leaf.class_id == c->class_id &&
+    return c->leaf.table == c->table->id &&
            slice_equal(c->leaf.key_bytes, c->key);
 }
 
@@ -109,26 +108,9 @@ static int collect_delivery(struct collecting *c, const struct delivery *d,
         return 0;
     }
     c->changesets = grow(c->changesets, c->changeset_count, &c->changeset_cap,
-                         sizeof *c->changesets);
+                         sizeof(struct changeset *));
     c->changesets[c->changeset_count++] = cs;
     return 0;
-}
-
-static int collect_class(struct collecting *c, struct slice scope,
-                         struct err *e)
-{
-    uint8_t mark[4];
-    struct delivery d = {0};
-    int rc;
-    journal_scope_mark(scope, c->class_id, mark);
-    while ((rc = journal_next_of_scope(c->m->journal, d.position, mark, &d,
-                                       e)) == 1) {
-        rc = collect_delivery(c, &d, e);
-        if (rc != 0) {
-            break;
-        }
-    }
-    return rc;
 }
 
 static bool class_seen(const struct table *t, size_t before)
@@ -141,15 +123,97 @@ static bool class_seen(const struct table *t, size_t before)
     return false;
 }
 
-static int collect(struct collecting *c, struct slice scope, struct err *e)
+enum { SCOPE_BYTES_MAX = 1 + 4 + SCOPE_ID_BYTES_MAX };
+
+/* Marks of the classes of a table in a scope. No leaf lies in one that is
+ * larger than a leaf can say, as a program past the guards may have left it in
+ * its row. */
+static void mark_scope(const struct table *t, struct slice scope,
+                       struct bytes *marks)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < c->table->column_count; i++) {
-        if (!class_seen(c->table, i)) {
-            c->class_id = c->table->columns[i].class_id;
-            rc = collect_class(c, scope, e);
+    bool sound = scope.len > 0 && scope.len <= SCOPE_BYTES_MAX;
+    for (size_t i = 0; sound && i < t->column_count; i++) {
+        uint8_t mark[JOURNAL_MARK_BYTES];
+        if (!class_seen(t, i)) {
+            journal_mark(scope, t->columns[i].class_id, mark);
+            bytes_put(marks, mark, sizeof mark);
         }
     }
+}
+
+static int collect_marked(struct collecting *c, struct slice marks,
+                          struct err *e)
+{
+    struct delivery d = {0};
+    int rc;
+    while ((rc = journal_next_of_marks(c->m->journal, d.position, marks, &d,
+                                       e)) == 1) {
+        rc = collect_delivery(c, &d, e);
+        if (rc != 0) {
+            break;
+        }
+    }
+    return rc;
+}
+
+static bool is_collected(const struct collecting *c, uint64_t position)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->items[i].folded.position == position) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Leaves that were waiting or refused may claim any scope. */
+static int collect_judged(struct collecting *c, const struct row_name *row,
+                          struct err *e)
+{
+    struct delivery d;
+    uint64_t position = 0;
+    int rc;
+    while ((rc = verdict_next(c->m, row, position, &position, e)) == 1) {
+        if (is_collected(c, position)) {
+            continue;
+        }
+        rc = journal_next(c->m->journal, position - 1, 0, &d, e);
+        if (rc == 1) {
+            rc = collect_delivery(c, &d, e);
+        }
+        if (rc != 0) {
+            break;
+        }
+    }
+    return rc;
+}
+
+/* All leaves held of the row: those in the scope it has, those in the scope
+ * asked for, and those that have a verdict. */
+static int collect(struct collecting *c, struct slice scope, struct err *e)
+{
+    struct bytes name_bytes = {0};
+    struct bytes marks = {0};
+    struct bytes shown = {0};
+    row_key(c->key, &name_bytes);
+    const struct row_name row = {
+        .table = c->table->id,
+        .key = slice_of(&name_bytes),
+    };
+    int rc = row_scope(c->m, c->table, c->key, &shown, e);
+    if (rc >= 0) {
+        mark_scope(c->table, scope, &marks);
+        if (!slice_equal(scope, slice_of(&shown))) {
+            mark_scope(c->table, slice_of(&shown), &marks);
+        }
+        rc = marks.len == 0 ? 0 : collect_marked(c, slice_of(&marks), e);
+    }
+    if (rc == 0) {
+        rc = collect_judged(c, &row, e);
+    }
+    bytes_free(&name_bytes);
+    bytes_free(&marks);
+    bytes_free(&shown);
     return rc;
 }
 
@@ -177,12 +241,40 @@ static void refuse(struct folded_leaf *folded, int code, const char *says)
     folded->says[len] = '\0';
 }
 
-/* A second content under the key of an event: the first is shown. */
-static bool is_second_event(const struct table *t, const struct fold *f,
+static void wait(struct folded_leaf *folded, int code, const char *says)
+{
+    refuse(folded, code, says);
+    folded->verdict = "waiting";
+}
+
+/* An event is told once: a second leaf under its key counts for nothing. */
+static bool is_second_event(const struct fold *f,
                             const struct folded_leaf *folded)
 {
-    return t->kind == TABLE_EVENT &&
+    return f->table->kind == TABLE_EVENT && f->state.cl > 0 &&
            stamp_compare(&folded->stamp, &f->state.life) != 0;
+}
+
+/* Does the second leaf tell what the first told? */
+static bool tells_same(const struct fold *f, const struct folded_leaf *folded)
+{
+    struct slice body = folded->changeset->slots[folded->index].body;
+    for (const struct folded_leaf *l = f->leaves; l < folded; l++) {
+        bool counts = stamp_compare(&l->stamp, &f->state.life) == 0;
+        if (counts && slice_equal(l->changeset->slots[l->index].body, body)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fold_second_event(const struct fold *f, struct folded_leaf *folded)
+{
+    folded->verdict = "superseded";
+    if (!tells_same(f, folded)) {
+        refuse(folded, ERR_FORK,
+               "another row was written under this key before");
+    }
 }
 
 /* A new life covers every cell that showed before. */
@@ -225,9 +317,18 @@ static void fold_leaf(struct merger *m, struct fold *f, size_t at,
     int rc = leaf_decode(slot->head, slot->body, leaf, NULL);
     assert(rc == 0 && origin != NULL);
     (void)rc;
-    if (admit_leaf(m->manifest, m->registry, origin, leaf, &says) !=
-        ADMISSION_YES) {
+    switch (admit_leaf(m->manifest, m->registry, origin, leaf, &says)) {
+    case ADMISSION_REFUSED:
         refuse(folded, says.code, says.text);
+        return;
+    case ADMISSION_UNKNOWN:
+        wait(folded, ERR_VERSION, admit_newer);
+        return;
+    case ADMISSION_YES:
+        break;
+    }
+    if (is_second_event(f, folded)) {
+        fold_second_event(f, folded);
         return;
     }
     merge_leaf(&f->state, f->table, leaf, &folded->stamp, &result);
@@ -248,20 +349,15 @@ static void fold_leaf(struct merger *m, struct fold *f, size_t at,
     case MERGE_SUPERSEDED:
     case MERGE_REFOLD:
         folded->verdict = "superseded";
-        if (is_second_event(f->table, f, folded)) {
-            refuse(folded, ERR_FORK,
-                   "another row was written under this key before");
-        }
         break;
     case MERGE_WAITING:
-        refuse(folded, ERR_UNKNOWN, result.says);
-        folded->verdict = "waiting";
+        wait(folded, ERR_UNKNOWN, result.says);
         break;
     case MERGE_REFUSED:
         refuse(folded, ERR_FORBIDDEN, result.says);
         break;
     }
-}
+} /* NOLINT(clang-analyzer-unix.Malloc): f->leaves keeps what folded is */
 
 static void fold_leaves(struct merger *m, struct fold *f)
 {
@@ -338,21 +434,6 @@ void fold_values(const struct fold *f, struct fold_values *ret)
 }
 
 /* --- applying ------------------------------------------------------------ */
-
-static int key_of(const struct fold *f, struct value key[KEY_COLUMNS_MAX],
-                  struct err *e)
-{
-    struct cursor c = cursor_of(slice_of(&f->key));
-    size_t count = cursor_u8(&c);
-    for (size_t i = 0; i < count && i < KEY_COLUMNS_MAX; i++) {
-        key[i] = value_decode(&c, KEY_BYTES_MAX);
-    }
-    if (!cursor_done(&c) || count != f->table->key_count) {
-        return err_set(e, ERR_INPUT, "table %s has %zu key columns",
-                       f->table->name, f->table->key_count);
-    }
-    return 0;
-}
 
 /* The row as the fold says, from nothing: a column never written shows its
  * default again. The last good row stays when the table does not take it. */
@@ -440,7 +521,7 @@ int fold_apply(struct merger *m, const struct table *t, struct slice key,
     }
     row_key(slice_of(&f.key), &name_bytes);
     const struct row_name name = {.table = t->id, .key = slice_of(&name_bytes)};
-    rc = key_of(&f, values, e);
+    rc = row_key_of(t, slice_of(&f.key), values, e);
     if (rc == 0) {
         rc = save_verdicts(m, &f, &name, e);
     }

@@ -33,7 +33,9 @@ struct fold {
     size_t changeset_count;
 };
 
-/* Collects the leaves of (table, key) that lie in `scope` and folds them. */
+/* Collects the leaves of (table, key) and folds them: those in the scope the
+ * row has here, those in `scope` (empty: none more), and those that have a
+ * verdict, whatever scope they claim. */
 int fold_row(struct merger *m, const struct table *t, struct slice key,
              struct slice scope, struct fold *ret, struct err *e);
 void fold_clear(struct fold *f);

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/journal.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARK_BYTES = 4 };
-
 /* --- marks --------------------------------------------------------------- */
 
-void journal_scope_mark(struct slice scope, uint16_t class_id, uint8_t ret[4])
+void journal_mark(struct slice scope, uint16_t class_id,
+                  uint8_t ret[JOURNAL_MARK_BYTES])
 {
     static const uint8_t key[crypto_shorthash_KEYBYTES] = "sangam scope";
     uint8_t named[SCOPE_ID_BYTES_MAX + 8] = {(uint8_t)(class_id >> 8),
                                              (uint8_t)class_id};
     uint8_t hash[crypto_shorthash_BYTES];
+    assert(scope.len + 2 <= sizeof named);
     memcpy(named + 2, scope.data, scope.len);
     crypto_shorthash(hash, named, scope.len + 2, key);
-    memcpy(ret, hash, MARK_BYTES);
+    memcpy(ret, hash, JOURNAL_MARK_BYTES);
 }
 
 static int compare_marks(const void *a, const void *b)
 {
-    return memcmp(a, b, MARK_BYTES);
+    return memcmp(a, b, JOURNAL_MARK_BYTES);
 }
 
 /* Sorted marks of the visible leaves, and what they reach. */
@@ -46,15 +47,16 @@ static int mark_leaves(const struct changeset *cs, struct bytes *marks)
             slice_equal(leaf->scope_bytes, last)) {
             continue; /* leaves of one scope stand together */
         }
-        uint8_t mark[MARK_BYTES];
-        journal_scope_mark(leaf->scope_bytes, leaf->class_id, mark);
-        bytes_put(marks, mark, MARK_BYTES);
+        uint8_t mark[JOURNAL_MARK_BYTES];
+        journal_mark(leaf->scope_bytes, leaf->class_id, mark);
+        bytes_put(marks, mark, JOURNAL_MARK_BYTES);
         last = leaf->scope_bytes;
         last_class = leaf->class_id;
     }
     free(leaf);
     if (marks->len > 0) {
-        qsort(marks->data, marks->len / MARK_BYTES, MARK_BYTES, compare_marks);
+        qsort(marks->data, marks->len / JOURNAL_MARK_BYTES, JOURNAL_MARK_BYTES,
+              compare_marks);
     }
     return reach;
 }
@@ -162,15 +164,20 @@ int journal_next(struct database *db, uint64_t after, int reach,
     return next_of(db, sql, after, ret, e);
 }
 
-static bool has_mark(struct value list, const uint8_t mark[MARK_BYTES])
+static bool has_mark(struct value list, struct slice marks)
 {
-    return list.bytes.len > 0 &&
-           bsearch(mark, list.bytes.data, list.bytes.len / MARK_BYTES,
-                   MARK_BYTES, compare_marks) != NULL;
+    bool found = false;
+    for (size_t i = 0; list.bytes.len > 0 && !found && i < marks.len;
+         i += JOURNAL_MARK_BYTES) {
+        found = bsearch(marks.data + i, list.bytes.data,
+                        list.bytes.len / JOURNAL_MARK_BYTES, JOURNAL_MARK_BYTES,
+                        compare_marks) != NULL;
+    }
+    return found;
 }
 
-int journal_next_of_scope(struct database *db, uint64_t after,
-                          const uint8_t mark[4], struct delivery *ret,
+int journal_next_of_marks(struct database *db, uint64_t after,
+                          struct slice marks, struct delivery *ret,
                           struct err *e)
 {
     sqlite3_stmt *stmt;
@@ -182,7 +189,7 @@ int journal_next_of_scope(struct database *db, uint64_t after,
     database_bind(stmt, ":after", &from);
     uint64_t found = 0;
     while (found == 0 && (rc = database_step(db, stmt, e)) == 1) {
-        if (has_mark(database_column(stmt, 1), mark)) {
+        if (has_mark(database_column(stmt, 1), marks)) {
             found = column_u64(stmt, 0);
         }
     }

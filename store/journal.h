@@ -44,12 +44,15 @@ struct delivery {
 int journal_next(struct database *db, uint64_t after, int reach,
                  struct delivery *ret, struct err *e);
 
-/* The first delivery after `after` that has leaves of (scope, class), as far
- * as its list of 4-byte hashes can say: look at the leaves. */
-int journal_next_of_scope(struct database *db, uint64_t after,
-                          const uint8_t mark[4], struct delivery *ret,
+/* A mark stands for a (scope, class): a hash of JOURNAL_MARK_BYTES. */
+enum { JOURNAL_MARK_BYTES = 4 };
+void journal_mark(struct slice scope, uint16_t class_id,
+                  uint8_t ret[JOURNAL_MARK_BYTES]);
+/* The first delivery after `after` that has leaves of one of the marks, as far
+ * as hashes can say: look at the leaves. */
+int journal_next_of_marks(struct database *db, uint64_t after,
+                          struct slice marks, struct delivery *ret,
                           struct err *e);
-void journal_scope_mark(struct slice scope, uint16_t class_id, uint8_t ret[4]);
 
 /* Rebuilds the header and the leaves. ERR_CORRUPT when they do not give the
  * hash that was stored. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/manifest.h"
 
+#include "protocol/certificate.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "protocol/certificate.h"
 
 /* What the table itself says of a manifest column; same index. */
 struct declared {
@@ -433,7 +433,8 @@ static int read_declared(struct database *db, struct table *t,
     return code;
 }
 
-/* The primary key is the columns of policy key, in order of their ids. */
+/* The primary key is the columns of policy key, in order of their ids. In a
+ * STRICT table they are NOT NULL of themselves. */
 static int check_key(const struct table *t, const struct declared *declared,
                      bool without_rowid, struct err *e)
 {
@@ -459,10 +460,6 @@ static int check_key(const struct table *t, const struct declared *declared,
     for (size_t i = 0; i < t->key_count; i++) {
         const struct declared *d = &declared[t->key[i] - t->columns];
         const char *name = t->key[i]->name;
-        if (!t->key[i]->not_null) {
-            return refuse(
-                e, t, "key column %s may be NULL; declare it NOT NULL", name);
-        }
         if (t->key[i]->any || sqlite3_stricmp(d->type, "REAL") == 0) {
             return refuse(e, t,
                           "key column %s is %s, in which two values can be "
@@ -829,6 +826,7 @@ const struct column *table_column(const struct table *t, uint16_t id)
 const struct column *table_column_named(const struct table *t, const char *name)
 {
     for (size_t i = 0; i < t->column_count; i++) {
+        assert(t->columns[i].name != NULL);
         if (strcmp(t->columns[i].name, name) == 0) {
             return &t->columns[i];
         }

@@ -15,45 +15,11 @@ static bool slice_is_text(struct slice s, const char *text)
     return s.len == strlen(text) && memcmp(s.data, text, s.len) == 0;
 }
 
-/* --- life ---------------------------------------------------------------- */
-
-static void set_owner(struct row_state *state, const struct table *table,
-                      const struct leaf *leaf)
-{
-    memset(state->owner, 0, sizeof state->owner);
-    const struct value *owner = table->owner_column == NULL
-                                    ? NULL
-                                    : leaf_cell(leaf, table->owner_column->id);
-    if (owner != NULL && owner->type == VALUE_TEXT &&
-        owner->bytes.len <= SITE_BYTES_MAX) {
-        memcpy(state->owner, owner->bytes.data, owner->bytes.len);
-    }
-}
-
-/* Higher causal length wins whole. */
-static void begin_life(struct row_state *state, const struct table *table,
-                       const struct leaf *leaf, const struct stamp *stamp)
-{
-    state->cl = leaf->cl;
-    state->life = *stamp;
-    state->column_count = 0;
-    state->scope_len = leaf->scope_bytes.len;
-    memcpy(state->scope, leaf->scope_bytes.data, state->scope_len);
-    set_owner(state, table, leaf);
-}
-
-/* The scope belongs to the life. */
-static bool same_scope(const struct row_state *state, const struct leaf *leaf)
-{
-    struct slice life = {.data = state->scope, .len = state->scope_len};
-    return slice_equal(life, leaf->scope_bytes);
-}
-
-/* --- cells --------------------------------------------------------------- */
+/* --- owner --------------------------------------------------------------- */
 
 /* Owned cells: the writer must be the owner under the epoch it claims. Only
  * the first epoch exists yet; a later one names an offer that is not held. */
-static enum merge_outcome check_owner(const struct row_state *state,
+static enum merge_outcome check_owner(const char *owner,
                                       const struct leaf *leaf,
                                       struct merge_result *ret)
 {
@@ -63,11 +29,11 @@ static enum merge_outcome check_owner(const struct row_state *state,
                        (unsigned)leaf->owner.epoch);
         return MERGE_WAITING;
     }
-    if (!slice_is_text(leaf->owner.site, state->owner)) {
+    if (!slice_is_text(leaf->owner.site, owner)) {
         (void)snprintf(ret->says, sizeof ret->says,
                        "site %.*s does not own the row; %s does",
                        (int)leaf->owner.site.len,
-                       (const char *)leaf->owner.site.data, state->owner);
+                       (const char *)leaf->owner.site.data, owner);
         return MERGE_REFUSED;
     }
     return MERGE_WON;
@@ -83,6 +49,57 @@ static bool owns_cells(const struct table *table, const struct leaf *leaf)
     }
     return false;
 }
+
+/* --- life ---------------------------------------------------------------- */
+
+/* The owner that a life names, "" where none. */
+static void owner_of(const struct table *table, const struct leaf *leaf,
+                     char ret[SITE_BYTES_MAX + 1])
+{
+    memset(ret, 0, SITE_BYTES_MAX + 1);
+    const struct value *owner = table->owner_column == NULL
+                                    ? NULL
+                                    : leaf_cell(leaf, table->owner_column->id);
+    if (owner != NULL && owner->type == VALUE_TEXT &&
+        owner->bytes.len <= SITE_BYTES_MAX) {
+        memcpy(ret, owner->bytes.data, owner->bytes.len);
+    }
+}
+
+/* Higher causal length wins whole, unless its writer may not begin it. */
+static enum merge_outcome begin_life(struct row_state *state,
+                                     const struct table *table,
+                                     const struct leaf *leaf,
+                                     const struct stamp *stamp,
+                                     struct merge_result *ret)
+{
+    char owner[SITE_BYTES_MAX + 1];
+    owner_of(table, leaf, owner);
+    if (owns_cells(table, leaf)) {
+        enum merge_outcome may = check_owner(owner, leaf, ret);
+        if (may != MERGE_WON) {
+            return may;
+        }
+    }
+    state->cl = leaf->cl;
+    state->life = *stamp;
+    state->column_count = 0;
+    state->scope_len = leaf->scope_bytes.len;
+    memcpy(state->scope, leaf->scope_bytes.data, state->scope_len);
+    memcpy(state->owner, owner, sizeof owner);
+    ret->born = leaf->op == LEAF_INSERT;
+    ret->died = leaf->op == LEAF_DELETE;
+    return MERGE_WON;
+}
+
+/* The scope belongs to the life. */
+static bool same_scope(const struct row_state *state, const struct leaf *leaf)
+{
+    struct slice life = {.data = state->scope, .len = state->scope_len};
+    return slice_equal(life, leaf->scope_bytes);
+}
+
+/* --- cells --------------------------------------------------------------- */
 
 /* Who wins a column: written once, the first; else the last. */
 static bool cell_wins(const struct table *table, uint16_t column,
@@ -118,13 +135,9 @@ static void merge_life(struct row_state *state, const struct table *table,
                        struct merge_result *ret)
 {
     if (leaf->cl > state->cl) {
-        begin_life(state, table, leaf, stamp);
-        ret->born = leaf->op == LEAF_INSERT;
-        ret->died = leaf->op == LEAF_DELETE;
-        ret->outcome = MERGE_WON;
-        return;
-    }
-    if (leaf->cl == state->cl && stamp_compare(stamp, &state->life) < 0) {
+        ret->outcome = begin_life(state, table, leaf, stamp, ret);
+    } else if (leaf->cl == state->cl &&
+               stamp_compare(stamp, &state->life) < 0) {
         ret->outcome = MERGE_REFOLD; /* it decides owner and fixed columns */
     }
 }
@@ -136,7 +149,8 @@ void merge_leaf(struct row_state *state, const struct table *table,
     *ret = (struct merge_result){.outcome = MERGE_SUPERSEDED};
     if (is_life(table, leaf)) {
         merge_life(state, table, leaf, stamp, ret);
-        if (ret->outcome == MERGE_REFOLD || ret->died) {
+        bool begins = ret->outcome == MERGE_WON || leaf->cl <= state->cl;
+        if (!begins || ret->outcome == MERGE_REFOLD || ret->died) {
             return;
         }
     }
@@ -149,18 +163,18 @@ void merge_leaf(struct row_state *state, const struct table *table,
     if (leaf->cl < state->cl) {
         return; /* of a life that is over */
     }
+    if (owns_cells(table, leaf)) {
+        enum merge_outcome owner = check_owner(state->owner, leaf, ret);
+        if (owner != MERGE_WON) {
+            ret->outcome = owner;
+            return;
+        }
+    }
     if (!same_scope(state, leaf)) {
         ret->outcome = MERGE_REFUSED;
         (void)snprintf(ret->says, sizeof ret->says,
                        "the leaf claims another scope than its row has");
         return;
-    }
-    if (owns_cells(table, leaf)) {
-        enum merge_outcome owner = check_owner(state, leaf, ret);
-        if (owner != MERGE_WON) {
-            ret->outcome = owner;
-            return;
-        }
     }
     merge_cells(state, table, leaf, stamp, ret);
 }

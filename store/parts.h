@@ -56,6 +56,9 @@ struct incoming {
 };
 int replica_take(struct replica *r, struct incoming *in, struct err *e);
 
+/* Is a leaf that is not withheld of scope `all`? */
+bool slot_is_of_all(const struct slot *slot);
+
 /* Remembers a stamp as a floor for our own, unless it lies so far ahead that
  * it would stop our clock. */
 void replica_floor(struct replica *r, uint64_t hlc, int64_t now_ms);

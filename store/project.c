@@ -128,22 +128,22 @@ static int statement(struct projector *p, int verb, const struct table *t,
 /* --- rows ---------------------------------------------------------------- */
 
 int projector_write(struct projector *p, enum project_verb verb,
-                    const struct projection *w, bool *ret_written,
+                    const struct projection *row, bool *ret_written,
                     struct err *e)
 {
     sqlite3_stmt *stmt;
-    const struct table *t = w->table;
-    const char *sql = text_of(p, (int)verb, t, w->columns, w->count);
+    const struct table *t = row->table;
+    const char *sql = text_of(p, (int)verb, t, row->columns, row->count);
     int rc = database_statement(p->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
     int at = 1;
     for (size_t i = 0; i < t->key_count; i++) {
-        database_bind_at(stmt, at++, &w->key[i]);
+        database_bind_at(stmt, at++, &row->key[i]);
     }
-    for (size_t i = 0; i < w->count; i++) {
-        database_bind_at(stmt, at++, w->values[i]);
+    for (size_t i = 0; i < row->count; i++) {
+        database_bind_at(stmt, at++, row->values[i]);
     }
     rc = database_done(p->db, stmt, e);
     if (rc == 0) {

@@ -33,7 +33,7 @@ struct projection {
 /* *ret_written: a row was touched. ERR_INPUT: the table does not take it, and
  * `e` says why; nothing happened. */
 int projector_write(struct projector *p, enum project_verb verb,
-                    const struct projection *projection, bool *ret_written,
+                    const struct projection *row, bool *ret_written,
                     struct err *e);
 int projector_delete(struct projector *p, const struct table *t,
                      const struct value *key, struct err *e);

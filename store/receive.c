@@ -65,6 +65,7 @@ static int find_prev(struct receiving *in, struct checked *c,
                      struct changeset_header *header, struct err *e)
 {
     struct held before;
+    assert(c->origin != NULL);
     if (c->travelling->has_prev) {
         return 0;
     }
@@ -124,13 +125,52 @@ static int open_and_verify(struct receiving *in, struct checked *c,
 
 /* --- gaps ---------------------------------------------------------------- */
 
+/* Is a leaf left out that is due here? On a whole chain all are; elsewhere
+ * those of scope `all`, which stand first. */
+static bool hides(const struct checked *c)
+{
+    bool hidden = false;
+    for (size_t i = 0; i < c->changeset->header.leaf_count; i++) {
+        const struct slot *slot = &c->changeset->slots[i];
+        if (slot->form == SLOT_WITHHELD) {
+            hidden = true;
+        } else if (hidden && slot_is_of_all(slot)) {
+            return true;
+        }
+    }
+    return hidden && c->whole_chain;
+}
+
+static int check_shown(const struct checked *c, struct err *e)
+{
+    for (size_t i = 0; i < c->changeset->header.leaf_count; i++) {
+        if (c->changeset->slots[i].form == SLOT_SEALED) {
+            return err_set(e, ERR_CLASS,
+                           "a leaf of it is sealed, and this version cannot "
+                           "open it");
+        }
+    }
+    return hides(c) ? err_set(e, ERR_CHAIN,
+                              "leaves of it are left out; something on the "
+                              "way lost or hides them")
+                    : 0;
+}
+
+static int fork_of(const struct checked *c, struct err *e)
+{
+    return err_set(e, ERR_FORK,
+                   "its chain is held further on, and without it; the node "
+                   "was restored or cloned (held up to %llu)",
+                   (unsigned long long)c->origin->head_seq);
+}
+
 /* The whole chain comes here: it continues at the head, in time too. */
 static int check_chain(const struct checked *c, struct err *e)
 {
     const struct changeset_header *h = &c->changeset->header;
     const struct origin *o = c->origin;
     if (h->seq <= o->head_seq) {
-        return 0; /* told again; find_held() knows it */
+        return c->held ? 0 : fork_of(c, e);
     }
     if (h->seq != o->head_seq + 1) {
         return err_set(e, ERR_CHAIN,
@@ -197,6 +237,7 @@ static int check_prior(struct receiving *in, const struct checked *c,
     if (leaf == NULL) {
         abort();
     }
+    assert(c->changeset != NULL);
     for (size_t i = 0; rc == 0 && i < c->changeset->header.leaf_count; i++) {
         const struct slot *slot = &c->changeset->slots[i];
         uint64_t seq = c->changeset->header.seq;
@@ -208,6 +249,9 @@ static int check_prior(struct receiving *in, const struct checked *c,
         }
         last_class = leaf->class_id;
         rc = all_prior(in->r, c->origin, leaf->class_id, &seen, e);
+        if (rc == 0 && seq <= seen && !c->held) {
+            rc = fork_of(c, e);
+        }
         if (rc == 0 && seq > seen && leaf->prior != seen) {
             rc = err_set(e, ERR_CHAIN,
                          "number %llu with leaves for all of class %u is "
@@ -224,15 +268,6 @@ static int check_prior(struct receiving *in, const struct checked *c,
 }
 
 /* --- more of what is held ------------------------------------------------ */
-
-static uint32_t visible_count(const struct changeset *cs)
-{
-    uint32_t count = 0;
-    for (size_t i = 0; i < cs->header.leaf_count; i++) {
-        count += cs->slots[i].form == SLOT_VISIBLE;
-    }
-    return count;
-}
 
 /* Which leaves of a changeset the journal holds, from all its deliveries. Rare
  * (more of a changeset comes later), so a scan is good enough. */
@@ -287,6 +322,7 @@ static int keep_new(struct receiving *in, struct checked *c, bool *ret_any,
 /* A changeset whose certificates came ahead of the walk is in its place now. */
 static void advance_head(struct checked *c)
 {
+    assert(c->changeset != NULL);
     const struct changeset_header *h = &c->changeset->header;
     if (h->seq > c->origin->head_seq) {
         c->origin->head_seq = h->seq;
@@ -313,7 +349,7 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
     bool any = true;
     int rc = 0;
     advance_head(c);
-    if (c->held && visible_count(c->changeset) <= c->held_leaves) {
+    if (c->held && c->held_leaves == c->changeset->header.leaf_count) {
         return 0; /* all of it is here */
     }
     if (c->held) {
@@ -341,6 +377,9 @@ static int receive(struct receiving *in, const struct travelling *travelling,
     int rc = check_origin(in, &c, e);
     if (rc == 0) {
         rc = open_and_verify(in, &c, e);
+    }
+    if (rc == 0) {
+        rc = check_shown(&c, e);
     }
     if (rc == 0) {
         rc = c.whole_chain ? check_chain(&c, e) : check_prior(in, &c, e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/registry.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,13 +249,38 @@ static size_t path_of(const struct registry *r, const struct hash *node,
     return 0;
 }
 
+static bool number_list_equal(const struct number_list *a,
+                              const struct number_list *b)
+{
+    return a->count == b->count &&
+           memcmp(a->numbers, b->numbers, a->count * sizeof a->numbers[0]) == 0;
+}
+
 static bool certificate_equal(const struct certificate *a,
                               const struct certificate *b)
 {
     return memcmp(a->sign_public, b->sign_public, KEY_PUBLIC_BYTES) == 0 &&
            memcmp(a->box_public, b->box_public, KEY_PUBLIC_BYTES) == 0 &&
            memcmp(a->curve_public, b->curve_public, KEY_PUBLIC_BYTES) == 0 &&
-           hash_equal(&a->parent, &b->parent) && strcmp(a->site, b->site) == 0;
+           hash_equal(&a->parent, &b->parent) &&
+           strcmp(a->site, b->site) == 0 && a->all_tables == b->all_tables &&
+           a->may_enrol == b->may_enrol &&
+           number_list_equal(&a->tables, &b->tables) &&
+           number_list_equal(&a->may_read, &b->may_read) &&
+           number_list_equal(&a->may_grant, &b->may_grant);
+}
+
+/* Nobody takes a node over from its parent; moving it is a later change. */
+static int check_parent(const struct registry *r, const struct certificate *c,
+                        struct err *e)
+{
+    const struct certificate *held = registry_current(r, &c->node);
+    if (held != NULL && !hash_equal(&held->parent, &c->parent)) {
+        return err_set(e, ERR_FORBIDDEN,
+                       "site %s has a certificate from another parent",
+                       held->site);
+    }
+    return 0;
 }
 
 /* The root speaks for itself; anyone else needs a way to the root. */
@@ -298,6 +324,9 @@ int registry_admit(struct registry *r, const struct hash *issuer,
         return err_set(e, ERR_LIMIT, "more than %d certificates", NODES_MAX);
     }
     int rc = check_issuer(r, issuer, c, e);
+    if (rc == 0) {
+        rc = check_parent(r, c, e);
+    }
     if (rc != 0) {
         return rc;
     }
@@ -410,6 +439,7 @@ static int load_changeset(struct registry *r, const struct changeset *cs,
         abort();
     }
     bool verified = false;
+    assert(cs != NULL);
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
         const struct slot *slot = &cs->slots[i];
         if (slot->form != SLOT_VISIBLE ||

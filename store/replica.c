@@ -109,7 +109,7 @@ void replica_floor(struct replica *r, uint64_t hlc, int64_t now_ms)
 
 /* --- taking a changeset -------------------------------------------------- */
 
-static bool is_of_all(const struct slot *slot)
+bool slot_is_of_all(const struct slot *slot)
 {
     /* head: u16 class, u8 scope kind */
     return slot->head.len > 2 && slot->head.data[2] == SCOPE_ALL;
@@ -123,7 +123,7 @@ static void count_leaves(struct origin *o, const struct changeset *cs)
         }
         struct hash leaf = changeset_leaf_hash(cs, i);
         leaf_sum_add(&o->held, &leaf);
-        if (is_of_all(&cs->slots[i])) {
+        if (slot_is_of_all(&cs->slots[i])) {
             leaf_sum_add(&o->all, &leaf);
         }
     }

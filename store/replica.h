@@ -33,7 +33,7 @@ struct replica_birth {
  * certificate that founds the network; below, takes the grant that enrolment
  * brought and verifies its chain from the root down. Leaves no file behind on
  * failure. ERR_INPUT if `path` exists. */
-int replica_create(const char *path, const struct replica_birth *birth,
+int replica_create(const char *path, const struct replica_birth *facts,
                    const struct keys *keys, const struct grant *grant,
                    int64_t now_ms, struct err *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int exists(struct database *db, const char *sql, bool *ret,
@@ -107,6 +108,66 @@ int row_state_forget(struct merger *m, const struct row_name *row,
     return rc == 0 ? database_done(m->db, stmt, e) : rc;
 }
 
+/* --- scope --------------------------------------------------------------- */
+
+int row_key_of(const struct table *t, struct slice key,
+               struct value ret[KEY_COLUMNS_MAX], struct err *e)
+{
+    struct cursor c = cursor_of(key);
+    size_t count = cursor_u8(&c);
+    for (size_t i = 0; i < count && i < KEY_COLUMNS_MAX; i++) {
+        ret[i] = value_decode(&c, UINT32_MAX); /* large ones are parked */
+    }
+    if (!cursor_done(&c) || count != t->key_count) {
+        return err_set(e, ERR_INPUT, "table %s has %zu key columns", t->name,
+                       t->key_count);
+    }
+    return 0;
+}
+
+/* The route column of a row that is shown says it. */
+static int scope_shown(struct merger *m, const struct table *t,
+                       struct slice key, struct bytes *ret, struct err *e)
+{
+    struct value values[KEY_COLUMNS_MAX];
+    struct value cells[COLUMNS_MAX];
+    if (row_key_of(t, key, values, NULL) != 0) {
+        return 0; /* some leaf claims a key that no row can have */
+    }
+    int rc = projector_read(m->projector, t, values, cells, e);
+    if (rc == 1) {
+        struct slice id = {0};
+        if (t->route_column != NULL) {
+            id = cells[(size_t)(t->route_column - t->columns)].bytes;
+        }
+        bytes_put_u8(ret, (uint8_t)t->route);
+        bytes_put_slice(ret, id);
+    }
+    return rc;
+}
+
+int row_scope(struct merger *m, const struct table *t, struct slice key,
+              struct bytes *ret, struct err *e)
+{
+    struct row_state *state = calloc(1, sizeof *state);
+    struct bytes name_bytes = {0};
+    if (state == NULL) {
+        abort();
+    }
+    row_key(key, &name_bytes);
+    const struct row_name name = {.table = t->id, .key = slice_of(&name_bytes)};
+    int rc = row_state_load(m, &name, state, e);
+    if (rc == 0 && state->cl > 0) {
+        bytes_put(ret, state->scope, state->scope_len);
+        rc = 1;
+    } else if (rc == 0) {
+        rc = scope_shown(m, t, key, ret, e);
+    }
+    bytes_free(&name_bytes);
+    free(state);
+    return rc;
+}
+
 /* --- verdicts ------------------------------------------------------------ */
 
 static int verdict_forget(struct merger *m, const struct verdict *v,
@@ -150,6 +211,26 @@ int verdict_save(struct merger *m, const struct row_name *row,
     return database_done(m->db, stmt, e);
 }
 
+int verdict_next(struct merger *m, const struct row_name *row, uint64_t after,
+                 uint64_t *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT position FROM sync_verdict WHERE table_id = ?1 AND key = ?2"
+        " AND position > ?3 ORDER BY position LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = row_statement(m, sql, row, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 3, (int64_t)after);
+    rc = database_step(m->db, stmt, e);
+    if (rc == 1) {
+        *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
+        sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
 int verdict_waits(struct merger *m, const struct row_name *row, struct err *e)
 {
     static const char sql[] =
@@ -165,6 +246,22 @@ int verdict_waits(struct merger *m, const struct row_name *row, struct err *e)
 }
 
 /* --- rows that could not be shown ---------------------------------------- */
+
+int unprojected_has(struct merger *m, const struct row_name *row, struct err *e)
+{
+    static const char sql[] =
+        "SELECT 1 FROM sync_unprojected WHERE table_id = ?1 AND key = ?2";
+    sqlite3_stmt *stmt;
+    if (!m->unprojected) {
+        return 0;
+    }
+    int rc = row_statement(m, sql, row, &stmt, e);
+    if (rc == 0) {
+        rc = database_step(m->db, stmt, e);
+        sqlite3_reset(stmt);
+    }
+    return rc;
+}
 
 int unprojected_save(struct merger *m, const struct row_name *row,
                      const char *says, struct err *e)

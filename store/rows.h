@@ -45,6 +45,15 @@ int row_state_save(struct merger *m, const struct row_name *row,
 int row_state_forget(struct merger *m, const struct row_name *row,
                      struct err *e);
 
+/* The canonical bytes of the scope of a row that is held: from its state, or
+ * from the row of an event. 1 found, 0 no such row. `key` is canonical. */
+int row_scope(struct merger *m, const struct table *t, struct slice key,
+              struct bytes *ret, struct err *e);
+/* The values of a canonical key of `t`, which borrow from it. ERR_INPUT when
+ * it is no key of `t`. */
+int row_key_of(const struct table *t, struct slice key,
+               struct value ret[KEY_COLUMNS_MAX], struct err *e);
+
 struct verdict {
     uint64_t position;
     uint32_t leaf;
@@ -54,9 +63,16 @@ struct verdict {
 };
 int verdict_save(struct merger *m, const struct row_name *row,
                  const struct verdict *v, struct err *e);
+/* The first position after `after` with a verdict on a leaf of the row: 1 with
+ * *ret, 0 none. */
+int verdict_next(struct merger *m, const struct row_name *row, uint64_t after,
+                 uint64_t *ret, struct err *e);
 /* 1 when a leaf of the row waits. */
 int verdict_waits(struct merger *m, const struct row_name *row, struct err *e);
 
+/* 1 when the row could not be shown. */
+int unprojected_has(struct merger *m, const struct row_name *row,
+                    struct err *e);
 /* Notes that a row could not be shown (`says`), or was (NULL). */
 int unprojected_save(struct merger *m, const struct row_name *row,
                      const char *says, struct err *e);

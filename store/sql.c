@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sql.h"
 
+#include "store/capture.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -317,14 +319,16 @@ static void put_when_large(const struct table *t, struct bytes *out)
 }
 
 /* An explicit other value for what is written once. A value that is the
- * default was hardly meant: it comes with every INSERT that leaves the column
- * out ('now' stands still within a statement). */
+ * default, or NULL where there is none, was hardly meant: it comes with every
+ * INSERT that leaves the column out ('now' stands still within a statement). */
 static void put_rewrites(const struct column *c, struct bytes *out)
 {
     put(out, "(");
     put_differs(c, "held", out);
     if (c->default_sql != NULL) {
         put(out, " AND NEW.\"%w\" IS NOT (%s)", c->name, c->default_sql);
+    } else if (!c->not_null) {
+        put(out, " AND NEW.\"%w\" IS NOT NULL", c->name);
     }
     put(out, ")");
 }
@@ -408,16 +412,36 @@ static void put_refuse_all(const char *name, const char *event,
         name, event, event, name, name, sentence);
 }
 
+#define NOW_MS "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"
+
+/* All but the last value of a capture of the row that is there. */
+static void put_again(const struct table *t, struct bytes *out)
+{
+    put(out, "  INSERT INTO sync_pending(table_id");
+    for (size_t i = 0; i < t->key_count; i++) {
+        put(out, ", k%d", (int)i + 1);
+    }
+    put(out, ", at_ms, what)\n  SELECT %u", t->id);
+    for (size_t i = 0; i < t->key_count; i++) {
+        put(out, ", held.\"%w\"", t->key[i]->name);
+    }
+    put(out, ", " NOW_MS ", ");
+}
+
 /* The rules about a row of the same key that is there already, which only a
  * BEFORE trigger can see: REPLACE removes it, and fires nothing else. It fires
- * for OR IGNORE and UPSERT too, so that nothing is captured here. */
+ * for OR IGNORE and UPSERT too, so that what is captured here, that the key of
+ * an event was met again, says nothing about what then happened. */
 static void put_row_there(const struct table *t, const struct sql_site *site,
                           struct bytes *out)
 {
-    put(out, "  SELECT CASE\n");
     if (t->kind == TABLE_EVENT) {
+        put_again(t, out);
+        put(out, "CASE\n");
         put_when_other_event(t, out);
+        put(out, "    ELSE %d\n", CAPTURE_AGAIN);
     } else {
+        put(out, "  SELECT CASE\n");
         if (t->owner_column != NULL) {
             put_when_other_owner(t, site, out);
         }
@@ -494,8 +518,7 @@ static void put_pending(const struct table *t, const struct column *c,
     if (c != NULL) {
         put(out, ", OLD.\"%w\"", c->name);
     }
-    put(out, ", CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER));"
-             "\n");
+    put(out, ", " NOW_MS ");\n");
 }
 
 /* Sizes are judged afterwards: only then is what a default put for a NULL

@@ -22,10 +22,6 @@ int replica_digest(struct replica *r, const struct peer *child,
 {
     const struct registry *registry = r->merger.registry;
     size_t count = registry_origin_count(registry);
-    if (count > DIGEST_ORIGINS_MAX) {
-        return err_set(e, ERR_LIMIT, "a digest names at most %d origins",
-                       DIGEST_ORIGINS_MAX);
-    }
     *ret = (struct digest){
         .position = r->self.head,
         .origins = calloc(count + 1, sizeof *ret->origins),
@@ -38,6 +34,12 @@ int replica_digest(struct replica *r, const struct peer *child,
         struct leaf_sum sum = due_sum(registry, o, &child->node);
         if (sum.leaves == 0) {
             continue;
+        }
+        if (ret->count == DIGEST_ORIGINS_MAX) {
+            free(ret->origins);
+            *ret = (struct digest){0};
+            return err_set(e, ERR_LIMIT, "a digest names at most %d origins",
+                           DIGEST_ORIGINS_MAX);
         }
         ret->origins[ret->count++] = (struct origin_digest){
             .origin = o->node,

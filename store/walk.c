@@ -87,9 +87,7 @@ static int pack_all_scope(struct walking *w, const struct delivery *d,
     }
     for (size_t i = 0; i < cs->header.leaf_count; i++) {
         const struct slot *slot = &cs->slots[i];
-        /* head: u16 class, u8 scope kind */
-        keep[i] = slot->form != SLOT_WITHHELD && slot->head.len > 2 &&
-                  slot->head.data[2] == SCOPE_ALL;
+        keep[i] = slot->form != SLOT_WITHHELD && slot_is_of_all(slot);
     }
     rc = changeset_withhold(cs, keep, &fewer, e);
     if (rc == 0) {
@@ -185,6 +183,7 @@ int replica_walk(struct replica *r, const struct peer *to, uint64_t from,
         ret->position = d.position;
         rc = 1;
     }
+    database_rest(r->db); /* what is walked has been copied */
     if (rc < 0) {
         walked_clear(ret);
         return rc;

@@ -90,10 +90,12 @@ int replica_why(struct replica *r, const struct table *t,
     *ret = (struct why){0};
     key_bytes(t, key, &canonical);
     int rc = replica_scope_of(r, t, key, &scope, e);
-    if (rc == 1) {
+    if (rc >= 0) { /* without a row, leaves may be waiting for it */
         rc = fold_row(&r->merger, t, slice_of(&canonical), slice_of(&scope), &f,
                       e);
-    } else if (rc == 0) {
+    }
+    if (rc == 0 && f.leaf_count == 0) {
+        fold_clear(&f);
         rc = err_set(e, ERR_UNKNOWN, "%s has no such row here", t->name);
     }
     if (rc == 0) {

@@ -194,6 +194,62 @@ static void a_write_past_the_guards_is_parked_and_shown(void **state)
     tree_free(t);
 }
 
+static void a_register_row_written_again_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of_six();
+    static const char again[] =
+        "INSERT OR REPLACE INTO dose_event(dose_id, person_id, kind, units,"
+        " verified_by, dispensed_by, service_date, occurred_at) VALUES('d1',"
+        "'01900000-0000-7000-8000-000000000001','observed',3,'manual','me',"
+        "'2026-09-21','2026-09-21T08:00:00.000Z')";
+    static const char when[] = "SELECT recorded_at FROM dose_event";
+    tree_sql(t, LDH_C, again);
+    tree_sql(t, LDH_C, again); /* before anything was signed */
+    tree_sync(t);
+    const char *signed_at = tree_get(t, HQ, when);
+    assert_string_equal(tree_get(t, LDH_C, when), signed_at);
+    sqlite3_sleep(5); /* another default for recorded_at */
+    tree_sql(t, LDH_C, again);
+    assert_string_not_equal(tree_get(t, LDH_C, when), signed_at);
+    tree_sync(t);
+    assert_string_equal(tree_get(t, LDH_C, when), signed_at);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM dose_event"),
+                        "1");
+    check_all(t);
+    tree_free(t);
+}
+
+static void a_record_replaced_keeps_what_is_written_once(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of_six();
+    add_person(t, LDH_C, p1);
+    tree_sync(t);
+    char at[64];
+    (void)snprintf(at, sizeof at, "%s",
+                   tree_get(t, HQ, "SELECT recorded_at FROM person"));
+    sqlite3_sleep(5);
+    tree_sql(t, LDH_P,
+             "INSERT OR REPLACE INTO person(person_id, beneficiary_no, phone,"
+             " origin_site) VALUES('01900000-0000-7000-8000-000000000001',"
+             "'N-01900000-0000-7000-8000-000000000001', '7', 'LDH-C')");
+    tree_sync(t);
+    for (int i = HQ; i < ASR_C; i++) {
+        if (i != ASR_H) {
+            assert_string_equal(
+                tree_get(t, i,
+                         "SELECT phone || coalesce(given_name, '-')"
+                         " || recorded_at FROM person"),
+                tree_get(t, HQ, "SELECT '7-' || recorded_at FROM person"));
+            assert_string_equal(
+                tree_get(t, i, "SELECT recorded_at FROM person"), at);
+        }
+    }
+    check_all(t);
+    tree_free(t);
+}
+
 /* --- capture and restart -------------------------------------------------- */
 
 static void applying_captures_nothing(void **state)
@@ -210,9 +266,9 @@ static void applying_captures_nothing(void **state)
         (void)snprintf(sql, sizeof sql,
                        "SELECT head_seq FROM sync_origin WHERE node ="
                        " (SELECT node FROM sync_self)");
-        uint64_t before = (uint64_t)atoll(tree_get(t, i, sql));
+        uint64_t before = strtoull(tree_get(t, i, sql), NULL, 10);
         tree_drain(t, i);
-        assert_int_equal((uint64_t)atoll(tree_get(t, i, sql)), before);
+        assert_int_equal(strtoull(tree_get(t, i, sql), NULL, 10), before);
     }
     tree_free(t);
 }
@@ -302,6 +358,8 @@ int main(void)
         cmocka_unit_test(an_update_whose_life_has_not_come_waits),
         cmocka_unit_test(a_site_cannot_change_what_another_owns),
         cmocka_unit_test(a_write_past_the_guards_is_parked_and_shown),
+        cmocka_unit_test(a_register_row_written_again_stays_as_it_was),
+        cmocka_unit_test(a_record_replaced_keeps_what_is_written_once),
         cmocka_unit_test(applying_captures_nothing),
         cmocka_unit_test(numbers_count_on_after_a_restart),
         cmocka_unit_test(replaying_the_journal_gives_the_same_tables),

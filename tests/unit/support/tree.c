@@ -99,7 +99,7 @@ struct tree *tree_new(void)
     struct tree *t = calloc(1, sizeof *t);
     assert_non_null(t);
     assert_true(sodium_init() >= 0);
-    (void)snprintf(t->folder, sizeof t->folder, "/tmp/sangam-tree-XXXXXX");
+    t->folder = strdup("/tmp/sangam-tree-XXXXXX");
     assert_non_null(mkdtemp(t->folder));
     t->now_ms = INT64_C(1790000000000);
     struct tree_node *root = new_node(t, -1);
@@ -134,6 +134,7 @@ void tree_free(struct tree *t)
     }
     (void)snprintf(command, sizeof command, "rm -rf '%s'", t->folder);
     assert_int_equal(system(command), 0);
+    free(t->folder);
     free(t);
 }
 

@@ -23,7 +23,7 @@ struct tree_node {
 };
 
 struct tree {
-    char folder[128];
+    char *folder; /* owned */
     int64_t now_ms;
     struct tree_node nodes[TREE_NODES_MAX];
     int count;
