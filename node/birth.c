@@ -27,13 +27,13 @@ int birth_begin(const char *folder, const char *time_zone, struct birth *ret,
     if (rc == 0) {
         rc = home_create(folder, &ret->home, &ret->shared, e);
     }
-    if (rc == 0) {
-        rc = home_lock(ret->home, e);
-    }
     if (rc == 0 && home_has_replica(ret->home)) {
         rc = err_set(e, ERR_INPUT,
                      "%s is a node already; choose another folder with -C",
                      folder);
+    }
+    if (rc == 0) {
+        rc = home_lock(ret->home, e);
     }
     return rc == 0 ? get_keys(ret, e) : rc;
 }
@@ -74,6 +74,9 @@ void birth_clear(struct birth *b)
 
 void birth_tell(const struct birth *b)
 {
+    if (b->resumed) {
+        printf("It has the keys of an earlier attempt.\n");
+    }
     if (!b->shared) {
         printf("There is no group 'sangam' here, or it does not have this "
                "folder: only\nyour own group can use the replica.\n");

@@ -44,7 +44,7 @@ int birth_finish(struct birth *b, const struct birth_place *place,
 /* Wipes the keys. */
 void birth_clear(struct birth *b);
 
-/* Says on standard output whom the folder belongs to, where that matters. */
+/* Says on standard output what a person may want to know of keys and folder. */
 void birth_tell(const struct birth *b);
 
 #endif

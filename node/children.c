@@ -19,6 +19,7 @@ enum {
 
 struct children {
     struct replica *replica;
+    struct hold *hold;
     struct transport *transport;
     struct link **links; /* in no order */
     size_t count;
@@ -29,7 +30,7 @@ struct children {
 
 /* --- life ---------------------------------------------------------------- */
 
-int children_new(struct replica *r, const struct keys *keys,
+int children_new(struct replica *r, struct hold *hold, const struct keys *keys,
                  const char *address, struct children **ret, struct err *e)
 {
     struct transport_keys curve = {keys->curve_public, keys->curve_secret};
@@ -38,6 +39,7 @@ int children_new(struct replica *r, const struct keys *keys,
         abort();
     }
     c->replica = r;
+    c->hold = hold;
     int rc = transport_listen(address, &curve, &c->transport, e);
     if (rc != 0) {
         children_destroy(&c);
@@ -186,7 +188,7 @@ static int came_up(struct children *c, const struct inbound *in, struct err *e)
         log_debug(peer.site, "connected anew -> the link before is closed");
         remove_at(c, place);
     }
-    add(c, link_new(c->replica, &peer, c->transport, &in->route));
+    add(c, link_new(c->replica, c->hold, &peer, c->transport, &in->route));
     return 0;
 }
 

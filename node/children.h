@@ -18,8 +18,9 @@
 
 struct children;
 
-/* Borrows replica and keys. ERR_CONFIG when the address cannot be bound. */
-int children_new(struct replica *r, const struct keys *keys,
+/* Borrows replica, hold and keys. ERR_CONFIG when the address cannot be bound.
+ */
+int children_new(struct replica *r, struct hold *hold, const struct keys *keys,
                  const char *address, struct children **ret, struct err *e);
 void children_destroy(struct children **c);
 

@@ -339,7 +339,7 @@ int conf_read(const char *path, struct conf *ret, struct err *e)
 /* --- writing -------------------------------------------------------------- */
 
 /* It names no secret; the group reads it for `status`. */
-enum { FILE_MODE = 0640 };
+enum { FILE_MODE = 0660 };
 
 static void print_conf(FILE *out, const struct conf *c)
 {

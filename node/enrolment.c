@@ -45,7 +45,7 @@ static int answer_to(struct replica *r, const struct inbound *in,
 int enrolment_answer(struct replica *r, const struct inbound *in,
                      struct bytes *ret_frame, struct err *e)
 {
-    struct message reply;
+    struct message reply = {.kind = MESSAGE_ERROR};
     int rc = answer_to(r, in, &reply, e);
     if (rc != 0 && fault_of(rc) == FAULT_FATAL) {
         return rc;

@@ -6,12 +6,10 @@
 #ifndef SANGAM_FAULT_H
 #define SANGAM_FAULT_H
 
-#include <stdint.h>
-
 #include "protocol/err.h"
 
 enum fault {
-    FAULT_WAIT,  /* another program, or a full disk: try again later */
+    FAULT_WAIT,  /* another program, or a full disk: try again (hold.h) */
     FAULT_FATAL, /* the disk or the file cannot be trusted: stop. What a failed
                     sync left behind nobody knows, so it is never repeated;
                     the next start recovers from what is on the disk */
@@ -19,7 +17,4 @@ enum fault {
 };
 
 enum fault fault_of(int code);
-/* How long to wait with FAULT_WAIT. */
-int64_t fault_wait_ms(int code);
-
 #endif

@@ -111,7 +111,7 @@ static void judge_daemon(struct health *h)
     } else {
         remark(h, "node", true,
                "not running: nothing is signed or sent; start it "
-               "(systemctl start sangam)");
+               "(sangam run)");
     }
     if (h->conf_wrong.code != 0) {
         remark(h, "configuration", true, "%s", h->conf_wrong.text);
@@ -171,11 +171,12 @@ static void judge_peer(struct health *h, const struct status_peer *p,
         remark(h, subject, true, "%s: never heard", site);
     } else {
         bool silent = h->now_ms - p->heard_ms > DAY_MS;
+        /* a child compares digests; what comes of it stays with the child */
         bool ever = p->synced_ms != 0;
         remark(h, subject, silent,
-               "%s: heard %s, in step %s, %" PRIu64 " changeset%s behind%s",
-               site, print_time(h, p->heard_ms, heard),
-               ever ? print_time(h, p->synced_ms, synced) : "never", p->behind,
+               "%s: heard %s%s%s, %" PRIu64 " changeset%s behind%s", site,
+               print_time(h, p->heard_ms, heard), ever ? ", in step " : "",
+               ever ? print_time(h, p->synced_ms, synced) : "", p->behind,
                cli_plural(p->behind), silent ? "; silent for over a day" : "");
     }
     if (p->offset_ms > OFFSET_MS_MAX || p->offset_ms < -OFFSET_MS_MAX) {

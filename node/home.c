@@ -64,7 +64,9 @@ void home_close(struct home **h)
     }
     if (old->lock_fd >= 0) {
         /* the file stays: to remove it would let two hold one name */
-        (void)ftruncate(old->lock_fd, 0);
+        if (ftruncate(old->lock_fd, 0) != 0) {
+            /* it names a process that is gone; the lock itself tells */
+        }
         (void)close(old->lock_fd);
     }
     free(old->folder);

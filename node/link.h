@@ -11,22 +11,24 @@
  * gone.
  *
  * A fault of the peer closes the link, and only this one [I-7]. A replica that
- * is busy or full makes the link wait: nothing is acknowledged, so nothing is
- * lost. Every function that can fail fails only with what must stop the node
+ * is busy or full makes all links wait (hold.h). Every function that can fail fails only with what must stop the node
  * (FAULT_FATAL).
  */
 #ifndef SANGAM_LINK_H
 #define SANGAM_LINK_H
 
+#include "node/hold.h"
 #include "node/transport.h"
 #include "protocol/session.h"
 #include "store/replica.h"
 
 struct link;
 
-/* `to` is NULL towards the parent. Borrows the replica and the transport. */
-struct link *link_new(struct replica *r, const struct peer *peer,
-                      struct transport *t, const struct route *to);
+/* `to` is NULL towards the parent. Borrows the replica, the hold and the
+ * transport. */
+struct link *link_new(struct replica *r, struct hold *hold,
+                      const struct peer *peer, struct transport *t,
+                      const struct route *to);
 void link_destroy(struct link **l);
 
 /* Towards the parent: the connection is up. */
@@ -44,8 +46,11 @@ int64_t link_due_ms(const struct link *l);
 
 /* Does nothing any more, and can be destroyed. */
 bool link_is_closed(const struct link *l);
-/* Has been open and, at least once, had nothing due and nothing in flight. */
-bool link_has_settled(const struct link *l);
+/* Got everything through at least once, or has been open for a minute: the
+ * next call need not wait long. */
+bool link_was_good(const struct link *l);
+/* When the peer was last heard, monotonic; 0: not yet. */
+int64_t link_heard_ms(const struct link *l);
 const struct peer *link_peer(const struct link *l);
 const struct route *link_route(const struct link *l);
 enum session_state link_state(const struct link *l);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 2 * ERR_TEXT_BYTES };
+enum { FACT_BYTES = 2 * ERR_TEXT_BYTES };
 
 static enum conf_level threshold = CONF_INFO;
 
@@ -59,58 +59,68 @@ static void clean(char *line)
     }
 }
 
-__attribute__((format(printf, 3, 0))) static void say(enum conf_level level,
-                                                      const char *subject,
-                                                      const char *format,
-                                                      va_list list)
+static void say(enum conf_level level, const char *subject, char *fact)
 {
-    char fact[LINE_BYTES];
     char time[INSTANT_TEXT_BYTES];
-    if (level > threshold) {
-        return;
-    }
-    int at = snprintf(fact, sizeof fact, "%s: ", subject);
-    if (at < 0 || (size_t)at >= sizeof fact) {
-        return;
-    }
-    (void)vsnprintf(fact + at, sizeof fact - (size_t)at, format, list);
     clean(fact);
     if (stderr_is_journal()) {
-        (void)fprintf(stderr, "<%d>%s\n", levels[level].priority, fact);
+        (void)fprintf(stderr, "<%d>%s: %s\n", levels[level].priority, subject,
+                      fact);
         return;
     }
     instant_print(clock_wall_ms(), time);
-    (void)fprintf(stderr, "%s %-7s %s\n", time, levels[level].word, fact);
+    (void)fprintf(stderr, "%s %-7s %s: %s\n", time, levels[level].word, subject,
+                  fact);
 }
 
 void log_error(const char *subject, const char *format, ...)
 {
+    char fact[FACT_BYTES];
     va_list list;
+    if (threshold < CONF_ERROR) {
+        return;
+    }
     va_start(list, format);
-    say(CONF_ERROR, subject, format, list);
+    (void)vsnprintf(fact, sizeof fact, format, list);
     va_end(list);
+    say(CONF_ERROR, subject, fact);
 }
 
 void log_warning(const char *subject, const char *format, ...)
 {
+    char fact[FACT_BYTES];
     va_list list;
+    if (threshold < CONF_WARNING) {
+        return;
+    }
     va_start(list, format);
-    say(CONF_WARNING, subject, format, list);
+    (void)vsnprintf(fact, sizeof fact, format, list);
     va_end(list);
+    say(CONF_WARNING, subject, fact);
 }
 
 void log_info(const char *subject, const char *format, ...)
 {
+    char fact[FACT_BYTES];
     va_list list;
+    if (threshold < CONF_INFO) {
+        return;
+    }
     va_start(list, format);
-    say(CONF_INFO, subject, format, list);
+    (void)vsnprintf(fact, sizeof fact, format, list);
     va_end(list);
+    say(CONF_INFO, subject, fact);
 }
 
 void log_debug(const char *subject, const char *format, ...)
 {
+    char fact[FACT_BYTES];
     va_list list;
+    if (threshold < CONF_DEBUG) {
+        return;
+    }
     va_start(list, format);
-    say(CONF_DEBUG, subject, format, list);
+    (void)vsnprintf(fact, sizeof fact, format, list);
     va_end(list);
+    say(CONF_DEBUG, subject, fact);
 }

@@ -7,165 +7,30 @@
 #include "node/fault.h"
 #include "node/log.h"
 #include "node/service.h"
+#include "node/upkeep.h"
 #include "node/uplink.h"
-#include "node/watch.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 
-enum {
-    TICK_MS = 1000,
-    /* Invites expire by the day; new ones disturb the replica. */
-    INVITES_MS = 60 * 1000,
-    /* A reader that stood in the way of a checkpoint is given this long. */
-    CHECKPOINT_BUSY_MS = 10 * 1000,
-    CHECKPOINT_TOLD_MS = 10 * 60 * 1000,
-    /* What cannot be signed now, for another reason than a lock. */
-    DRAIN_FAILED_MS = 60 * 1000,
-};
+enum { TICK_MS = 1000 };
 
 struct loop {
     struct replica *replica;
+    struct hold hold;
     struct auth *auth;
+    struct upkeep *upkeep;
     struct children *children; /* NULL: takes none */
     struct uplink *uplink;     /* NULL: the root */
-    struct watch *watch;
     int signal_fd;
     bool stopping;
     uint64_t head; /* told to the links */
-    /* when to do what again, monotonic; INT64_MAX: not before asked for */
     int64_t tick_ms;
-    int64_t drain_ms;
-    int64_t invites_ms;
-    int64_t checkpoint_ms;
     int64_t alive_ms;
     int64_t alive_every_ms;
-    int64_t checkpoint_told_ms; /* 0: never */
-    int drain_failed;           /* ERR_* said in the log, 0: works */
     char status[128];
 };
-
-/* --- the replica --------------------------------------------------------- */
-
-static void tell_drained(const struct drained *d)
-{
-    if (d->changesets > 0) {
-        log_debug("local changes",
-                  "%" PRIu64 " leaves in %" PRIu64 " changesets -> signed",
-                  d->leaves, d->changesets);
-    }
-    if (d->parked > 0) {
-        log_warning("local changes",
-                    "%" PRIu64 " that this node may not make -> parked, see "
-                    "'sangam status'",
-                    d->parked);
-    }
-}
-
-/* Programs must be able to write on, whatever becomes of the signing; so only
- * what cannot be trusted stops the node. */
-static int drain_failed(struct loop *l, struct err *e)
-{
-    int code = e->code;
-    if (fault_of(code) == FAULT_FATAL) {
-        return code;
-    }
-    if (l->drain_failed != code) {
-        log_error("local changes", "%s -> not signed yet, tried again",
-                  e->text);
-    }
-    l->drain_failed = code;
-    l->drain_ms =
-        clock_mono_ms() +
-        (fault_of(code) == FAULT_WAIT ? fault_wait_ms(code) : DRAIN_FAILED_MS);
-    return 0;
-}
-
-static int drain(struct loop *l, struct err *e)
-{
-    struct drained d = {0};
-    if (replica_drain(l->replica, clock_wall_ms(), &d, e) != 0) {
-        return drain_failed(l, e);
-    }
-    if (l->drain_failed != 0) {
-        log_info("local changes", "signed again -> going on");
-    }
-    l->drain_failed = 0;
-    tell_drained(&d);
-    l->drain_ms = d.more ? 0 : INT64_MAX;
-    return 0;
-}
-
-static int read_invites(struct loop *l, struct err *e)
-{
-    uint8_t(*keys)[KEY_PUBLIC_BYTES] = NULL;
-    size_t count = 0;
-    l->invites_ms = clock_mono_ms() + INVITES_MS;
-    int rc = replica_invites(l->replica, clock_wall_ms(), &keys, &count, e);
-    if (rc == 0) {
-        auth_set_invites(l->auth, (const uint8_t(*)[KEY_PUBLIC_BYTES])keys,
-                         count);
-        free(keys);
-        return 0;
-    }
-    if (fault_of(rc) == FAULT_FATAL) {
-        return rc;
-    }
-    log_warning("invites", "%s -> read again later", e->text);
-    l->invites_ms =
-        clock_mono_ms() +
-        (fault_of(rc) == FAULT_WAIT ? fault_wait_ms(rc) : (int64_t)INVITES_MS);
-    return 0;
-}
-
-/* Has another program committed? */
-static int look_at_replica(struct loop *l, struct err *e)
-{
-    bool disturbed = false;
-    watch_looked(l->watch, clock_mono_ms());
-    int rc = replica_disturbed(l->replica, &disturbed, e);
-    if (rc != 0) {
-        return fault_of(rc) == FAULT_FATAL ? rc : 0;
-    }
-    if (disturbed) {
-        if (l->drain_ms == INT64_MAX) {
-            l->drain_ms = 0;
-        }
-        l->invites_ms = l->children != NULL ? 0 : INT64_MAX;
-    }
-    return 0;
-}
-
-static void tell_reader(struct loop *l, int64_t now_ms)
-{
-    if (l->checkpoint_told_ms != 0 &&
-        now_ms - l->checkpoint_told_ms < CHECKPOINT_TOLD_MS) {
-        return;
-    }
-    l->checkpoint_told_ms = now_ms;
-    log_warning("replica", "a program has been reading or writing for long -> "
-                           "replica.db-wal grows until it ends");
-}
-
-static int checkpoint(struct loop *l, struct err *e)
-{
-    bool busy = false;
-    int64_t now_ms = clock_mono_ms();
-    if (now_ms < l->checkpoint_ms) {
-        return 0;
-    }
-    int rc = replica_checkpoint(l->replica, &busy, e);
-    if (rc != 0) {
-        return fault_of(rc) == FAULT_FATAL ? rc : 0;
-    }
-    if (busy) {
-        tell_reader(l, now_ms);
-        l->checkpoint_ms = clock_mono_ms() + CHECKPOINT_BUSY_MS;
-    }
-    return 0;
-}
 
 /* --- links --------------------------------------------------------------- */
 
@@ -184,7 +49,7 @@ static int spread_news(struct loop *l, struct err *e)
     if (rc == 0 && l->uplink != NULL) {
         rc = uplink_news(l->uplink, head, e);
     }
-    return rc == 0 ? checkpoint(l, e) : rc;
+    return rc == 0 ? upkeep_checkpoint(l->upkeep, e) : rc;
 }
 
 static int work_of_links(struct loop *l, struct err *e)
@@ -219,7 +84,7 @@ static void tell_status(struct loop *l)
 
 static int tick(struct loop *l, struct err *e)
 {
-    int rc = checkpoint(l, e);
+    int rc = upkeep_checkpoint(l->upkeep, e);
     l->tick_ms = clock_mono_ms() + TICK_MS;
     if (rc == 0 && l->children != NULL) {
         rc = children_tick(l->children, e);
@@ -238,9 +103,8 @@ static int64_t earlier(int64_t a_ms, int64_t b_ms)
 
 static int64_t due_ms(const struct loop *l)
 {
-    int64_t due_ms = earlier(l->tick_ms, watch_due_ms(l->watch));
-    due_ms = earlier(due_ms, earlier(l->drain_ms, l->invites_ms));
-    due_ms = earlier(due_ms, l->alive_ms);
+    int64_t due_ms = earlier(l->tick_ms, l->alive_ms);
+    due_ms = earlier(due_ms, upkeep_due_ms(l->upkeep));
     if (l->children != NULL) {
         due_ms = earlier(due_ms, children_due_ms(l->children));
     }
@@ -250,33 +114,28 @@ static int64_t due_ms(const struct loop *l)
     return due_ms;
 }
 
-typedef int do_function(struct loop *l, struct err *e);
-
-/* Does what is due by the clock, then a round of work. */
-static int do_what_is_due(struct loop *l, struct err *e)
+static void tell_alive(struct loop *l)
 {
-    int64_t now_ms = clock_mono_ms();
-    struct {
-        int64_t due_ms;
-        do_function *what;
-    } list[] = {
-        {watch_due_ms(l->watch), look_at_replica},
-        {l->drain_ms, drain},
-        {l->invites_ms, read_invites},
-        {l->tick_ms, tick},
-        {0, work_of_links},
-        {0, spread_news},
-    };
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof list / sizeof list[0]; i++) {
-        if (list[i].due_ms <= now_ms) {
-            rc = list[i].what(l, e);
-        }
-    }
-    if (l->alive_ms <= now_ms) {
+    if (l->alive_ms <= clock_mono_ms()) {
         service_alive();
-        l->alive_ms = now_ms + l->alive_every_ms;
+        l->alive_ms = clock_mono_ms() + l->alive_every_ms;
     }
+}
+
+/* Does what is due by the clock, and a round of work. */
+static int work(struct loop *l, struct err *e)
+{
+    int rc = upkeep_work(l->upkeep, e);
+    if (rc == 0 && l->tick_ms <= clock_mono_ms()) {
+        rc = tick(l, e);
+    }
+    if (rc == 0) {
+        rc = work_of_links(l, e);
+    }
+    if (rc == 0) {
+        rc = spread_news(l, e);
+    }
+    tell_alive(l);
     return rc;
 }
 
@@ -288,7 +147,7 @@ enum source {
     FROM_CHILDREN,
     FROM_PARENT,
     FROM_PARENT_MONITOR,
-    FROM_WATCH,
+    FROM_PROGRAMS,
     SOURCES,
 };
 
@@ -320,7 +179,7 @@ static void wait_for_sources(struct loop *l, zmq_pollitem_t items[SOURCES])
         source_of_socket(has_parent ? uplink_socket(l->uplink) : NULL);
     items[FROM_PARENT_MONITOR] =
         source_of_socket(has_parent ? uplink_monitor(l->uplink) : NULL);
-    items[FROM_WATCH] = source_of_fd(watch_fd(l->watch));
+    items[FROM_PROGRAMS] = source_of_fd(upkeep_fd(l->upkeep));
     (void)zmq_poll(items, SOURCES, wait_ms > 0 ? (long)wait_ms : 0);
 }
 
@@ -353,8 +212,8 @@ static int take_what_came(struct loop *l, const zmq_pollitem_t items[SOURCES],
     if (items[FROM_SIGNALS].revents != 0) {
         take_signal(l);
     }
-    if (items[FROM_WATCH].revents != 0) {
-        watch_read(l->watch, clock_mono_ms());
+    if (items[FROM_PROGRAMS].revents != 0) {
+        upkeep_read(l->upkeep);
     }
     if (items[FROM_DOOR].revents != 0) {
         rc = take_requests(l, e);
@@ -387,6 +246,7 @@ static int open_signals(void)
     return fd;
 }
 
+/* In this order: nobody may connect before strangers are kept out. */
 static int open_door(struct loop *l, const struct conf *c,
                      const struct keys *keys, struct err *e)
 {
@@ -396,10 +256,8 @@ static int open_door(struct loop *l, const struct conf *c,
     }
     int rc = auth_self_test(l->auth, e);
     if (rc == 0) {
-        rc = read_invites(l, e);
-    }
-    if (rc == 0) {
-        rc = children_new(l->replica, keys, c->listen, &l->children, e);
+        rc = children_new(l->replica, &l->hold, keys, c->listen, &l->children,
+                          e);
     }
     if (rc == 0) {
         log_info("children", "listening at %s", c->listen);
@@ -407,37 +265,29 @@ static int open_door(struct loop *l, const struct conf *c,
     return rc;
 }
 
-static void open_watch(struct loop *l, const struct home *h)
-{
-    struct err why;
-    l->watch = watch_new(h->folder, "replica.db", &why);
-    if (why.code != 0) {
-        log_warning("replica",
-                    "%s -> what other programs write is seen after half a "
-                    "second",
-                    why.text);
-    }
-}
-
 static int open_loop(struct loop *l, const struct home *h, const struct conf *c,
                      const struct keys *keys, struct err *e)
 {
     const struct replica_self *self = replica_self(l->replica);
-    int64_t now_ms = clock_mono_ms();
     l->signal_fd = open_signals();
     /* czmq would take the signals itself */
     zsys_handler_set(NULL);
     (void)zsys_init();
+    /* one for the children, one for the parent (transport.c) */
+    zsys_set_io_threads(2);
     l->head = self->head;
-    l->tick_ms = now_ms + TICK_MS;
+    l->tick_ms = clock_mono_ms() + TICK_MS;
     l->alive_every_ms = service_alive_ms();
-    l->alive_ms = l->alive_every_ms == INT64_MAX ? INT64_MAX : now_ms;
-    l->invites_ms = INT64_MAX;
-    open_watch(l, h);
-    if (self->has_parent) {
-        l->uplink = uplink_new(l->replica, keys);
+    l->alive_ms = l->alive_every_ms == INT64_MAX ? INT64_MAX : 0;
+    int rc = open_door(l, c, keys, e);
+    if (rc == 0) {
+        l->upkeep = upkeep_new(h, l->replica, &l->hold,
+                               l->children != NULL ? l->auth : NULL);
     }
-    return open_door(l, c, keys, e);
+    if (rc == 0 && self->has_parent) {
+        l->uplink = uplink_new(l->replica, &l->hold, keys);
+    }
+    return rc;
 }
 
 static void close_loop(struct loop *l)
@@ -445,7 +295,7 @@ static void close_loop(struct loop *l)
     children_destroy(&l->children);
     uplink_destroy(&l->uplink);
     auth_destroy(&l->auth);
-    watch_destroy(&l->watch);
+    upkeep_destroy(&l->upkeep);
     (void)close(l->signal_fd);
     zsys_shutdown();
 }
@@ -464,7 +314,7 @@ int loop_run(const struct home *h, const struct conf *c,
         wait_for_sources(&l, items);
         rc = take_what_came(&l, items, e);
         if (rc == 0) {
-            rc = do_what_is_due(&l, e);
+            rc = work(&l, e);
         }
     }
     service_stopping();

@@ -88,7 +88,7 @@ static void set_all(struct transport *t, const struct option *options,
     }
 }
 
-static struct transport *transport_new(int type,
+static struct transport *transport_new(int type, const char *address,
                                        const struct transport_keys *keys)
 {
     /* what libzmq limits is the frame as CURVE sends it */
@@ -104,6 +104,10 @@ static struct transport *transport_new(int type,
     (void)zmq_msg_init(&t->frames[0]);
     (void)zmq_msg_init(&t->frames[1]);
     set_all(t, options_of_both, sizeof options_of_both / sizeof(struct option));
+    /* A name is looked up as IPv4: libzmq takes the first address it gets, and
+     * where IPv6 is there but leads nowhere never tries another. */
+    int is_ipv6 = strchr(address, '[') != NULL;
+    set(t, ZMQ_IPV6, &is_ipv6, sizeof is_ipv6);
     set(t, ZMQ_MAXMSGSIZE, &frame_bytes_max, sizeof frame_bytes_max);
     set(t, ZMQ_CURVE_PUBLICKEY, keys->curve_public, KEY_PUBLIC_BYTES);
     set(t, ZMQ_CURVE_SECRETKEY, keys->curve_secret, KEY_SECRET_BYTES);
@@ -131,7 +135,11 @@ void transport_destroy(struct transport **t)
 int transport_listen(const char *address, const struct transport_keys *keys,
                      struct transport **ret, struct err *e)
 {
-    struct transport *t = transport_new(ZMQ_ROUTER, keys);
+    /* All children in the first thread: the call to the parent then gets the
+     * other (loop.c), where looking up its name may block for long. */
+    static const uint64_t first_thread = 1;
+    struct transport *t = transport_new(ZMQ_ROUTER, address, keys);
+    set(t, ZMQ_AFFINITY, &first_thread, sizeof first_thread);
     set_all(t, options_of_listen,
             sizeof options_of_listen / sizeof(struct option));
     set(t, ZMQ_ZAP_DOMAIN, transport_domain, strlen(transport_domain));
@@ -176,7 +184,7 @@ int transport_call(const char *address,
                    const struct transport_keys *keys, struct transport **ret,
                    struct err *e)
 {
-    struct transport *t = transport_new(ZMQ_DEALER, keys);
+    struct transport *t = transport_new(ZMQ_DEALER, address, keys);
     set_all(t, options_of_call, sizeof options_of_call / sizeof(struct option));
     set(t, ZMQ_CURVE_SERVERKEY, server_public, KEY_PUBLIC_BYTES);
     open_monitor(t);
@@ -202,8 +210,8 @@ static void note_event(struct transport *t, int event)
         }
         return;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        t->says = "no handshake: it does not admit our key, or has another "
-                  "key than we know";
+        t->says = "no handshake: it hangs, does not admit our key, or has "
+                  "another key than we know";
         break;
     default:
         break;

@@ -22,10 +22,12 @@ enum uplink_state {
 
 struct uplink {
     struct replica *replica;
+    struct hold *hold;
     const struct keys *keys;
     enum uplink_state state;
     int64_t until_ms; /* RESTING: then call; CALLING: then give up */
     int64_t rest_ms;  /* the next rest */
+    int64_t heard_ms; /* the parent, monotonic; 0: not since the start */
     bool told;        /* the log knows that there is no connection */
     struct transport *transport;
     struct link *link;
@@ -46,7 +48,8 @@ static void enter(struct uplink *u, enum uplink_state state, int64_t until_ms)
     u->until_ms = until_ms;
 }
 
-struct uplink *uplink_new(struct replica *r, const struct keys *keys)
+struct uplink *uplink_new(struct replica *r, struct hold *hold,
+                          const struct keys *keys)
 {
     struct uplink *u = calloc(1, sizeof *u);
     if (u == NULL) {
@@ -54,6 +57,7 @@ struct uplink *uplink_new(struct replica *r, const struct keys *keys)
     }
     assert(replica_self(r)->has_parent);
     u->replica = r;
+    u->hold = hold;
     u->keys = keys;
     u->rest_ms = REST_MS_MIN;
     return u;
@@ -61,6 +65,12 @@ struct uplink *uplink_new(struct replica *r, const struct keys *keys)
 
 static void hang_up(struct uplink *u)
 {
+    if (u->link != NULL && link_heard_ms(u->link) != 0) {
+        u->heard_ms = link_heard_ms(u->link);
+    }
+    if (u->link != NULL && link_was_good(u->link)) {
+        u->rest_ms = REST_MS_MIN;
+    }
     link_destroy(&u->link);
     transport_destroy(&u->transport);
 }
@@ -79,9 +89,9 @@ void uplink_destroy(struct uplink **u)
 /* Half of the time is certain, half is chance. */
 static void rest(struct uplink *u)
 {
+    hang_up(u);
     int64_t half_ms = u->rest_ms / 2;
     int64_t rest_ms = half_ms + randombytes_uniform((uint32_t)half_ms + 1);
-    hang_up(u);
     enter(u, RESTING, clock_mono_ms() + rest_ms);
     u->rest_ms =
         2 * u->rest_ms < REST_MS_MAX ? 2 * u->rest_ms : (int64_t)REST_MS_MAX;
@@ -89,11 +99,20 @@ static void rest(struct uplink *u)
 
 /* --- calling ------------------------------------------------------------- */
 
+/* For `status`. A note says too when the parent was heard; where that is not
+ * known, what an earlier run noted stays. */
 static int note_failure(struct uplink *u, const char *says, struct err *e)
 {
-    const struct hash *parent = &replica_self(u->replica)->parent;
-    struct peer_note n = {.now_ms = clock_wall_ms(), .says = says};
-    int rc = replica_note_peer(u->replica, parent, &n, e);
+    int64_t now_ms = clock_mono_ms();
+    struct peer_note n = {
+        .now_ms = clock_wall_ms() - (now_ms - u->heard_ms),
+        .says = says,
+    };
+    if (u->heard_ms == 0 || now_ms < u->hold->until_ms) {
+        return 0;
+    }
+    int rc =
+        replica_note_peer(u->replica, &replica_self(u->replica)->parent, &n, e);
     return rc != 0 && fault_of(rc) == FAULT_FATAL ? rc : 0;
 }
 
@@ -146,7 +165,7 @@ static int come_up(struct uplink *u, struct err *e)
         return fault_of(rc) == FAULT_FATAL ? rc : fail_call(u, cause.text, e);
     }
     u->told = false;
-    u->link = link_new(u->replica, &parent, u->transport, NULL);
+    u->link = link_new(u->replica, u->hold, &parent, u->transport, NULL);
     enter(u, LINKED, INT64_MAX);
     return link_up(u->link, e);
 }
@@ -165,9 +184,6 @@ static int look(struct uplink *u, struct err *e)
     }
     if (u->state == LINKED && state == TRANSPORT_LOST) {
         log_info(link_peer(u->link)->site, "%s -> calling again", says);
-        if (link_has_settled(u->link)) {
-            u->rest_ms = REST_MS_MIN;
-        }
         rest(u);
     }
     return 0;
@@ -196,9 +212,6 @@ bool uplink_is_open(const struct uplink *u)
 static void drop_closed(struct uplink *u)
 {
     if (u->link != NULL && link_is_closed(u->link)) {
-        if (link_has_settled(u->link)) {
-            u->rest_ms = REST_MS_MIN;
-        }
         rest(u);
     }
 }

@@ -10,8 +10,8 @@
  * Every call is a new socket and every link a new session: libzmq gives up for
  * good after some failures. Between calls it rests, from a second to ten
  * minutes, twice as long each time and never exactly as long as the
- * neighbours, so that a hub that comes back is not overrun. A link that got
- * everything through counts as well: then it begins at a second again.
+ * neighbours, so that a hub that comes back is not overrun. After a link that
+ * was good it begins at a second again.
  *
  * Functions fail only with what must stop the node (fault.h).
  */
@@ -22,8 +22,9 @@
 
 struct uplink;
 
-/* Borrows replica and keys. The node must have a parent. */
-struct uplink *uplink_new(struct replica *r, const struct keys *keys);
+/* Borrows replica, hold and keys. The node must have a parent. */
+struct uplink *uplink_new(struct replica *r, struct hold *hold,
+                          const struct keys *keys);
 void uplink_destroy(struct uplink **u);
 
 /* To poll for input; NULL while resting. */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The work of a link: what takes long, a piece at a time.
+ */
+#include "node/link_inside.h"
+
+#include "node/clock.h"
+#include "node/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void tell_stored(const struct link *l, const struct stored *s)
+{
+    if (s->refused > 0) {
+        log_warning(l->peer.site,
+                    "%" PRIu64 " leaves refused: %s -> kept, not "
+                    "shown; 'sangam status' counts them",
+                    s->refused,
+                    s->refusal_count > 0 ? s->refusals[0].sentence : "see why");
+    }
+    if (s->changesets > 0) {
+        log_debug(l->peer.site,
+                  "%" PRIu64 " changesets, %" PRIu64 " leaves, %" PRIu64
+                  " of them waiting -> durable, acknowledged",
+                  s->changesets, s->leaves, s->waiting);
+    }
+}
+
+static int store(struct link *l, struct err *e)
+{
+    struct session_event event = {.kind = SESSION_STORED};
+    struct stored *s = calloc(1, sizeof *s); /* 33 KiB, much for a stack */
+    if (s == NULL) {
+        abort();
+    }
+    int rc = replica_store(l->replica, &l->peer, l->peer.have.journal,
+                           l->storing, clock_wall_ms(), s, e);
+    if (rc == 0) {
+        hold_end(l->hold);
+        tell_stored(l, s);
+        l->peer.have.position = l->storing->position;
+        l->storing = NULL;
+        event.as.stored.refusals = s->refusals;
+        event.as.stored.refusal_count = s->refusal_count;
+        rc = link_step(l, &event, e);
+    } else {
+        rc = link_failed(l, e, e);
+    }
+    free(s);
+    return rc;
+}
+
+static int walk(struct link *l, struct err *e)
+{
+    struct session_event event = {.kind = SESSION_WALKED};
+    struct walked w = {0};
+    int rc = replica_walk(l->replica, &l->peer, l->walk_from,
+                          MESSAGE_TARGET_BYTES, &w, e);
+    if (rc != 0) {
+        return link_failed(l, e, e);
+    }
+    l->walking = false;
+    event.as.walked.items = w.items;
+    event.as.walked.count = w.count;
+    event.as.walked.position = w.position;
+    event.as.walked.end = w.end;
+    rc = link_step(l, &event, e);
+    walked_clear(&w);
+    return rc;
+}
+
+static int say_digest(struct link *l, struct err *e)
+{
+    struct digest digest = {0};
+    struct session_event event = {.kind = SESSION_DIGEST, .as.digest = &digest};
+    int rc = replica_digest(l->replica, &l->peer, &digest, e);
+    if (rc != 0) {
+        return link_failed(l, e, e);
+    }
+    l->digest_due = false;
+    rc = link_step(l, &event, e);
+    free(digest.origins);
+    return rc;
+}
+
+static int note_acked(struct link *l, struct err *e)
+{
+    int rc = replica_acked(l->replica, &l->peer.node, l->acked, e);
+    if (rc != 0) {
+        return link_failed(l, e, e);
+    }
+    hold_end(l->hold);
+    l->acked_due = false;
+    return 0;
+}
+
+/* A replica that is locked or full can be read all the same. */
+static bool wants_to_write(const struct link *l)
+{
+    return l->acked_due || l->storing != NULL;
+}
+
+static bool wants_to_read(const struct link *l)
+{
+    return l->walking || l->digest_due;
+}
+
+int64_t link_due_ms(const struct link *l)
+{
+    if (!outbox_is_empty(l->outbox)) {
+        return outbox_due_ms(l->outbox);
+    }
+    if (wants_to_read(l)) {
+        return 0;
+    }
+    return wants_to_write(l) ? l->hold->until_ms : INT64_MAX;
+}
+
+static int flush(struct link *l, struct err *e)
+{
+    struct err cause;
+    if (outbox_flush(l->outbox, &cause) == 0 || l->closed) {
+        return 0;
+    }
+    return link_close(l, cause.text, e);
+}
+
+int link_work(struct link *l, struct err *e)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (link_due_ms(l) > now_ms) {
+        return 0;
+    }
+    if (!outbox_is_empty(l->outbox)) {
+        return flush(l, e);
+    }
+    if (wants_to_write(l) && l->hold->until_ms <= now_ms) {
+        return l->acked_due ? note_acked(l, e) : store(l, e);
+    }
+    return l->walking ? walk(l, e) : say_digest(l, e);
+}

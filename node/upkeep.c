@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/upkeep.h"
+
+#include "node/clock.h"
+#include "node/fault.h"
+#include "node/log.h"
+#include "node/watch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+    /* Invites expire by the day; new ones disturb the replica. */
+    INVITES_MS = 60 * 1000,
+    /* A reader that stood in the way of a checkpoint is given this long. */
+    CHECKPOINT_BUSY_MS = 10 * 1000,
+    CHECKPOINT_TOLD_MS = 10 * 60 * 1000,
+    /* What cannot be signed now, for another reason than a lock. */
+    DRAIN_FAILED_MS = 60 * 1000,
+};
+
+struct upkeep {
+    struct replica *replica;
+    struct hold *hold;
+    struct auth *auth; /* NULL: no children, no invites */
+    struct watch *watch;
+    /* when to do what again, monotonic; INT64_MAX: not before asked for */
+    int64_t drain_ms;
+    int64_t invites_ms;
+    int64_t checkpoint_ms;
+    int64_t checkpoint_told_ms; /* 0: never */
+    int drain_failed;           /* ERR_* said in the log, 0: works */
+};
+
+/* --- life ---------------------------------------------------------------- */
+
+static struct watch *open_watch(const struct home *h)
+{
+    struct err why;
+    struct watch *w = watch_new(h->folder, "replica.db", &why);
+    if (why.code != 0) {
+        log_warning("replica",
+                    "%s -> what other programs write is seen after half a "
+                    "second",
+                    why.text);
+    }
+    return w;
+}
+
+struct upkeep *upkeep_new(const struct home *h, struct replica *r,
+                          struct hold *hold, struct auth *auth)
+{
+    struct upkeep *u = calloc(1, sizeof *u);
+    if (u == NULL) {
+        abort();
+    }
+    u->replica = r;
+    u->hold = hold;
+    u->auth = auth;
+    u->invites_ms = auth != NULL ? 0 : INT64_MAX;
+    u->watch = open_watch(h);
+    return u;
+}
+
+void upkeep_destroy(struct upkeep **u)
+{
+    struct upkeep *old = *u;
+    *u = NULL;
+    if (old == NULL) {
+        return;
+    }
+    watch_destroy(&old->watch);
+    free(old);
+}
+
+int upkeep_fd(const struct upkeep *u)
+{
+    return watch_fd(u->watch);
+}
+
+void upkeep_read(struct upkeep *u)
+{
+    watch_read(u->watch, clock_mono_ms());
+}
+
+/* --- signing ------------------------------------------------------------- */
+
+static void tell_drained(const struct drained *d)
+{
+    if (d->changesets > 0) {
+        log_debug("local changes",
+                  "%" PRIu64 " leaves in %" PRIu64 " changesets -> signed",
+                  d->leaves, d->changesets);
+    }
+    if (d->parked > 0) {
+        log_warning("local changes",
+                    "%" PRIu64 " that this node may not make -> parked, see "
+                    "'sangam status'",
+                    d->parked);
+    }
+}
+
+static int drain_failed(struct upkeep *u, struct err *e)
+{
+    int code = e->code;
+    switch (fault_of(code)) {
+    case FAULT_WAIT:
+        hold_begin(u->hold, e);
+        u->drain_ms = u->hold->until_ms;
+        return 0;
+    case FAULT_OTHER:
+        if (u->drain_failed != code) {
+            log_error("local changes", "%s -> not signed yet, tried again",
+                      e->text);
+        }
+        u->drain_failed = code;
+        u->drain_ms = clock_mono_ms() + DRAIN_FAILED_MS;
+        return 0;
+    case FAULT_FATAL:
+        break;
+    }
+    return code;
+}
+
+static int drain(struct upkeep *u, struct err *e)
+{
+    struct drained d = {0};
+    if (clock_mono_ms() < u->hold->until_ms) {
+        u->drain_ms = u->hold->until_ms;
+        return 0;
+    }
+    if (replica_drain(u->replica, clock_wall_ms(), &d, e) != 0) {
+        return drain_failed(u, e);
+    }
+    hold_end(u->hold);
+    if (u->drain_failed != 0) {
+        log_info("local changes", "signed again -> going on");
+    }
+    u->drain_failed = 0;
+    tell_drained(&d);
+    u->drain_ms = d.more ? 0 : INT64_MAX;
+    return 0;
+}
+
+/* --- invites ------------------------------------------------------------- */
+
+static int read_invites(struct upkeep *u, struct err *e)
+{
+    uint8_t(*keys)[KEY_PUBLIC_BYTES] = NULL;
+    size_t count = 0;
+    u->invites_ms = clock_mono_ms() + INVITES_MS;
+    if (clock_mono_ms() < u->hold->until_ms) {
+        u->invites_ms = u->hold->until_ms;
+        return 0;
+    }
+    int rc = replica_invites(u->replica, clock_wall_ms(), &keys, &count, e);
+    if (rc == 0) {
+        auth_set_invites(u->auth, (const uint8_t(*)[KEY_PUBLIC_BYTES])keys,
+                         count);
+        free(keys);
+        return 0;
+    }
+    if (fault_of(rc) == FAULT_FATAL) {
+        return rc;
+    }
+    if (fault_of(rc) == FAULT_WAIT) {
+        hold_begin(u->hold, e);
+        u->invites_ms = u->hold->until_ms;
+        return 0;
+    }
+    log_warning("invites", "%s -> read again later", e->text);
+    return 0;
+}
+
+/* --- what other programs do ---------------------------------------------- */
+
+/* Has another program committed? */
+static int look_at_replica(struct upkeep *u, struct err *e)
+{
+    bool disturbed = false;
+    watch_looked(u->watch, clock_mono_ms());
+    int rc = replica_disturbed(u->replica, &disturbed, e);
+    if (rc != 0) {
+        return fault_of(rc) == FAULT_FATAL ? rc : 0;
+    }
+    if (disturbed) {
+        if (u->drain_ms == INT64_MAX) {
+            u->drain_ms = 0;
+        }
+        u->invites_ms = u->auth != NULL ? 0 : INT64_MAX;
+    }
+    return 0;
+}
+
+/* --- checkpoints --------------------------------------------------------- */
+
+static void tell_reader(struct upkeep *u, int64_t now_ms)
+{
+    if (u->checkpoint_told_ms != 0 &&
+        now_ms - u->checkpoint_told_ms < CHECKPOINT_TOLD_MS) {
+        return;
+    }
+    u->checkpoint_told_ms = now_ms;
+    log_warning("replica", "a program has been reading or writing for long -> "
+                           "replica.db-wal grows until it ends");
+}
+
+int upkeep_checkpoint(struct upkeep *u, struct err *e)
+{
+    bool busy = false;
+    int64_t now_ms = clock_mono_ms();
+    if (now_ms < u->checkpoint_ms) {
+        return 0;
+    }
+    int rc = replica_checkpoint(u->replica, &busy, e);
+    if (rc != 0) {
+        return fault_of(rc) == FAULT_FATAL ? rc : 0;
+    }
+    if (busy) {
+        tell_reader(u, now_ms);
+        u->checkpoint_ms = clock_mono_ms() + CHECKPOINT_BUSY_MS;
+    }
+    return 0;
+}
+
+/* --- time ---------------------------------------------------------------- */
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+int64_t upkeep_due_ms(const struct upkeep *u)
+{
+    return earlier(watch_due_ms(u->watch), earlier(u->drain_ms, u->invites_ms));
+}
+
+int upkeep_work(struct upkeep *u, struct err *e)
+{
+    int rc = 0;
+    if (watch_due_ms(u->watch) <= clock_mono_ms()) {
+        rc = look_at_replica(u, e);
+    }
+    if (rc == 0 && u->drain_ms <= clock_mono_ms()) {
+        rc = drain(u, e);
+    }
+    if (rc == 0 && u->invites_ms <= clock_mono_ms()) {
+        rc = read_invites(u, e);
+    }
+    return rc;
+}
