@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REVIEW_ENTRY_BYTES = HASH_BYTES + 8 + 8 };
+#include "context.h"
 
 /* --- form ---------------------------------------------------------------- */
 
@@ -73,7 +73,7 @@ bool leaf_is_sound(const struct leaf *leaf)
     return scope_is_sound(&leaf->scope) && key_is_sound(leaf) &&
            cells_are_sound(leaf) && life_is_sound(leaf) &&
            (!leaf->owned || owner_is_sound(&leaf->owner)) &&
-           leaf->review_count <= CONTEXTS_MAX;
+           leaf->context_count <= CONTEXTS_MAX;
 }
 
 /* --- encode -------------------------------------------------------------- */
@@ -105,9 +105,9 @@ static void encode_contexts(const struct leaf *leaf, struct bytes *out)
         bytes_put_u32(out, leaf->owner.epoch);
         bytes_put(out, leaf->owner.offer, HASH_BYTES);
     }
-    assert(leaf->review_count <= CONTEXTS_MAX);
-    bytes_put_u16(out, leaf->review_count);
-    bytes_put(out, leaf->reviews.data, leaf->reviews.len);
+    assert(leaf->context_count <= CONTEXTS_MAX);
+    bytes_put_u16(out, leaf->context_count);
+    bytes_put(out, leaf->contexts.data, leaf->contexts.len);
 }
 
 void leaf_encode_body(const struct leaf *leaf, struct bytes *out)
@@ -197,24 +197,6 @@ static void decode_owner(struct cursor *c, struct leaf *leaf)
     }
 }
 
-/* Entries ascend strictly by origin and incarnation: one place a writer. */
-static void decode_review(struct cursor *c)
-{
-    uint16_t entries = cursor_u16(c);
-    const uint8_t *last = NULL;
-    if (entries > CONTEXT_ENTRIES_MAX) {
-        c->bad = true;
-    }
-    for (size_t i = 0; i < entries && !c->bad; i++) {
-        const uint8_t *entry = cursor_take(c, REVIEW_ENTRY_BYTES);
-        if (entry != NULL && last != NULL &&
-            memcmp(entry, last, HASH_BYTES + 8) <= 0) {
-            c->bad = true;
-        }
-        last = entry;
-    }
-}
-
 static void decode_contexts(struct cursor *c, struct leaf *leaf)
 {
     uint8_t owned = cursor_u8(c);
@@ -225,23 +207,17 @@ static void decode_contexts(struct cursor *c, struct leaf *leaf)
     if (leaf->owned) {
         decode_owner(c, leaf);
     }
-    leaf->review_count = cursor_u16(c);
-    if (leaf->review_count > CONTEXTS_MAX) {
+    leaf->context_count = cursor_u16(c);
+    if (leaf->context_count > CONTEXTS_MAX) {
         c->bad = true;
     }
-    const uint8_t *reviews = c->at;
-    uint16_t last = 0;
-    for (size_t i = 0; i < leaf->review_count && !c->bad; i++) {
-        uint16_t column = cursor_u16(c);
-        if (i > 0 && column <= last) {
-            c->bad = true;
-        }
-        last = column;
-        decode_review(c);
+    const uint8_t *contexts = c->at;
+    if (!c->bad && !contexts_are_sound(c, leaf->context_count)) {
+        c->bad = true;
     }
     if (!c->bad) {
-        leaf->reviews =
-            (struct slice){.data = reviews, .len = (size_t)(c->at - reviews)};
+        leaf->contexts =
+            (struct slice){.data = contexts, .len = (size_t)(c->at - contexts)};
     }
 }
 

@@ -13,9 +13,7 @@
  *   key   = u8 count, count x value
  *   contexts = u8 owner (0 or 1) [site u32 length, bytes; u32 epoch;
  *              32 bytes hash of the offer's leaf, zero under epoch 1],
- *              u16 reviews, each: u16 column (ascending), u16 entries, each:
- *              32 bytes origin, u64 incarnation, u64 seq (ascending by
- *              origin and incarnation)
+ *              u16 contexts, each as context.h says
  *
  * A decoded leaf borrows from the bytes it was decoded from.
  */
@@ -71,15 +69,15 @@ struct leaf {
     struct leaf_cell cells[COLUMNS_MAX];
     bool owned; /* `owner` is set */
     struct leaf_owner owner;
-    uint16_t review_count;
-    struct slice reviews; /* their canonical bytes */
+    uint16_t context_count; /* of `review` and `union` columns */
+    struct slice contexts;  /* their canonical bytes (context.h) */
     /* Of a decoded leaf: the canonical bytes these parts came from. */
     struct slice scope_bytes;
     struct slice key_bytes;
 };
 
-/* Has every part the form and size that leaf_decode() asks for? Reviews are
- * left to leaf_decode(). */
+/* Has every part the form and size that leaf_decode() asks for? Contexts
+ * are left to leaf_decode(). */
 bool leaf_is_sound(const struct leaf *leaf);
 
 /* Appends the head, then the body. A leaf that leaf_decode() would refuse is

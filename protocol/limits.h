@@ -31,8 +31,14 @@ enum {
     SITE_BYTES_MAX = 64,
     /* Contexts of one leaf: one owner, or one per review column. */
     CONTEXTS_MAX = COLUMNS_MAX,
-    /* Entries of one review context: writers whose work one write covers. */
+    /* Entries of one context: writers whose work one write covers. A row has
+     * few writers; a column that has more must be settled first. */
     CONTEXT_ENTRIES_MAX = 256,
+    /* Elements of a `union` column (alerts, other names), and one of them. */
+    ELEMENTS_MAX = 256,
+    ELEMENT_BYTES_MAX = 1024,
+    /* Values in the list of a policy (`rank`, the safe order of a `review`). */
+    POLICY_VALUES_MAX = 32,
 
     /* --- changesets ---------------------------------------------------- */
 

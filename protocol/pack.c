@@ -101,7 +101,7 @@ static void shape_of(const struct leaf *leaf, struct shape *shape)
     shape->op = (uint8_t)leaf->op;
     shape->cl = leaf->cl;
     shape->owned = leaf->owned;
-    shape->reviewed = leaf->review_count > 0;
+    shape->reviewed = leaf->context_count > 0;
     shape->cell_count = leaf->cell_count;
     for (size_t i = 0; i < leaf->cell_count; i++) {
         shape->columns[i] = leaf->cells[i].column;
@@ -250,10 +250,10 @@ static void write_visible(struct packer *p, const struct changeset *cs,
         bytes_put(&p->raw, leaf->owner.offer,
                   leaf->owner.epoch > 1 ? HASH_BYTES : 0);
     }
-    if (leaf->review_count > 0) {
-        bytes_put_varint(&p->tokens, leaf->review_count);
-        bytes_put_varint(&p->tokens, leaf->reviews.len);
-        bytes_put(&p->raw, leaf->reviews.data, leaf->reviews.len);
+    if (leaf->context_count > 0) {
+        bytes_put_varint(&p->tokens, leaf->context_count);
+        bytes_put_varint(&p->tokens, leaf->contexts.len);
+        bytes_put(&p->raw, leaf->contexts.data, leaf->contexts.len);
     }
     if (!cs->whole) {
         bytes_put(&p->raw, slot->salt, SALT_BYTES);
@@ -383,10 +383,11 @@ static void read_owner(struct unpacking *u, struct leaf_owner *owner)
 
 static void read_reviews(struct unpacking *u, struct leaf *leaf)
 {
-    leaf->review_count = (uint16_t)limited(&u->tokens, CONTEXTS_MAX);
+    leaf->context_count = (uint16_t)limited(&u->tokens, CONTEXTS_MAX);
     size_t len = (size_t)limited(&u->tokens, CHANGESET_BYTES_MAX);
     const uint8_t *data = cursor_take(&u->raw, len);
-    leaf->reviews = (struct slice){.data = data, .len = data == NULL ? 0 : len};
+    leaf->contexts =
+        (struct slice){.data = data, .len = data == NULL ? 0 : len};
 }
 
 static bool spoiled(const struct unpacking *u)
@@ -399,8 +400,8 @@ static void read_fields(struct unpacking *u, struct leaf *leaf)
     const struct shape *shape = &u->p->shape;
     leaf_of_shape(shape, leaf);
     leaf->scope.id = (struct slice){0};
-    leaf->review_count = 0;
-    leaf->reviews = (struct slice){0};
+    leaf->context_count = 0;
+    leaf->contexts = (struct slice){0};
     if (shape->scope_kind != SCOPE_ALL) {
         leaf->scope.id = read_text(u, SCOPE_ID_BYTES_MAX);
     }

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "protocol/context.h"
+#include "protocol/elements.h"
+
 const char admit_newer[] = "it is newer than this node";
 
 static bool is_site(const struct value *v, const char *site)
@@ -152,16 +155,92 @@ static bool scope_fits(const struct table *table, const struct leaf *leaf,
     return fits;
 }
 
-static bool form_fits(const struct table *table, const struct leaf *leaf,
-                      struct err *says)
+/* The columns of a group come with the first, which decides for them. */
+static bool groups_fit(const struct table *table, const struct leaf *leaf,
+                       struct err *says)
 {
-    /* no table allows deletion yet; a second life would take the row whole */
-    if (leaf->op == LEAF_DELETE || leaf->cl > 1) {
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        const struct column *c = table_column(table, leaf->cells[i].column);
+        if (c != NULL && c->lead != NULL &&
+            leaf_cell(leaf, c->lead->id) == NULL) {
+            err_set(says, ERR_FORMAT, "column %s.%s comes without %s",
+                    table->name, c->name, c->lead->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Values that decide must be what they are compared as; a wrong one would win
+ * for ever. Others that a table does not take are not shown, and no more. */
+static bool value_fits(const struct column *c, const struct value *v)
+{
+    struct elements elements;
+    bool sound = true;
+    bool ordered = c->policy == POLICY_MAX || c->policy == POLICY_MIN ||
+                   c->policy == POLICY_RANK || c->safe != SAFE_LATEST;
+    if (c->policy == POLICY_UNION) {
+        sound = elements_decode(v, &elements);
+        elements_clear(&elements);
+    } else if (c->lead == NULL && ordered) {
+        sound = v->type == c->type || v->type == VALUE_NULL;
+    }
+    return sound;
+}
+
+static bool values_fit(const struct table *table, const struct leaf *leaf,
+                       struct err *says)
+{
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        const struct column *c = table_column(table, leaf->cells[i].column);
+        if (c != NULL && !value_fits(c, &leaf->cells[i].value)) {
+            err_set(says, ERR_FORMAT, "column %s.%s cannot hold such a value",
+                    table->name, c->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Nobody covers what was not written yet. */
+static bool contexts_fit(const struct table *table,
+                         const struct changeset_header *header,
+                         const struct leaf *leaf, struct err *says)
+{
+    for (size_t i = 0; header != NULL && i < leaf->cell_count; i++) {
+        struct context context =
+            context_of(leaf->contexts, leaf->cells[i].column);
+        struct context_entry entry;
+        while (context_next(&context, &entry)) {
+            if (entry.incarnation == header->incarnation &&
+                entry.seq >= header->seq &&
+                memcmp(entry.origin, header->origin.bytes, HASH_BYTES) == 0) {
+                err_set(says, ERR_FORMAT,
+                        "a write of %s covers what came after it", table->name);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool form_fits(const struct table *table,
+                      const struct changeset_header *header,
+                      const struct leaf *leaf, struct err *says)
+{
+    if (!table->deletes && leaf->cl > 1) {
         err_set(says, ERR_FORBIDDEN, "rows of %s are not deleted", table->name);
         return false;
     }
+    if (leaf->op == LEAF_DELETE && leaf->class_id != table->base_class) {
+        err_set(says, ERR_FORMAT, "a row of %s ends in its base class",
+                table->name);
+        return false;
+    }
     return key_fits(table, leaf, says) && scope_fits(table, leaf, says) &&
-           ids_fit(table, leaf, says) && columns_fit(table, leaf, says);
+           ids_fit(table, leaf, says) && columns_fit(table, leaf, says) &&
+           groups_fit(table, leaf, says) && values_fit(table, leaf, says) &&
+           contexts_fit(table, header, leaf, says);
 }
 
 /* --- who wrote it -------------------------------------------------------- */
@@ -174,7 +253,33 @@ static bool claims_owner(const struct table *table, const struct leaf *leaf)
             return true;
         }
     }
-    return false;
+    return leaf->op == LEAF_DELETE && table->owner_column != NULL;
+}
+
+static bool is_epoch(const struct value *v, uint32_t epoch)
+{
+    return v != NULL && v->type == VALUE_INTEGER && v->integer == epoch;
+}
+
+/* Who makes a row owns it under the first epoch; who takes it over writes both
+ * its owner and its epoch, and nothing else does. */
+static bool hands_fit(const struct table *table,
+                      const struct certificate *origin, const struct leaf *leaf)
+{
+    const struct value *owner = leaf_cell(leaf, table->owner_column->id);
+    const struct value *epoch = table->epoch_column == NULL
+                                    ? NULL
+                                    : leaf_cell(leaf, table->epoch_column->id);
+    if (births(table, leaf)) {
+        return is_site(owner, origin->site) &&
+               (!leaf->owned || leaf->owner.epoch == 1) &&
+               (table->epoch_column == NULL || is_epoch(epoch, 1));
+    }
+    if (owner == NULL && epoch == NULL) {
+        return true;
+    }
+    return leaf->owner.epoch > 1 && is_site(owner, origin->site) &&
+           is_epoch(epoch, leaf->owner.epoch);
 }
 
 static bool owner_fits(const struct table *table,
@@ -190,10 +295,17 @@ static bool owner_fits(const struct table *table,
                 origin->site, table->name);
         return false;
     }
-    if (births(table, leaf) && table->owner_column != NULL &&
+    if (table->owner_column != NULL && births(table, leaf) &&
         !is_site(leaf_cell(leaf, table->owner_column->id), origin->site)) {
         err_set(says, ERR_FORBIDDEN,
                 "site %s makes a row of %s that another site owns",
+                origin->site, table->name);
+        return false;
+    }
+    if (table->owner_column != NULL && !hands_fit(table, origin, leaf)) {
+        err_set(says, ERR_FORBIDDEN,
+                "site %s changes the owner of a row of %s without taking it "
+                "over under the next epoch",
                 origin->site, table->name);
         return false;
     }
@@ -228,6 +340,7 @@ static bool writer_fits(const struct table *table, const struct registry *r,
 
 enum admission admit_leaf(const struct manifest *m, struct registry *r,
                           const struct certificate *origin,
+                          const struct changeset_header *header,
                           const struct leaf *leaf, struct err *says)
 {
     if (leaf->class_id == CLASS_CONTROL || leaf->table <= TABLE_CONTROL_MAX) {
@@ -238,7 +351,7 @@ enum admission admit_leaf(const struct manifest *m, struct registry *r,
         return ADMISSION_UNKNOWN;
     }
     if (!may_write(origin, table, leaf, says) ||
-        !form_fits(table, leaf, says) ||
+        !form_fits(table, header, leaf, says) ||
         !writer_fits(table, r, origin, leaf, says)) {
         return ADMISSION_REFUSED;
     }

@@ -22,10 +22,12 @@ enum admission {
     ADMISSION_REFUSED,
 };
 
-/* `says` gets the reason of a refusal. A certificate that is admitted is known
+/* `header` is that of its changeset, NULL before it is signed. `says` gets the
+ * reason of a refusal. A certificate that is admitted is known
  * to the registry from now on. */
 enum admission admit_leaf(const struct manifest *m, struct registry *r,
                           const struct certificate *origin,
+                          const struct changeset_header *header,
                           const struct leaf *leaf, struct err *says);
 
 #endif

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "store/fold.h"
+#include "store/list.h"
 #include "store/merge.h"
+#include "store/offers.h"
 
 struct entry {
     const struct changeset *changeset;
@@ -29,7 +31,10 @@ struct batch {
     size_t entry_count;
     size_t entry_cap;
     uint64_t unknown;
-    struct leaf leaf; /* the one being looked at */
+    struct leaf leaf;     /* the one being looked at */
+    struct bytes offered; /* rows offered here: u32 table, slice key, scope */
+    struct bytes memory;  /* of the offer a leaf names, */
+    struct bytes key;     /* and of a key */
 };
 
 /* The merged cells of one row, by index of table->columns. */
@@ -70,6 +75,7 @@ static void empty(struct batch *b)
     b->changeset_count = 0;
     b->entry_count = 0;
     b->unknown = 0;
+    bytes_clear(&b->offered);
 }
 
 void batch_destroy(struct batch **b)
@@ -78,6 +84,9 @@ void batch_destroy(struct batch **b)
         return;
     }
     empty(*b);
+    bytes_free(&(*b)->offered);
+    bytes_free(&(*b)->memory);
+    bytes_free(&(*b)->key);
     free((*b)->changesets);
     free((*b)->entries);
     free(*b);
@@ -134,8 +143,8 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
             continue;
         }
         decode(b, &cs->slots[i]);
-        enum admission admission =
-            admit_leaf(m->manifest, m->registry, origin, &b->leaf, &says);
+        enum admission admission = admit_leaf(m->manifest, m->registry, origin,
+                                              &cs->header, &b->leaf, &says);
         const struct table *table = manifest_table(m->manifest, b->leaf.table);
         if (table == NULL) {
             b->unknown++;
@@ -235,6 +244,20 @@ static int show(struct group *g, enum project_verb verb,
     return unprojected_save(g->m, &g->name, NULL, e);
 }
 
+/* An offer that counts: the row it offers may wait for it. */
+static int note_offer(struct group *g, const struct entry *entry, struct err *e)
+{
+    struct batch *b = g->batch;
+    int rc = offers_note(g->m, g->table, &b->leaf, entry->changeset,
+                         entry->index, &b->key, e);
+    if (rc == 1) {
+        bytes_put_u32(&b->offered, g->table->offered->id);
+        bytes_put_slice(&b->offered, slice_of(&b->key));
+        bytes_put_slice(&b->offered, b->leaf.scope_bytes);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 /* Takes the cells of the leaf being looked at for which `won` (NULL: all). */
 static void take_cells(struct group *g, const bool *won,
                        struct row_cells *cells)
@@ -258,9 +281,11 @@ struct record {
     struct row_cells cells;
     struct merge_result result;
     bool born;
+    bool opened;  /* leaves may have waited for this */
     bool changed; /* the state */
     bool remote;  /* someone else's cells are among the winners */
     bool refold;
+    struct bytes texts[COLUMNS_MAX]; /* of `union` columns, by index */
 };
 
 static bool won_all(const struct leaf *leaf, const struct merge_result *result)
@@ -273,17 +298,29 @@ static bool won_all(const struct leaf *leaf, const struct merge_result *result)
     return true;
 }
 
-static int merge_entry(struct group *g, struct record *r,
-                       const struct entry *entry, struct err *e)
+/* The offer that a leaf of a later epoch names: *ret is NULL when it names
+ * none or it is not held. */
+static int find_offer(struct group *g, struct offer *offer,
+                      const struct offer **ret, struct err *e)
 {
     const struct leaf *leaf = &g->batch->leaf;
-    decode_entry(g, entry);
-    merge_leaf(&r->state, g->table, leaf, &entry->rank.stamp, &r->result);
+    *ret = NULL;
+    if (!leaf->owned || leaf->owner.epoch == 1) {
+        return 0;
+    }
+    int rc = offers_find(g->m, leaf->owner.offer, &g->batch->memory, offer, e);
+    *ret = rc == 1 ? offer : NULL;
+    return rc < 0 ? rc : 0;
+}
+
+static int merged(struct group *g, struct record *r, const struct entry *entry,
+                  struct err *e)
+{
+    const struct leaf *leaf = &g->batch->leaf;
     bool local = entry->source == BATCH_LOCAL;
     switch (r->result.outcome) {
     case MERGE_WON:
         g->tally->won++;
-        r->changed = true;
         r->born = r->born || r->result.born;
         r->remote = r->remote || !local;
         r->refold = r->refold || r->result.died ||
@@ -308,15 +345,53 @@ static int merge_entry(struct group *g, struct record *r,
     return 0;
 }
 
+static int merge_entry(struct group *g, struct record *r,
+                       const struct entry *entry, struct err *e)
+{
+    const struct offer *named;
+    struct offer offer;
+    decode_entry(g, entry);
+    int rc = find_offer(g, &offer, &named, e);
+    if (rc != 0) {
+        return rc;
+    }
+    merge_leaf(&r->state, g->table, &g->batch->leaf, &entry->rank.stamp, named,
+               &r->result);
+    r->changed = r->changed || r->result.changed;
+    r->refold = r->refold || r->result.unshown;
+    r->opened =
+        r->opened || r->result.born || r->result.died || r->result.handed;
+    rc = merged(g, r, entry, e);
+    bool counts =
+        r->result.outcome == MERGE_WON || r->result.outcome == MERGE_SUPERSEDED;
+    return rc == 0 && counts && g->table->offered != NULL
+               ? note_offer(g, entry, e)
+               : rc;
+}
+
 /* A leaf that waited for this life, or a row that could not be shown whole,
  * needs more than the cells at hand. */
 static int needs_fold(struct group *g, const struct record *r, struct err *e)
 {
     int rc = r->refold;
-    if (rc == 0 && r->born && g->m->waiting) {
+    if (rc == 0 && r->opened && g->m->waiting) {
         rc = verdict_waits(g->m, &g->name, e);
     }
     return rc == 0 && r->changed ? unprojected_has(g->m, &g->name, e) : rc;
+}
+
+/* A `union` shows what its memory says. */
+static int take_unions(struct group *g, struct record *r, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < g->table->column_count; i++) {
+        const struct column *c = &g->table->columns[i];
+        if (c->policy == POLICY_UNION && r->cells.set[i]) {
+            rc = list_of(g->m->db, c, state_column(&r->state, c->id)->memory,
+                         &r->texts[i], &r->cells.values[i], e);
+        }
+    }
+    return rc;
 }
 
 static int finish_record(struct group *g, struct record *r, struct err *e)
@@ -332,6 +407,9 @@ static int finish_record(struct group *g, struct record *r, struct err *e)
         return rc;
     }
     rc = row_state_save(g->m, &g->name, &r->state, e);
+    if (rc == 0 && r->remote) {
+        rc = take_unions(g, r, e);
+    }
     if (rc == 0 && r->remote) {
         rc = show(g, r->born ? PROJECT_UPSERT : PROJECT_UPDATE, &r->cells,
                   &written, e);
@@ -354,6 +432,10 @@ static int merge_record(struct group *g, struct err *e)
     if (rc == 0) {
         rc = finish_record(g, r, e);
     }
+    for (size_t i = 0; i < g->table->column_count; i++) {
+        bytes_free(&r->texts[i]);
+    }
+    state_clear(&r->state);
     free(r);
     return rc;
 }
@@ -391,7 +473,10 @@ static int merge_event_entry(struct group *g, const struct entry *entry,
         return fold_event(g, entry, e);
     }
     g->tally->won++;
-    rc = g->m->waiting ? verdict_waits(g->m, &g->name, e) : 0;
+    rc = g->table->offered != NULL ? note_offer(g, entry, e) : 0;
+    if (rc == 0 && g->m->waiting) {
+        rc = verdict_waits(g->m, &g->name, e);
+    }
     return rc == 1 ? fold_event(g, entry, e) : rc;
 }
 
@@ -405,6 +490,9 @@ static int merge_event(struct group *g, struct err *e)
             entry->source == BATCH_LOCAL && g->table->kind != TABLE_CONTROL;
         if (entry->word == NULL && !there) {
             rc = merge_event_entry(g, entry, e);
+        } else if (entry->word == NULL && g->table->offered != NULL) {
+            decode_entry(g, entry);
+            rc = note_offer(g, entry, e);
         }
     }
     return rc;
@@ -457,6 +545,27 @@ static size_t group_length(const struct batch *b, size_t from)
     return end - from;
 }
 
+/* Rows that wait for an offer that came. */
+static int fold_offered(struct batch *b, struct merger *m, struct err *e)
+{
+    struct cursor c = cursor_of(slice_of(&b->offered));
+    int rc = 0;
+    while (rc == 0 && m->waiting && cursor_left(&c) > 0) {
+        const struct table *t = manifest_table(m->manifest, cursor_u32(&c));
+        struct slice key = cursor_slice(&c, UINT32_MAX);
+        struct slice scope = cursor_slice(&c, UINT32_MAX);
+        struct row_name name = {.table = t->id};
+        bytes_clear(&b->key);
+        row_key(key, &b->key);
+        name.key = slice_of(&b->key);
+        rc = verdict_waits(m, &name, e);
+        if (rc == 1) {
+            rc = fold_apply(m, t, key, scope, e);
+        }
+    }
+    return rc;
+}
+
 int batch_merge(struct batch *b, struct merger *m, struct tally *tally,
                 struct err *e)
 {
@@ -471,6 +580,9 @@ int batch_merge(struct batch *b, struct merger *m, struct tally *tally,
         g.entries = &b->entries[i];
         g.count = group_length(b, i);
         rc = merge_group(&g, e);
+    }
+    if (rc == 0) {
+        rc = fold_offered(b, m, e);
     }
     bytes_free(&g.name_bytes);
     empty(b);

@@ -274,6 +274,7 @@ static void coalesce(struct capture_list *list)
     for (size_t i = 1; i < list->count; i++) {
         if (compare_cells(&list->items[kept], &list->items[i]) == 0) {
             list->items[kept].at_ms = list->items[i].at_ms;
+            list->items[kept].settles |= list->items[i].settles;
         } else {
             list->items[++kept] = list->items[i];
         }
@@ -307,15 +308,18 @@ static int add_row(struct capture_list *list, const struct manifest *m,
     int64_t id = sqlite3_column_int64(stmt, PENDING_ID);
     int64_t table_id = sqlite3_column_int64(stmt, PENDING_TABLE);
     int64_t what = sqlite3_column_int64(stmt, PENDING_WHAT);
+    bool settles = (what & CAPTURE_SETTLES) != 0;
     const struct table *t = NULL;
 
+    what &= ~(int64_t)CAPTURE_SETTLES;
     if (table_id >= 0 && table_id <= UINT32_MAX) {
         t = manifest_table(m, (uint32_t)table_id);
     }
-    bool known = t != NULL && t->kind != TABLE_CONTROL && what >= 0 &&
-                 what <= UINT16_MAX &&
-                 (what == CAPTURE_INSERT || what == CAPTURE_AGAIN ||
-                  table_column(t, (uint16_t)what) != NULL);
+    bool known =
+        t != NULL && t->kind != TABLE_CONTROL && what >= 0 &&
+        what <= UINT16_MAX &&
+        (what == CAPTURE_INSERT || what == CAPTURE_AGAIN ||
+         what == CAPTURE_DELETE || table_column(t, (uint16_t)what) != NULL);
     if (!known) {
         return err_set(e, ERR_CORRUPT,
                        "sync_pending %" PRId64 " names table %" PRId64
@@ -328,6 +332,7 @@ static int add_row(struct capture_list *list, const struct manifest *m,
         .id = id,
         .table = t,
         .column = (uint16_t)what,
+        .settles = settles,
         .old = keep_value(list, database_column(stmt, PENDING_OLD)),
         .at_ms = sqlite3_column_int64(stmt, PENDING_AT),
     };

@@ -25,12 +25,18 @@ enum {
     /* An INSERT met the key of an event that was there: the statement may have
      * been refused, ignored, or (REPLACE) have written the row anew. */
     CAPTURE_AGAIN = UINT16_MAX,
+    /* The row was deleted. */
+    CAPTURE_DELETE = UINT16_MAX - 1,
+    /* Added to a column's id: a person has looked at all values of a `review`
+     * column, and the one in the row settles them. */
+    CAPTURE_SETTLES = 0x10000,
 };
 
 struct capture {
     int64_t id;
     const struct table *table;
     uint16_t column;                   /* CAPTURE_* or the column updated */
+    bool settles;                      /* CAPTURE_SETTLES was said of it */
     struct value key[KEY_COLUMNS_MAX]; /* borrowed from the list */
     struct value old;
     int64_t at_ms;

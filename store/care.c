@@ -50,7 +50,9 @@ static int replay(struct replica *r, struct merger *into, struct tally *tally,
 static int empty_tables(struct replica *r, struct err *e)
 {
     static const char own[] = "DELETE FROM sync_row; DELETE FROM sync_verdict;"
-                              "DELETE FROM sync_unprojected;";
+                              "DELETE FROM sync_unprojected;"
+                              "DELETE FROM sync_review;"
+                              "DELETE FROM sync_offer;";
     struct bytes sql = {0};
     int rc = database_run(r->db, own, e);
     for (size_t i = 0; rc == 0 && i < r->manifest->table_count; i++) {

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "store/admit.h"
+#include "store/list.h"
 #include "store/merge.h"
+#include "store/offers.h"
 
 struct collected {
     struct folded_leaf folded;
@@ -47,6 +49,8 @@ void fold_clear(struct fold *f)
     free(f->changesets);
     free(f->leaves);
     bytes_free(&f->key);
+    bytes_free(&f->memory);
+    state_clear(&f->state);
     f->changesets = NULL;
     f->leaves = NULL;
     f->changeset_count = 0;
@@ -277,74 +281,35 @@ static void fold_second_event(const struct fold *f, struct folded_leaf *folded)
     }
 }
 
-/* A new life covers every cell that showed before. */
-static void unshow(struct fold *f)
+static int find_offer(struct merger *m, struct fold *f, const struct leaf *leaf,
+                      struct offer *offer, const struct offer **ret,
+                      struct err *e)
 {
-    for (size_t i = 0; i < f->leaf_count; i++) {
-        memset(f->leaves[i].won, 0, sizeof f->leaves[i].won);
+    *ret = NULL;
+    if (!leaf->owned || leaf->owner.epoch == 1) {
+        return 0;
     }
+    int rc = offers_find(m, leaf->owner.offer, &f->memory, offer, e);
+    *ret = rc == 1 ? offer : NULL;
+    return rc < 0 ? rc : 0;
 }
 
-/* Cells of a column that showed until now show no more. */
-static void cover(struct fold *f, size_t before, uint16_t column,
-                  struct leaf *leaf)
+static int merge_folded(struct merger *m, struct fold *f,
+                        struct folded_leaf *folded, const struct leaf *leaf,
+                        struct err *e)
 {
-    for (size_t i = 0; i < before; i++) {
-        struct folded_leaf *older = &f->leaves[i];
-        const struct slot *slot = &older->changeset->slots[older->index];
-        if (leaf_decode(slot->head, slot->body, leaf, NULL) != 0) {
-            continue;
-        }
-        for (size_t k = 0; k < leaf->cell_count; k++) {
-            if (leaf->cells[k].column == column) {
-                older->won[k] = false;
-            }
-        }
-    }
-}
-
-static void fold_leaf(struct merger *m, struct fold *f, size_t at,
-                      struct leaf leaves[2])
-{
-    struct folded_leaf *folded = &f->leaves[at];
-    const struct slot *slot = &folded->changeset->slots[folded->index];
-    const struct changeset_header *h = &folded->changeset->header;
-    const struct certificate *origin =
-        registry_certificate(m->registry, &h->origin, h->certificate);
-    struct leaf *leaf = &leaves[0];
     struct merge_result result;
-    struct err says;
-    int rc = leaf_decode(slot->head, slot->body, leaf, NULL);
-    assert(rc == 0 && origin != NULL);
-    (void)rc;
-    switch (admit_leaf(m->manifest, m->registry, origin, leaf, &says)) {
-    case ADMISSION_REFUSED:
-        refuse(folded, says.code, says.text);
-        return;
-    case ADMISSION_UNKNOWN:
-        wait(folded, ERR_VERSION, admit_newer);
-        return;
-    case ADMISSION_YES:
-        break;
+    struct offer offer;
+    const struct offer *named;
+    int rc = find_offer(m, f, leaf, &offer, &named, e);
+    if (rc != 0) {
+        return rc;
     }
-    if (is_second_event(f, folded)) {
-        fold_second_event(f, folded);
-        return;
-    }
-    merge_leaf(&f->state, f->table, leaf, &folded->stamp, &result);
+    merge_leaf(&f->state, f->table, leaf, &folded->stamp, named, &result);
     assert(result.outcome != MERGE_REFOLD); /* merge_rank_compare() */
     switch (result.outcome) {
     case MERGE_WON:
         folded->verdict = "admitted";
-        if (result.born || result.died) {
-            unshow(f);
-        }
-        for (size_t i = 0; i < leaf->cell_count; i++) {
-            if (result.won[i]) {
-                cover(f, at, leaf->cells[i].column, &leaves[1]);
-            }
-        }
-        memcpy(folded->won, result.won, sizeof folded->won);
         break;
     case MERGE_SUPERSEDED:
     case MERGE_REFOLD:
@@ -357,18 +322,100 @@ static void fold_leaf(struct merger *m, struct fold *f, size_t at,
         refuse(folded, ERR_FORBIDDEN, result.says);
         break;
     }
-} /* NOLINT(clang-analyzer-unix.Malloc): f->leaves keeps what folded is */
+    return 0;
+}
 
-static void fold_leaves(struct merger *m, struct fold *f)
+static int fold_leaf(struct merger *m, struct fold *f,
+                     struct folded_leaf *folded, struct leaf *leaf,
+                     struct err *e)
 {
-    struct leaf *leaves = calloc(2, sizeof *leaves);
-    if (leaves == NULL) {
+    const struct slot *slot = &folded->changeset->slots[folded->index];
+    const struct changeset_header *h = &folded->changeset->header;
+    const struct certificate *origin =
+        registry_certificate(m->registry, &h->origin, h->certificate);
+    struct err says;
+    int rc = leaf_decode(slot->head, slot->body, leaf, NULL);
+    assert(rc == 0 && origin != NULL);
+    (void)rc;
+    switch (admit_leaf(m->manifest, m->registry, origin, h, leaf, &says)) {
+    case ADMISSION_REFUSED:
+        refuse(folded, says.code, says.text);
+        return 0;
+    case ADMISSION_UNKNOWN:
+        wait(folded, ERR_VERSION, admit_newer);
+        return 0;
+    case ADMISSION_YES:
+        break;
+    }
+    if (is_second_event(f, folded)) {
+        fold_second_event(f, folded);
+        return 0;
+    }
+    return merge_folded(m, f, folded, leaf, e);
+}
+
+/* The column of a leaf, or NULL when the leaf says nothing of it. */
+static const struct value *cell_of(const struct folded_leaf *l,
+                                   struct leaf *leaf, uint16_t column)
+{
+    const struct slot *slot = &l->changeset->slots[l->index];
+    int rc = leaf_decode(slot->head, slot->body, leaf, NULL);
+    assert(rc == 0);
+    (void)rc;
+    return leaf_cell(leaf, column);
+}
+
+/* The leaf that shows in a column: of its class, by its stamp. */
+static const struct folded_leaf *leaf_of(const struct fold *f,
+                                         const struct column *c,
+                                         const struct stamp *stamp,
+                                         struct leaf *leaf)
+{
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        if (l->code == 0 && stamp_compare(&l->stamp, stamp) == 0 &&
+            cell_of(l, leaf, c->id) != NULL && leaf->cl == f->state.cl) {
+            return l;
+        }
+    }
+    return NULL;
+}
+
+/* What shows of a reviewed group may be an older write than the last that was
+ * merged; the columns that follow show what that write said. */
+static void follow_leads(struct fold *f, struct leaf *leaf)
+{
+    for (size_t i = 0; i < f->table->column_count; i++) {
+        const struct column *c = &f->table->columns[i];
+        if (c->lead == NULL || c->policy != POLICY_REVIEW) {
+            continue;
+        }
+        const struct column_state *lead = state_column(&f->state, c->lead->id);
+        struct stamp stamp = {.hlc = 0};
+        if (lead != NULL) {
+            stamp = lead->stamp;
+        }
+        if (lead != NULL && leaf_of(f, c, &stamp, leaf) != NULL) {
+            (void)state_set_column(&f->state, c->id, &stamp);
+        } else {
+            (void)state_forget_column(&f->state, c->id);
+        }
+    }
+}
+
+static int fold_leaves(struct merger *m, struct fold *f, struct err *e)
+{
+    struct leaf *leaf = calloc(1, sizeof *leaf);
+    int rc = 0;
+    if (leaf == NULL) {
         abort();
     }
-    for (size_t i = 0; i < f->leaf_count; i++) {
-        fold_leaf(m, f, i, leaves);
+    for (size_t i = 0; rc == 0 && i < f->leaf_count; i++) {
+        rc = fold_leaf(m, f, &f->leaves[i], leaf, e);
     }
-    free(leaves);
+    follow_leads(f, leaf);
+    free(leaf);
+    return rc;
 }
 
 int fold_row(struct merger *m, const struct table *t, struct slice key,
@@ -399,38 +446,74 @@ int fold_row(struct merger *m, const struct table *t, struct slice key,
     ret->changeset_count = c->changeset_count;
     free(c->items);
     free(c);
+    if (rc == 0) {
+        rc = fold_leaves(m, ret, e);
+    }
     if (rc != 0) {
         fold_clear(ret);
-        return rc;
     }
-    fold_leaves(m, ret);
+    return rc;
+}
+
+bool fold_shows(const struct fold *f, const struct folded_leaf *l,
+                const struct leaf *leaf, uint16_t column)
+{
+    const struct column_state *s = state_column(&f->state, column);
+    return l->code == 0 && s != NULL && leaf->cl == f->state.cl &&
+           leaf_cell(leaf, column) != NULL &&
+           stamp_compare(&l->stamp, &s->stamp) == 0;
+}
+
+static int value_of(struct merger *m, const struct fold *f, size_t column,
+                    struct leaf *leaf, struct fold_values *ret, struct err *e)
+{
+    const struct column *c = &f->table->columns[column];
+    const struct column_state *s = state_column(&f->state, c->id);
+    if (s == NULL) {
+        return 0;
+    }
+    ret->set[column] = true;
+    if (c->policy == POLICY_UNION) {
+        return list_of(m->db, c, s->memory, &ret->texts[column],
+                       &ret->values[column], e);
+    }
+    const struct folded_leaf *l = leaf_of(f, c, &s->stamp, leaf);
+    assert(l != NULL);
+    ret->values[column] = *cell_of(l, leaf, c->id);
     return 0;
 }
 
-void fold_values(const struct fold *f, struct fold_values *ret)
+int fold_values(struct merger *m, const struct fold *f,
+                struct fold_values **ret, struct err *e)
 {
+    struct fold_values *values = calloc(1, sizeof *values);
     struct leaf *leaf = malloc(sizeof *leaf);
-    if (leaf == NULL) {
+    int rc = 0;
+    if (values == NULL || leaf == NULL) {
         abort();
     }
-    memset(ret->set, 0, sizeof ret->set);
-    for (size_t i = 0; i < f->leaf_count; i++) {
-        const struct folded_leaf *folded = &f->leaves[i];
-        const struct slot *slot = &folded->changeset->slots[folded->index];
-        if (leaf_decode(slot->head, slot->body, leaf, NULL) != 0) {
-            continue;
-        }
-        for (size_t k = 0; k < leaf->cell_count; k++) {
-            const struct column *c =
-                table_column(f->table, leaf->cells[k].column);
-            if (folded->won[k] && c != NULL) {
-                size_t at = (size_t)(c - f->table->columns);
-                ret->set[at] = true;
-                ret->values[at] = leaf->cells[k].value;
-            }
-        }
+    for (size_t i = 0; rc == 0 && i < f->table->column_count; i++) {
+        rc = value_of(m, f, i, leaf, values, e);
     }
     free(leaf);
+    if (rc != 0) {
+        fold_values_destroy(&values);
+        return rc;
+    }
+    *ret = values;
+    return 0;
+}
+
+void fold_values_destroy(struct fold_values **v)
+{
+    if (*v == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COLUMNS_MAX; i++) {
+        bytes_free(&(*v)->texts[i]);
+    }
+    free(*v);
+    *v = NULL;
 }
 
 /* --- applying ------------------------------------------------------------ */
@@ -441,12 +524,12 @@ static int write_row(struct merger *m, const struct fold *f,
                      const struct row_name *name, const struct value *key,
                      struct err *e)
 {
-    struct fold_values *values = malloc(sizeof *values);
+    struct fold_values *values = NULL;
     struct projection p = {.table = f->table, .key = key};
-    if (values == NULL) {
-        abort();
+    int rc = fold_values(m, f, &values, e);
+    if (rc != 0) {
+        return rc;
     }
-    fold_values(f, values);
     for (size_t i = 0; i < f->table->column_count; i++) {
         if (values->set[i]) {
             p.columns[p.count] = &f->table->columns[i];
@@ -455,7 +538,7 @@ static int write_row(struct merger *m, const struct fold *f,
     }
     struct err says;
     bool written;
-    int rc = database_run(m->db, "SAVEPOINT fold", e);
+    rc = database_run(m->db, "SAVEPOINT fold", e);
     if (rc == 0) {
         rc = projector_delete(m->projector, f->table, key, e);
     }
@@ -475,7 +558,7 @@ static int write_row(struct merger *m, const struct fold *f,
     if (rc == 0) {
         rc = database_run(m->db, "RELEASE fold", e);
     }
-    free(values);
+    fold_values_destroy(&values);
     return rc;
 }
 
@@ -509,6 +592,56 @@ static int save_state(struct merger *m, const struct fold *f,
                             : row_state_save(m, name, &f->state, e);
 }
 
+/* The offers that the leaves of this row make, as far as they count. */
+static int note_offers(struct merger *m, struct fold *f, struct bytes *changed,
+                       struct err *e)
+{
+    struct leaf *leaf = malloc(sizeof *leaf);
+    struct bytes key = {0};
+    if (leaf == NULL) {
+        abort();
+    }
+    int rc = offers_forget(m, f->table, slice_of(&f->key), changed, e);
+    for (size_t i = 0; rc >= 0 && i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        if (l->code == 0) {
+            (void)cell_of(l, leaf, 0);
+            rc =
+                offers_note(m, f->table, leaf, l->changeset, l->index, &key, e);
+        }
+        if (rc == 1) {
+            bytes_put_slice(changed, slice_of(&key));
+        }
+    }
+    bytes_free(&key);
+    free(leaf);
+    return rc < 0 ? rc : 0;
+}
+
+/* An offer that counts no more, or does now, decides about the row offered. */
+static int apply_offers(struct merger *m, struct fold *f, struct err *e)
+{
+    struct bytes changed = {0};
+    struct slice scope = {0};
+    int rc = note_offers(m, f, &changed, e);
+    struct cursor c = cursor_of(slice_of(&changed));
+    if (f->leaf_count > 0) {
+        struct leaf *leaf = malloc(sizeof *leaf);
+        if (leaf == NULL) {
+            abort();
+        }
+        (void)cell_of(&f->leaves[0], leaf, 0);
+        scope = leaf->scope_bytes;
+        free(leaf);
+    }
+    while (rc == 0 && cursor_left(&c) > 0) {
+        rc = fold_apply(m, f->table->offered, cursor_slice(&c, UINT32_MAX),
+                        scope, e);
+    }
+    bytes_free(&changed);
+    return rc;
+}
+
 int fold_apply(struct merger *m, const struct table *t, struct slice key,
                struct slice scope, struct err *e)
 {
@@ -531,6 +664,9 @@ int fold_apply(struct merger *m, const struct table *t, struct slice key,
     if (rc == 0) {
         rc = f.state.cl % 2 == 1 ? write_row(m, &f, &name, values, e)
                                  : projector_delete(m->projector, t, values, e);
+    }
+    if (rc == 0 && t->offered != NULL) {
+        rc = apply_offers(m, &f, e);
     }
     bytes_free(&name_bytes);
     fold_clear(&f);

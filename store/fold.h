@@ -20,7 +20,6 @@ struct folded_leaf {
     const char *verdict; /* admitted, superseded, waiting, refused */
     int code;
     char says[160];
-    bool won[COLUMNS_MAX]; /* cells of it that show, by index */
 };
 
 struct fold {
@@ -31,6 +30,7 @@ struct fold {
     size_t leaf_count;
     struct changeset **changesets; /* what the leaves lie in */
     size_t changeset_count;
+    struct bytes memory; /* of the offer a leaf names */
 };
 
 /* Collects the leaves of (table, key) and folds them: those in the scope the
@@ -40,13 +40,20 @@ int fold_row(struct merger *m, const struct table *t, struct slice key,
              struct slice scope, struct fold *ret, struct err *e);
 void fold_clear(struct fold *f);
 
+/* Does this column of the leaf show in the row? */
+bool fold_shows(const struct fold *f, const struct folded_leaf *l,
+                const struct leaf *leaf, uint16_t column);
+
 /* The values the fold shows, by index of table->columns: set[i] false means
- * never written. They borrow from the fold. */
+ * never written. They borrow from the fold and from `texts`. */
 struct fold_values {
     bool set[COLUMNS_MAX];
     struct value values[COLUMNS_MAX];
+    struct bytes texts[COLUMNS_MAX]; /* of `union` columns */
 };
-void fold_values(const struct fold *f, struct fold_values *ret);
+int fold_values(struct merger *m, const struct fold *f,
+                struct fold_values **ret, struct err *e);
+void fold_values_destroy(struct fold_values **v);
 
 /* Folds the row and makes table, state and verdicts say so. */
 int fold_apply(struct merger *m, const struct table *t, struct slice key,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/manifest.h"
+#include "store/manifest_inside.h"
 
 #include "protocol/certificate.h"
 
@@ -10,13 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the table itself says of a manifest column; same index. */
-struct declared {
-    bool found;
-    int key_place; /* from 1; 0: not in the primary key */
-    char type[16];
-};
-
 bool policy_is_fixed(enum policy policy)
 {
     switch (policy) {
@@ -26,18 +19,36 @@ bool policy_is_fixed(enum policy policy)
         return true;
     case POLICY_LWW:
     case POLICY_OWNER:
+    case POLICY_MAX:
+    case POLICY_MIN:
+    case POLICY_RANK:
+    case POLICY_UNION:
+    case POLICY_REVIEW:
         return false;
     }
     return false;
 }
 
+const struct column *column_lead(const struct column *c)
+{
+    return c->lead == NULL ? c : c->lead;
+}
+
+size_t column_rank(const struct column *c, const struct value *v)
+{
+    for (size_t i = 0; v->type == VALUE_TEXT && i < c->list_count; i++) {
+        if (v->bytes.len == strlen(c->list[i]) &&
+            memcmp(v->bytes.data, c->list[i], v->bytes.len) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
 /* ---- small things --------------------------------------------------------- */
 
-/* "table X: ...": what is wrong, then what to do. */
-static int refuse(struct err *e, const struct table *t, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int refuse(struct err *e, const struct table *t, const char *format, ...)
+int manifest_refuse(struct err *e, const struct table *t, const char *format,
+                    ...)
 {
     char text[ERR_TEXT_BYTES];
     va_list args;
@@ -56,20 +67,18 @@ static void *make(size_t count, size_t bytes)
     return made;
 }
 
-/* The text of a column of a result; "" for NULL. Borrowed. */
-static const char *text_at(sqlite3_stmt *stmt, int at)
+const char *manifest_text(sqlite3_stmt *stmt, int at)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, at);
     return text == NULL ? "" : text;
 }
 
-static bool is_null_at(sqlite3_stmt *stmt, int at)
+bool manifest_null(sqlite3_stmt *stmt, int at)
 {
     return sqlite3_column_type(stmt, at) == SQLITE_NULL;
 }
 
-/* Ends a walk over a result with what it came to. */
-static int finish(sqlite3_stmt *stmt, int code)
+int manifest_finish(sqlite3_stmt *stmt, int code)
 {
     if (stmt != NULL) {
         (void)sqlite3_reset(stmt);
@@ -77,17 +86,16 @@ static int finish(sqlite3_stmt *stmt, int code)
     return code;
 }
 
-static char *copy_at(sqlite3_stmt *stmt, int at)
+char *manifest_copy(sqlite3_stmt *stmt, int at)
 {
-    const char *text = text_at(stmt, at);
+    const char *text = manifest_text(stmt, at);
     char *copy = make(strlen(text) + 1, 1);
     memcpy(copy, text, strlen(text) + 1);
     return copy;
 }
 
-/* A statement about one table, bound to its name. */
-static int ask(struct database *db, const char *sql, const char *name,
-               sqlite3_stmt **ret, struct err *e)
+int manifest_ask(struct database *db, const char *sql, const char *name,
+                 sqlite3_stmt **ret, struct err *e)
 {
     int code = database_statement(db, sql, ret, e);
     if (code == 0) {
@@ -124,7 +132,7 @@ static int load_classes(struct database *db, struct manifest *m, struct err *e)
     while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
         code = load_class(m, sqlite3_column_int64(stmt, 0), e);
     }
-    return finish(stmt, code);
+    return manifest_finish(stmt, code);
 }
 
 static bool has_class(const struct manifest *m, int64_t id)
@@ -147,9 +155,17 @@ static const char *const kind_words[] = {
 };
 
 static const char *const policy_words[] = {
-    [POLICY_KEY] = "key", [POLICY_ORIGIN] = "origin", [POLICY_FIXED] = "fixed",
-    [POLICY_LWW] = "lww", [POLICY_OWNER] = "owner",
+    [POLICY_KEY] = "key",     [POLICY_ORIGIN] = "origin",
+    [POLICY_FIXED] = "fixed", [POLICY_LWW] = "lww",
+    [POLICY_OWNER] = "owner", [POLICY_MAX] = "max",
+    [POLICY_MIN] = "min",     [POLICY_RANK] = "rank",
+    [POLICY_UNION] = "union", [POLICY_REVIEW] = "review",
 };
+
+const char *policy_word(enum policy policy)
+{
+    return policy_words[policy];
+}
 
 static const char *const route_words[] = {
     [SCOPE_ALL] = "all",
@@ -170,49 +186,138 @@ static size_t word_at(const char *const *words, size_t count, const char *word,
     return at;
 }
 
-static int load_column(const struct manifest *m, struct table *t,
-                       sqlite3_stmt *stmt, struct err *e)
+/* The words in the parentheses of a policy. */
+static int load_list(const struct table *t, struct column *c, const char *list,
+                     struct err *e)
+{
+    while (*list != '\0' && *list != ')') {
+        size_t len = strcspn(list, ",)");
+        if (len == 0 || c->list_count == POLICY_VALUES_MAX) {
+            return manifest_refuse(e, t,
+                                   "the list in the policy of column %s is "
+                                   "empty or has over %d values; write "
+                                   "rank(first,second,...)",
+                                   c->name, (int)POLICY_VALUES_MAX);
+        }
+        char *word = make(len + 1, 1);
+        memcpy(word, list, len);
+        c->list[c->list_count++] = word;
+        list += len + (list[len] == ',' ? 1 : 0);
+    }
+    return strcmp(list, ")") == 0
+               ? 0
+               : manifest_refuse(e, t,
+                                 "the policy of column %s has no closing "
+                                 "parenthesis at its end",
+                                 c->name);
+}
+
+/* "lww", "rank(a,b)", "review(min)". */
+static int load_policy(const struct table *t, struct column *c,
+                       const char *policy, struct err *e)
 {
     const size_t policies = sizeof policy_words / sizeof policy_words[0];
-    const char *name = text_at(stmt, 1);
-    const char *policy = text_at(stmt, 3);
-    int64_t id = sqlite3_column_int64(stmt, 0);
-    int64_t class_id = sqlite3_column_int64(stmt, 2);
-    size_t policy_at = word_at(policy_words, policies, policy, strlen(policy));
+    size_t len = strcspn(policy, "(");
+    size_t at = word_at(policy_words, policies, policy, len);
+    bool listed = policy[len] == '(';
+    bool may = at == POLICY_RANK || at == POLICY_REVIEW;
+    if (at == policies || (listed && !may) || (at == POLICY_RANK && !listed)) {
+        return manifest_refuse(e, t,
+                               "column %s has the policy '%s'; use key, "
+                               "origin, fixed, lww, owner, max, min, "
+                               "rank(a,b), union or review",
+                               c->name, policy);
+    }
+    c->policy = (enum policy)at;
+    if (strcmp(policy, "review(min)") == 0) {
+        c->safe = SAFE_MIN;
+    } else if (strcmp(policy, "review(max)") == 0) {
+        c->safe = SAFE_MAX;
+    } else if (listed) {
+        c->safe = SAFE_LISTED;
+        c->list = make(POLICY_VALUES_MAX, sizeof *c->list);
+        return load_list(t, c, policy + len + 1, e);
+    }
+    return 0;
+}
+
+/* The first column of a group decides for those that follow. */
+static int join_group(const struct table *t, struct column *c, struct err *e)
+{
+    const struct column *lead = NULL;
+    for (size_t i = 0; c->group != NULL && lead == NULL; i++) {
+        const struct column *first = &t->columns[i];
+        if (first == c) {
+            return 0; /* it is the first */
+        }
+        bool same = first->group != NULL && strcmp(first->group, c->group) == 0;
+        lead = same ? first : NULL;
+    }
+    if (lead != NULL &&
+        (lead->policy != c->policy || lead->class_id != c->class_id)) {
+        return manifest_refuse(e, t,
+                               "column %s has another policy or class than %s, "
+                               "the first of its group %s; give both the same",
+                               c->name, lead->name, c->group);
+    }
+    bool alone = policy_is_fixed(c->policy) || c->policy == POLICY_UNION;
+    if (c->group != NULL && alone) {
+        return manifest_refuse(e, t,
+                               "column %s has the policy %s and cannot be in a "
+                               "group; take it out of %s",
+                               c->name, policy_word(c->policy), c->group);
+    }
+    c->lead = lead;
+    return 0;
+}
+
+static int check_column_id(const struct manifest *m, const struct table *t,
+                           const char *name, int64_t id, int64_t class_id,
+                           struct err *e)
+{
     /* 0 says "the row was inserted" in a capture, and control tables, where
      * nothing is captured, use it for their key. */
     int64_t first = t->kind == TABLE_CONTROL ? 0 : 1;
-
     if (t->column_count == COLUMNS_MAX) {
-        return refuse(e, t, "more than %d columns; split it", (int)COLUMNS_MAX);
+        return manifest_refuse(e, t, "more than %d columns; split it",
+                               (int)COLUMNS_MAX);
     }
     if (id < first || id > UINT16_MAX) {
-        return refuse(e, t,
-                      "column %s has id %" PRId64 "; use %" PRId64 " to %d",
-                      name, id, first, UINT16_MAX);
+        return manifest_refuse(
+            e, t, "column %s has id %" PRId64 "; use %" PRId64 " to %d", name,
+            id, first, UINT16_MAX);
     }
     if (!has_class(m, class_id)) {
-        return refuse(e, t,
-                      "column %s has class %" PRId64
-                      ", which is not in sync_class; add the class",
-                      name, class_id);
-    }
-    if (policy_at == policies) {
-        return refuse(e, t,
-                      "column %s has the policy '%s'; use key, origin, fixed, "
-                      "lww or owner",
-                      name, policy);
+        return manifest_refuse(e, t,
+                               "column %s has class %" PRId64
+                               ", which is not in sync_class; add the class",
+                               name, class_id);
     }
     if (table_column_named(t, name) != NULL) {
-        return refuse(e, t, "column %s has two ids; keep the first", name);
+        return manifest_refuse(e, t, "column %s has two ids; keep the first",
+                               name);
     }
-    t->columns[t->column_count++] = (struct column){
+    return 0;
+}
+
+static int load_column(const struct manifest *m, struct table *t,
+                       sqlite3_stmt *stmt, struct err *e)
+{
+    int64_t id = sqlite3_column_int64(stmt, 0);
+    int64_t class_id = sqlite3_column_int64(stmt, 2);
+    int code = check_column_id(m, t, manifest_text(stmt, 1), id, class_id, e);
+    if (code != 0) {
+        return code;
+    }
+    struct column *c = &t->columns[t->column_count++];
+    *c = (struct column){
         .id = (uint16_t)id,
         .class_id = (uint16_t)class_id,
-        .policy = (enum policy)policy_at,
-        .name = copy_at(stmt, 1),
+        .name = manifest_copy(stmt, 1),
+        .group = manifest_null(stmt, 4) ? NULL : manifest_copy(stmt, 4),
     };
-    return 0;
+    code = load_policy(t, c, manifest_text(stmt, 3), e);
+    return code == 0 ? join_group(t, c, e) : code;
 }
 
 static int load_columns(struct database *db, const struct manifest *m,
@@ -221,7 +326,7 @@ static int load_columns(struct database *db, const struct manifest *m,
     sqlite3_stmt *stmt = NULL;
     int code = database_statement(
         db,
-        "SELECT column_id, name, class_id, policy FROM sync_column"
+        "SELECT column_id, name, class_id, policy, group_name FROM sync_column"
         " WHERE table_id = :table ORDER BY column_id",
         &stmt, e);
     if (code != 0) {
@@ -233,7 +338,7 @@ static int load_columns(struct database *db, const struct manifest *m,
     while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
         code = load_column(m, t, stmt, e);
     }
-    return finish(stmt, code);
+    return manifest_finish(stmt, code);
 }
 
 /* Key, origin, and the columns that route and owner_column name. */
@@ -249,43 +354,48 @@ static int resolve_columns(struct table *t, const char *route,
         const struct column *c = &t->columns[i];
         if (c->policy == POLICY_KEY) {
             if (t->key_count == KEY_COLUMNS_MAX) {
-                return refuse(e, t, "more than %d key columns; use fewer",
-                              (int)KEY_COLUMNS_MAX);
+                return manifest_refuse(e, t,
+                                       "more than %d key columns; use fewer",
+                                       (int)KEY_COLUMNS_MAX);
             }
             t->key[t->key_count++] = c;
         }
         if (c->policy == POLICY_ORIGIN) {
             if (t->origin_column != NULL) {
-                return refuse(e, t,
-                              "two columns have the policy origin; keep "
-                              "one");
+                return manifest_refuse(
+                    e, t,
+                    "two columns have the policy origin; keep "
+                    "one");
             }
             t->origin_column = c;
         }
     }
     if (kind == routes || (kind == SCOPE_ALL) != (colon == NULL)) {
-        return refuse(e, t,
-                      "the route '%s' is not known; use all, site:COLUMN, "
-                      "district-of:COLUMN or person:COLUMN",
-                      route);
+        return manifest_refuse(
+            e, t,
+            "the route '%s' is not known; use all, site:COLUMN, "
+            "district-of:COLUMN or person:COLUMN",
+            route);
     }
     t->route = (enum scope_kind)kind;
     if (colon != NULL) {
         t->route_column = table_column_named(t, colon + 1);
         if (t->route_column == NULL) {
-            return refuse(e, t,
-                          "the route names column %s, which sync_column does "
-                          "not have; add it",
-                          colon + 1);
+            return manifest_refuse(
+                e, t,
+                "the route names column %s, which sync_column does "
+                "not have; add it",
+                colon + 1);
         }
     }
     if (owner[0] != '\0') {
         t->owner_column = table_column_named(t, owner);
         if (t->owner_column == NULL) {
-            return refuse(e, t,
-                          "owner_column names %s, which sync_column does not "
-                          "have; add it",
-                          owner);
+            return manifest_refuse(
+                e, t,
+                "owner_column names %s, which sync_column does not "
+                "have; add it",
+                owner);
         }
     }
     return 0;
@@ -297,14 +407,14 @@ static int check_ids(const struct manifest *m, const struct table *t,
     int64_t first = t->kind == TABLE_CONTROL ? 1 : TABLE_CONTROL_MAX + 1;
     int64_t last = t->kind == TABLE_CONTROL ? TABLE_CONTROL_MAX : UINT16_MAX;
     if (id < first || id > last) {
-        return refuse(
+        return manifest_refuse(
             e, t, "has id %" PRId64 "; a %s table has %" PRId64 " to %" PRId64,
             id, kind_words[t->kind], first, last);
     }
     if (!has_base || !has_class(m, base)) {
-        return refuse(e, t,
-                      "its base_class is not in sync_class; name the "
-                      "class of its key");
+        return manifest_refuse(e, t,
+                               "its base_class is not in sync_class; name the "
+                               "class of its key");
     }
     return 0;
 }
@@ -314,371 +424,26 @@ static int load_table(const struct manifest *m, struct table *t,
                       sqlite3_stmt *stmt, struct err *e)
 {
     const size_t kinds = sizeof kind_words / sizeof kind_words[0];
-    const char *kind = text_at(stmt, 2);
+    const char *kind = manifest_text(stmt, 2);
     size_t kind_at = word_at(kind_words, kinds, kind, strlen(kind));
-    t->name = copy_at(stmt, 1);
+    t->name = manifest_copy(stmt, 1);
     if (kind_at == kinds) {
-        return refuse(e, t,
-                      "has the kind '%s'; use event, record, reference or "
-                      "local",
-                      kind);
+        return manifest_refuse(
+            e, t,
+            "has the kind '%s'; use event, record, reference or "
+            "local",
+            kind);
     }
     if (manifest_table_named(m, t->name) != t) {
-        return refuse(e, t, "is in sync_table twice; keep the first");
+        return manifest_refuse(e, t, "is in sync_table twice; keep the first");
     }
     t->kind = (enum table_kind)kind_at;
     int code =
-        check_ids(m, t, sqlite3_column_int64(stmt, 0), !is_null_at(stmt, 3),
+        check_ids(m, t, sqlite3_column_int64(stmt, 0), !manifest_null(stmt, 3),
                   sqlite3_column_int64(stmt, 3), e);
     t->id = (uint32_t)sqlite3_column_int64(stmt, 0);
+    t->deletes = sqlite3_column_int(stmt, 6) != 0;
     t->base_class = (uint16_t)sqlite3_column_int64(stmt, 3);
-    return code;
-}
-
-/* ---- the table itself ----------------------------------------------------- */
-
-static int check_is_strict(struct database *db, const struct table *t,
-                           bool *ret_without_rowid, struct err *e)
-{
-    sqlite3_stmt *stmt = NULL;
-    int code = ask(db,
-                   "SELECT type, strict, wr FROM pragma_table_list"
-                   " WHERE schema = 'main' AND name = ?1",
-                   t->name, &stmt, e);
-    if (code == 0) {
-        code = database_step(db, stmt, e);
-    }
-    if (code < 0) {
-        return code;
-    }
-    if (code == 0 || strcmp(text_at(stmt, 0), "table") != 0) {
-        code = refuse(e, t,
-                      "there is no such table; create it, or take it "
-                      "out of sync_table");
-    } else if (sqlite3_column_int(stmt, 1) == 0) {
-        code = refuse(e, t,
-                      "is not STRICT, so that two sites could store one "
-                      "value in two types; create it as STRICT");
-    } else {
-        *ret_without_rowid = sqlite3_column_int(stmt, 2) != 0;
-        code = 0;
-    }
-    return finish(stmt, code);
-}
-
-/* Is a default computed, that is, not a literal? */
-static bool is_minted(const char *default_sql)
-{
-    return (default_sql[0] != '\'' && strchr(default_sql, '(') != NULL) ||
-           sqlite3_strnicmp(default_sql, "CURRENT_", 8) == 0;
-}
-
-static int read_declared_column(struct table *t, sqlite3_stmt *stmt,
-                                struct declared *declared, struct err *e)
-{
-    const char *name = text_at(stmt, 0);
-    int hidden = sqlite3_column_int(stmt, 5);
-    const struct column *found = table_column_named(t, name);
-    if (hidden != 0) {
-        /* generated: every replica computes it from the others */
-        return found == NULL ? 0
-                             : refuse(e, t,
-                                      "column %s is generated; take it out of "
-                                      "sync_column",
-                                      name);
-    }
-    if (found == NULL) {
-        return refuse(e, t,
-                      "column %s is not in sync_column; give it an id, a "
-                      "class and a policy there",
-                      name);
-    }
-    size_t at = (size_t)(found - t->columns);
-    struct column *c = &t->columns[at];
-    struct declared *d = &declared[at];
-    d->found = true;
-    (void)snprintf(d->type, sizeof d->type, "%s", text_at(stmt, 1));
-    d->key_place = sqlite3_column_int(stmt, 4);
-    c->not_null = sqlite3_column_int(stmt, 2) != 0;
-    c->any = sqlite3_stricmp(d->type, "ANY") == 0;
-    c->varies = c->any || sqlite3_stricmp(d->type, "TEXT") == 0 ||
-                sqlite3_stricmp(d->type, "BLOB") == 0;
-    if (!is_null_at(stmt, 3)) {
-        c->default_sql = copy_at(stmt, 3);
-        c->minted = is_minted(c->default_sql);
-    }
-    return 0;
-}
-
-static int read_declared(struct database *db, struct table *t,
-                         struct declared *declared, struct err *e)
-{
-    sqlite3_stmt *stmt = NULL;
-    int code = ask(db,
-                   "SELECT name, type, \"notnull\", dflt_value, pk, hidden"
-                   " FROM pragma_table_xinfo(?1)",
-                   t->name, &stmt, e);
-    while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
-        code = read_declared_column(t, stmt, declared, e);
-    }
-    code = finish(stmt, code);
-    for (size_t i = 0; code == 0 && i < t->column_count; i++) {
-        if (!declared[i].found) {
-            code = refuse(e, t,
-                          "sync_column has column %s, which the table has "
-                          "not; add it to the table",
-                          t->columns[i].name);
-        }
-    }
-    return code;
-}
-
-/* The primary key is the columns of policy key, in order of their ids. In a
- * STRICT table they are NOT NULL of themselves. */
-static int check_key(const struct table *t, const struct declared *declared,
-                     bool without_rowid, struct err *e)
-{
-    size_t places = 0;
-    for (size_t i = 0; i < t->column_count; i++) {
-        places += declared[i].key_place > 0 ? 1 : 0;
-    }
-    if (places == 0) {
-        return refuse(e, t,
-                      "has no primary key; declare one, or its rows "
-                      "have no name at other sites");
-    }
-    bool same = places == t->key_count;
-    for (size_t i = 0; same && i < t->key_count; i++) {
-        size_t at = (size_t)(t->key[i] - t->columns);
-        same = declared[at].key_place == (int)i + 1;
-    }
-    if (!same) {
-        return refuse(e, t,
-                      "the primary key is not its columns of policy key "
-                      "in order of their ids; make them the same");
-    }
-    for (size_t i = 0; i < t->key_count; i++) {
-        const struct declared *d = &declared[t->key[i] - t->columns];
-        const char *name = t->key[i]->name;
-        if (t->key[i]->any || sqlite3_stricmp(d->type, "REAL") == 0) {
-            return refuse(e, t,
-                          "key column %s is %s, in which two values can be "
-                          "equal and not the same; use TEXT, INTEGER or BLOB",
-                          name, d->type);
-        }
-        if (t->key_count == 1 && !without_rowid &&
-            sqlite3_stricmp(d->type, "INTEGER") == 0) {
-            return refuse(e, t,
-                          "key %s is INTEGER PRIMARY KEY (with or without "
-                          "AUTOINCREMENT), which two sites hand out twice; "
-                          "use a UUID as TEXT",
-                          name);
-        }
-    }
-    return 0;
-}
-
-static int check_key_collation(struct database *db, const struct table *t,
-                               struct err *e)
-{
-    sqlite3_stmt *stmt = NULL;
-    int code = ask(db,
-                   "SELECT x.name, x.coll FROM pragma_index_list(?1) l,"
-                   " pragma_index_xinfo(l.name) x"
-                   " WHERE l.origin = 'pk' AND x.key = 1"
-                   " AND x.coll <> 'BINARY'",
-                   t->name, &stmt, e);
-    if (code == 0) {
-        code = database_step(db, stmt, e);
-    }
-    if (code != 1) {
-        return code;
-    }
-    code = refuse(e, t,
-                  "key column %s has the collation %s, under which two keys "
-                  "of two sites are one row; leave the collation out",
-                  text_at(stmt, 0), text_at(stmt, 1));
-    return finish(stmt, code);
-}
-
-static int check_unique(struct database *db, const struct table *t,
-                        struct err *e)
-{
-    sqlite3_stmt *stmt = NULL;
-    int code = ask(db,
-                   "SELECT name FROM pragma_index_list(?1)"
-                   " WHERE \"unique\" AND origin <> 'pk'",
-                   t->name, &stmt, e);
-    if (code == 0) {
-        code = database_step(db, stmt, e);
-    }
-    if (code != 1) {
-        return code;
-    }
-    code = refuse(e, t,
-                  "%s is UNIQUE beside the key, which two sites that are "
-                  "offline can break; make it an ordinary index and report "
-                  "the doubles",
-                  text_at(stmt, 0));
-    return finish(stmt, code);
-}
-
-static int check_foreign_keys(struct database *db, const struct table *t,
-                              struct err *e)
-{
-    sqlite3_stmt *stmt = NULL;
-    int code = ask(db,
-                   "SELECT \"from\", \"table\" FROM"
-                   " pragma_foreign_key_list(?1)"
-                   " WHERE on_delete <> 'NO ACTION'"
-                   " OR on_update <> 'NO ACTION'",
-                   t->name, &stmt, e);
-    if (code == 0) {
-        code = database_step(db, stmt, e);
-    }
-    if (code != 1) {
-        return code;
-    }
-    code = refuse(e, t,
-                  "the foreign key of %s to %s has an action, which would "
-                  "change rows that nobody wrote; leave ON DELETE and ON "
-                  "UPDATE out",
-                  text_at(stmt, 0), text_at(stmt, 1));
-    return finish(stmt, code);
-}
-
-/* ---- rules between the two ------------------------------------------------ */
-
-/* The columns that say what a row is and where it goes are there whenever the
- * row is, and do not change. */
-static int check_anchor(const struct table *t, const struct column *c,
-                        const char *what, struct err *e)
-{
-    if (c == NULL) {
-        return 0;
-    }
-    if (!policy_is_fixed(c->policy)) {
-        return refuse(e, t, "%s column %s may change; give it the policy fixed",
-                      what, c->name);
-    }
-    if (c->class_id != t->base_class) {
-        return refuse(e, t,
-                      "%s column %s is not in the base class; put it there",
-                      what, c->name);
-    }
-    if (!c->not_null) {
-        return refuse(e, t, "%s column %s may be NULL; declare it NOT NULL",
-                      what, c->name);
-    }
-    return 0;
-}
-
-static int check_anchors(const struct table *t, struct err *e)
-{
-    int code = 0;
-    for (size_t i = 0; code == 0 && i < t->key_count; i++) {
-        code = check_anchor(t, t->key[i], "key", e);
-    }
-    if (code == 0) {
-        code = check_anchor(t, t->route_column, "route", e);
-    }
-    if (code == 0) {
-        code = check_anchor(t, t->owner_column, "owner", e);
-    }
-    if (code == 0) {
-        code = check_anchor(t, t->origin_column, "origin", e);
-    }
-    return code;
-}
-
-/* Where a reader of the base class sees the row, an overlay column is NULL.
- * That no CHECK spans two classes is for the review of a schema step: SQLite
- * does not say which columns a CHECK names. */
-static int check_overlays(const struct table *t, struct err *e)
-{
-    for (size_t i = 0; i < t->column_count; i++) {
-        const struct column *c = &t->columns[i];
-        if (c->class_id == t->base_class) {
-            continue;
-        }
-        if (c->not_null) {
-            return refuse(e, t,
-                          "column %s is NOT NULL, but nodes that may not read "
-                          "class %d hold it as NULL; drop NOT NULL",
-                          c->name, c->class_id);
-        }
-        if (c->default_sql != NULL) {
-            return refuse(e, t,
-                          "column %s has a default, which nodes that may not "
-                          "read class %d would show as written; drop it",
-                          c->name, c->class_id);
-        }
-    }
-    return 0;
-}
-
-static int check_policies(const struct table *t, struct err *e)
-{
-    const struct column *owned = NULL;
-    for (size_t i = 0; i < t->column_count; i++) {
-        const struct column *c = &t->columns[i];
-        if (t->kind == TABLE_EVENT && !policy_is_fixed(c->policy)) {
-            return refuse(e, t,
-                          "column %s has the policy %s, but events never "
-                          "change; use key, fixed or origin",
-                          c->name, policy_words[c->policy]);
-        }
-        owned = c->policy == POLICY_OWNER ? c : owned;
-    }
-    if (owned != NULL && t->owner_column == NULL) {
-        return refuse(e, t,
-                      "column %s has the policy owner, but the table has no "
-                      "owner_column; name it in sync_table",
-                      owned->name);
-    }
-    if (owned == NULL && t->owner_column != NULL) {
-        return refuse(e, t,
-                      "has an owner_column, but no column of policy "
-                      "owner; leave it out of sync_table");
-    }
-    if (t->kind == TABLE_REFERENCE &&
-        (t->origin_column != NULL || owned != NULL)) {
-        return refuse(e, t,
-                      "is written at the root alone; use key, fixed and "
-                      "lww");
-    }
-    return 0;
-}
-
-static int check_table(struct database *db, struct table *t, struct err *e)
-{
-    struct declared declared[COLUMNS_MAX] = {0};
-    bool without_rowid = false;
-    int code = check_is_strict(db, t, &without_rowid, e);
-    if (code == 0) {
-        code = read_declared(db, t, declared, e);
-    }
-    if (code == 0) {
-        code = check_key(t, declared, without_rowid, e);
-    }
-    if (code == 0) {
-        code = check_key_collation(db, t, e);
-    }
-    if (code == 0) {
-        code = check_unique(db, t, e);
-    }
-    if (code == 0) {
-        code = check_foreign_keys(db, t, e);
-    }
-    if (code == 0) {
-        code = check_anchors(t, e);
-    }
-    if (code == 0) {
-        code = check_policies(t, e);
-    }
-    if (code == 0) {
-        code = check_overlays(t, e);
-    }
     return code;
 }
 
@@ -701,8 +466,8 @@ static int check_no_orphans(struct database *db, struct err *e)
     code = err_set(e, ERR_CONFIG,
                    "sync_column: column %s belongs to table %d, which is not "
                    "replicated; take it out, or add the table to sync_table",
-                   text_at(stmt, 1), sqlite3_column_int(stmt, 0));
-    return finish(stmt, code);
+                   manifest_text(stmt, 1), sqlite3_column_int(stmt, 0));
+    return manifest_finish(stmt, code);
 }
 
 static int load_next_table(struct database *db, struct manifest *m,
@@ -719,7 +484,8 @@ static int load_next_table(struct database *db, struct manifest *m,
         code = load_columns(db, m, t, e);
     }
     if (code == 0) {
-        code = resolve_columns(t, text_at(stmt, 4), text_at(stmt, 5), e);
+        code = resolve_columns(t, manifest_text(stmt, 4),
+                               manifest_text(stmt, 5), e);
     }
     return code;
 }
@@ -729,14 +495,76 @@ static int load_tables(struct database *db, struct manifest *m, struct err *e)
     sqlite3_stmt *stmt = NULL;
     int code = database_statement(
         db,
-        "SELECT table_id, name, kind, base_class, route, owner_column"
+        "SELECT table_id, name, kind, base_class, route, owner_column, deletes"
         " FROM sync_table WHERE kind <> 'local' ORDER BY table_id",
         &stmt, e);
     m->tables = make(CERTIFICATE_TABLES_MAX, sizeof *m->tables);
     while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
         code = load_next_table(db, m, stmt, e);
     }
-    return finish(stmt, code);
+    return manifest_finish(stmt, code);
+}
+
+static struct table *table_to_change(struct manifest *m, const char *name)
+{
+    for (size_t i = 0; i < m->table_count; i++) {
+        if (strcmp(m->tables[i].name, name) == 0) {
+            return &m->tables[i];
+        }
+    }
+    return NULL;
+}
+
+static int load_handover(struct manifest *m, sqlite3_stmt *stmt, struct err *e)
+{
+    struct table *t = NULL;
+    int64_t id = sqlite3_column_int64(stmt, 0);
+    for (size_t i = 0; i < m->table_count; i++) {
+        t = m->tables[i].id == id ? &m->tables[i] : t;
+    }
+    struct table *offers = table_to_change(m, manifest_text(stmt, 2));
+    if (t == NULL || offers == NULL) {
+        return err_set(e, ERR_CONFIG,
+                       "sync_handover: table %" PRId64 " or its offer table "
+                       "'%s' is not in sync_table; add it",
+                       id, manifest_text(stmt, 2));
+    }
+    t->epoch_column = table_column_named(t, manifest_text(stmt, 1));
+    t->handover = (struct handover){
+        .offers = offers,
+        .row = table_column_named(offers, manifest_text(stmt, 3)),
+        .to = table_column_named(offers, manifest_text(stmt, 4)),
+        .epoch = table_column_named(offers, manifest_text(stmt, 5)),
+    };
+    if (t->epoch_column == NULL || t->handover.row == NULL ||
+        t->handover.to == NULL || t->handover.epoch == NULL) {
+        return manifest_refuse(e, t,
+                               "sync_handover names a column that sync_column "
+                               "does not have; add it");
+    }
+    if (offers->offered != NULL) {
+        return manifest_refuse(e, t,
+                               "%s offers rows of %s already; give it a table "
+                               "of offers of its own",
+                               offers->name, offers->offered->name);
+    }
+    offers->offered = t;
+    return 0;
+}
+
+static int load_handovers(struct database *db, struct manifest *m,
+                          struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(
+        db,
+        "SELECT table_id, epoch_column, offer_table, row_column, to_column,"
+        " offer_epoch FROM sync_handover ORDER BY table_id",
+        &stmt, e);
+    while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
+        code = load_handover(m, stmt, e);
+    }
+    return manifest_finish(stmt, code);
 }
 
 int manifest_load(struct database *db, struct manifest **ret, struct err *e)
@@ -749,8 +577,14 @@ int manifest_load(struct database *db, struct manifest **ret, struct err *e)
     if (code == 0) {
         code = check_no_orphans(db, e);
     }
+    if (code == 0) {
+        code = load_handovers(db, m, e);
+    }
     for (size_t i = 0; code == 0 && i < m->table_count; i++) {
-        code = check_table(db, &m->tables[i], e);
+        code = manifest_check_table(db, &m->tables[i], e);
+    }
+    for (size_t i = 0; code == 0 && i < m->table_count; i++) {
+        code = manifest_check_handover(&m->tables[i], e);
     }
     if (code != 0) {
         manifest_destroy(&m);
@@ -758,6 +592,17 @@ int manifest_load(struct database *db, struct manifest **ret, struct err *e)
     }
     *ret = m;
     return 0;
+}
+
+static void clear_column(struct column *c)
+{
+    for (size_t i = 0; i < c->list_count; i++) {
+        free(c->list[i]);
+    }
+    free(c->list);
+    free(c->group);
+    free(c->name);
+    free(c->default_sql);
 }
 
 void manifest_destroy(struct manifest **m_p)
@@ -769,8 +614,7 @@ void manifest_destroy(struct manifest **m_p)
     for (size_t i = 0; i < m->table_count; i++) {
         struct table *t = &m->tables[i];
         for (size_t j = 0; j < t->column_count; j++) {
-            free(t->columns[j].name);
-            free(t->columns[j].default_sql);
+            clear_column(&t->columns[j]);
         }
         free(t->columns);
         free(t->name);

@@ -25,13 +25,34 @@ enum policy {
     POLICY_FIXED,  /* written once */
     POLICY_LWW,
     POLICY_OWNER,
+    POLICY_MAX,
+    POLICY_MIN,
+    POLICY_RANK,
+    POLICY_UNION,
+    POLICY_REVIEW,
+};
+
+/* Which of several unreconciled values of a `review` column is shown. */
+enum safe {
+    SAFE_LATEST,
+    SAFE_MIN,
+    SAFE_MAX,
+    SAFE_LISTED, /* the one that stands first in the list */
 };
 
 struct column {
     uint16_t id;
     uint16_t class_id;
     enum policy policy;
+    enum safe safe;
     char *name; /* owned */
+    /* The first column of its group, which decides for all of it; NULL: the
+     * column stands alone, or is the first. */
+    const struct column *lead;
+    char *group; /* owned; the group's name, NULL: alone */
+    char **list; /* owned; values of a rank or a safe order, ascending */
+    size_t list_count;
+    enum value_type type; /* as declared; VALUE_NULL: ANY */
     /* As the table declares it: */
     bool not_null;
     bool varies;       /* TEXT, BLOB or ANY: its size is for a guard to bound */
@@ -40,14 +61,26 @@ struct column {
     char *default_sql; /* owned; NULL: none */
 };
 
+/* How rows of a table change hands. */
+struct handover {
+    const struct table *offers; /* the table of offers, and of its columns */
+    const struct column *row;   /* the key of the row offered */
+    const struct column *to;
+    const struct column *epoch;
+};
+
 struct table {
     uint32_t id;
     enum table_kind kind;
-    char *name; /* owned */
+    bool deletes; /* rows may be deleted */
+    char *name;   /* owned */
     uint16_t base_class;
     enum scope_kind route;
-    const struct column *route_column;         /* NULL for SCOPE_ALL */
-    const struct column *owner_column;         /* NULL: no policy is owner */
+    const struct column *route_column; /* NULL for SCOPE_ALL */
+    const struct column *owner_column; /* NULL: no policy is owner */
+    const struct column *epoch_column; /* NULL: no handover */
+    struct handover handover;          /* .offers NULL: none */
+    const struct table *offered; /* whose rows this table offers, or NULL */
     const struct column *origin_column;        /* NULL: none */
     const struct column *key[KEY_COLUMNS_MAX]; /* in order of the key */
     size_t key_count;
@@ -73,5 +106,9 @@ const struct column *table_column(const struct table *t, uint16_t id);
 const struct column *table_column_named(const struct table *t,
                                         const char *name);
 bool policy_is_fixed(enum policy policy); /* key, origin, fixed */
+/* The column that decides for this one: the first of its group, or itself. */
+const struct column *column_lead(const struct column *c);
+/* The place of a value in a column's list, from 1; 0: not in it. */
+size_t column_rank(const struct column *c, const struct value *v);
 
 #endif

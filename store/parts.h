@@ -5,6 +5,7 @@
  *
  *   replica.c   opening, transactions, neighbours      birth.c   making one
  *   drain.c     local writes become signed changesets  care.c    rebuild, verify
+ *   draft.c     what a leaf of them says
  *   receive.c   changesets of others come in           why.c     provenance
  *   walk.c      what is due goes out                   sums.c    digests
  *   enrol.c     invites and certificates

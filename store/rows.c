@@ -30,6 +30,9 @@ int merger_start(struct merger *m, struct err *e)
         rc = exists(m->db, "SELECT 1 FROM sync_unprojected LIMIT 1",
                     &m->unprojected, e);
     }
+    if (rc == 0) {
+        rc = exists(m->db, "SELECT 1 FROM sync_review LIMIT 1", &m->reviews, e);
+    }
     return rc;
 }
 
@@ -69,13 +72,52 @@ int row_state_load(struct merger *m, const struct row_name *row,
     if (rc == 0) {
         rc = database_step(m->db, stmt, e);
     }
-    ret->cl = 0;
-    ret->column_count = 0;
-    ret->scope_len = 0;
-    ret->owner[0] = '\0';
+    state_clear(ret);
     if (rc == 1) {
         rc = state_decode(database_column(stmt, 0).bytes, m->registry, ret, e);
         sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+static int save_review(struct merger *m, const struct row_name *row,
+                       uint16_t column, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_review(table_id, key, column_id) VALUES(?1, ?2, ?3)";
+    sqlite3_stmt *stmt;
+    int rc = row_statement(m, sql, row, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int(stmt, 3, column);
+    m->reviews = true;
+    return database_done(m->db, stmt, e);
+}
+
+/* The reviews of a row are those of its state. */
+static int save_reviews(struct merger *m, const struct row_name *row,
+                        const struct row_state *state, struct err *e)
+{
+    static const char clear[] =
+        "DELETE FROM sync_review WHERE table_id = ?1 AND key = ?2";
+    const struct table *t = manifest_table(m->manifest, row->table);
+    sqlite3_stmt *stmt;
+    size_t count = state == NULL ? 0 : state_reviews(state);
+    int rc = 0;
+    if (m->reviews) {
+        rc = row_statement(m, clear, row, &stmt, e);
+        rc = rc == 0 ? database_done(m->db, stmt, e) : rc;
+    }
+    for (size_t i = 0; rc == 0 && count > 0 && i < state->column_count; i++) {
+        const struct column_state *c = &state->columns[i];
+        if (c->memory != NULL && c->memory->head_count > 1) {
+            rc = save_review(m, row, c->column, e);
+            count--;
+        }
+    }
+    if (rc == 0 && count > 0) {
+        rc = save_review(m, row, t->owner_column->id, e);
     }
     return rc;
 }
@@ -95,7 +137,7 @@ int row_state_save(struct merger *m, const struct row_name *row,
         rc = database_done(m->db, stmt, e);
     }
     bytes_free(&bytes);
-    return rc;
+    return rc == 0 ? save_reviews(m, row, state, e) : rc;
 }
 
 int row_state_forget(struct merger *m, const struct row_name *row,
@@ -105,7 +147,8 @@ int row_state_forget(struct merger *m, const struct row_name *row,
         "DELETE FROM sync_row WHERE table_id = ?1 AND key = ?2";
     sqlite3_stmt *stmt;
     int rc = row_statement(m, sql, row, &stmt, e);
-    return rc == 0 ? database_done(m->db, stmt, e) : rc;
+    rc = rc == 0 ? database_done(m->db, stmt, e) : rc;
+    return rc == 0 ? save_reviews(m, row, NULL, e) : rc;
 }
 
 /* --- scope --------------------------------------------------------------- */
@@ -164,6 +207,7 @@ int row_scope(struct merger *m, const struct table *t, struct slice key,
         rc = scope_shown(m, t, key, ret, e);
     }
     bytes_free(&name_bytes);
+    state_clear(state);
     free(state);
     return rc;
 }

@@ -23,9 +23,10 @@ struct merger {
     const struct hash *network;
     bool waiting;     /* some leaf held waits */
     bool unprojected; /* some row could not be shown */
+    bool reviews;     /* some column waits for a person */
 };
 
-/* Reads the two flags; at the start of each transaction. */
+/* Reads the flags; at the start of each transaction. */
 int merger_start(struct merger *m, struct err *e);
 
 /* The stamp of a changeset of a known origin. */
@@ -37,7 +38,8 @@ struct row_name {
     struct slice key; /* of row_key() */
 };
 
-/* No state: *ret is that of a row never heard of. */
+/* Replaces *ret, which is a state. Without one it is that of a row never heard
+ * of. */
 int row_state_load(struct merger *m, const struct row_name *row,
                    struct row_state *ret, struct err *e);
 int row_state_save(struct merger *m, const struct row_name *row,

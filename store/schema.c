@@ -2,6 +2,7 @@
 #include "store/schema.h"
 
 #include "protocol/bytes.h"
+#include "store/clause.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -63,34 +64,13 @@ static void put_today(struct bytes *out, const struct schema_site *site)
     put_text(out, last == 0 ? ")" : " END)");
 }
 
-/* The length of the comment, literal or quoted name that `sql` starts with, or
- * 1. One that is not closed reaches to the end, and SQLite will say so. */
-static size_t token_length(const char *sql)
-{
-    const char *end = sql;
-    if (strncmp(sql, "--", 2) == 0) {
-        return strcspn(sql, "\n");
-    }
-    if (strncmp(sql, "/*", 2) == 0) {
-        end = strstr(sql + 2, "*/");
-        return end == NULL ? strlen(sql) : (size_t)(end + 2 - sql);
-    }
-    if (*sql != '\'' && *sql != '"') {
-        return 1;
-    }
-    do { /* a doubled quote is one inside */
-        end = strchr(end + 1, *sql);
-    } while (end != NULL && end[1] == *sql && *++end != '\0');
-    return end == NULL ? strlen(sql) : (size_t)(end + 1 - sql);
-}
-
 static void put_file(struct bytes *out, const char *text,
                      const struct schema_site *site)
 {
     static const char site_literal[] = "'@site'";
     static const char today_literal[] = "'@today'";
     while (*text != '\0') {
-        size_t len = token_length(text);
+        size_t len = clause_token(text);
         if (len == sizeof site_literal - 1 &&
             memcmp(text, site_literal, len) == 0) {
             put_quoted(out, site->site_id);

@@ -232,6 +232,50 @@ static void put_refuse_owner(const struct table *t, struct bytes *out)
         t->name, t->owner_column->name);
 }
 
+static void put_refuse_handover(const struct table *t, struct bytes *out)
+{
+    put(out,
+        " THEN RAISE(ABORT, '%q: a row goes to another site by an offer in %q, "
+        "which that site takes by writing itself into %q')\n",
+        t->name, t->handover.offers->name, t->owner_column->name);
+}
+
+/* This site takes the row: its owner offered it here, under the epoch that the
+ * row has. */
+static void put_taken(const struct table *t, const struct sql_site *site,
+                      struct bytes *out)
+{
+    const struct handover *h = &t->handover;
+    put(out,
+        "(NEW.\"%w\" IS %Q AND EXISTS(SELECT 1 FROM \"%w\" AS offer WHERE"
+        " offer.\"%w\" = OLD.\"%w\" AND offer.\"%w\" = %Q"
+        " AND offer.\"%w\" = OLD.\"%w\" AND offer.\"%w\" = OLD.\"%w\"))",
+        t->owner_column->name, site->site_id, h->offers->name, h->row->name,
+        t->key[0]->name, h->to->name, site->site_id, h->epoch->name,
+        t->epoch_column->name, h->offers->origin_column->name,
+        t->owner_column->name);
+}
+
+/* The owner writes what is the owner's; another site, while it takes the row
+ * over. Owner and epoch change only so. */
+static void put_when_not_owner(const struct table *t, const struct column *c,
+                               const struct sql_site *site, struct bytes *out)
+{
+    put(out, "    WHEN OLD.\"%w\" IS NOT %Q", t->owner_column->name,
+        site->site_id);
+    if (t->epoch_column != NULL) {
+        put(out, " AND NOT ");
+        put_taken(t, site, out);
+    }
+    put_refuse_owner(t, out);
+    if (t->epoch_column != NULL &&
+        (c == t->owner_column || c == t->epoch_column)) {
+        put(out, "    WHEN OLD.\"%w\" IS %Q", t->owner_column->name,
+            site->site_id);
+        put_refuse_handover(t, out);
+    }
+}
+
 static void put_refuse_fixed(const struct table *t, const struct column *c,
                              struct bytes *out)
 {
@@ -501,19 +545,20 @@ static void put_fixed_guard(const struct table *t, struct bytes *out)
     put(out, "  END;\nEND;\n");
 }
 
-/* One row of sync_pending. A plain INSERT into a table without UNIQUE: the
+/* One row of sync_pending, with the value before of an updated column. A plain INSERT into a table without UNIQUE: the
  * client's OR IGNORE or OR REPLACE reaches into triggers. */
-static void put_pending(const struct table *t, const struct column *c,
+static void put_pending(const struct table *t, int what, const struct column *c,
                         struct bytes *out)
 {
+    const char *row = what == CAPTURE_DELETE ? "OLD" : "NEW";
     put(out, "  INSERT INTO sync_pending(table_id, what");
     for (size_t i = 0; i < t->key_count; i++) {
         put(out, ", k%d", (int)i + 1);
     }
     put(out, "%s, at_ms)\n  VALUES(%u, %d", c == NULL ? "" : ", old", t->id,
-        c == NULL ? 0 : c->id);
+        what);
     for (size_t i = 0; i < t->key_count; i++) {
-        put(out, ", NEW.\"%w\"", t->key[i]->name);
+        put(out, ", %s.\"%w\"", row, t->key[i]->name);
     }
     if (c != NULL) {
         put(out, ", OLD.\"%w\"", c->name);
@@ -551,7 +596,7 @@ static void put_insert_capture(const struct table *t, struct bytes *out)
         "CREATE TRIGGER \"sync_%w_insert\" AFTER INSERT ON \"%w\"\nBEGIN\n",
         t->name, t->name);
     put_insert_sizes(t, out);
-    put_pending(t, NULL, out);
+    put_pending(t, CAPTURE_INSERT, NULL, out);
     put(out, "END;\n");
 }
 
@@ -572,9 +617,7 @@ static void put_update_capture(const struct table *t, const struct column *c,
         put(out, "  SELECT CASE\n");
     }
     if (owned) {
-        put(out, "    WHEN OLD.\"%w\" IS NOT %Q", t->owner_column->name,
-            site->site_id);
-        put_refuse_owner(t, out);
+        put_when_not_owner(t, c, site, out);
     }
     if (sized) {
         put(out, "    WHEN ");
@@ -592,7 +635,7 @@ static void put_update_capture(const struct table *t, const struct column *c,
     if (owned || sized) {
         put(out, "  END;\n");
     }
-    put_pending(t, c, out);
+    put_pending(t, c->id, c, out);
     put(out, "END;\n");
 }
 
@@ -618,18 +661,38 @@ static void put_event_triggers(const struct table *t,
     put_insert_capture(t, out);
 }
 
+/* REPLACE deletes too, and fires these where a client has turned
+ * recursive_triggers on; the drain takes both together for a change. */
+static void put_delete_triggers(const struct table *t,
+                                const struct sql_site *site, struct bytes *out)
+{
+    if (!t->deletes) {
+        put_refuse_all(t->name, "delete",
+                       ": rows are never deleted, nor replaced while "
+                       "recursive_triggers is on; mark the row as entered in "
+                       "error, or use INSERT ... ON CONFLICT DO UPDATE",
+                       out);
+        return;
+    }
+    put(out,
+        "CREATE TRIGGER \"sync_%w_delete\" AFTER DELETE ON \"%w\"\nBEGIN\n",
+        t->name, t->name);
+    if (t->owner_column != NULL) {
+        put(out, "  SELECT CASE\n    WHEN OLD.\"%w\" IS NOT %Q",
+            t->owner_column->name, site->site_id);
+        put_refuse_owner(t, out);
+        put(out, "  END;\n");
+    }
+    put_pending(t, CAPTURE_DELETE, NULL, out);
+    put(out, "END;\n");
+}
+
 static void put_record_triggers(const struct table *t,
                                 const struct sql_site *site, struct bytes *out)
 {
     put_insert_guard(t, site, out);
     put_fixed_guard(t, out);
-    /* REPLACE deletes too, and fires this where a client has turned
-     * recursive_triggers on. */
-    put_refuse_all(t->name, "delete",
-                   ": rows are never deleted, nor replaced while "
-                   "recursive_triggers is on; mark the row as entered in "
-                   "error, or use INSERT ... ON CONFLICT DO UPDATE",
-                   out);
+    put_delete_triggers(t, site, out);
     put_insert_capture(t, out);
     for (size_t i = 0; i < t->column_count; i++) {
         if (!policy_is_fixed(t->columns[i].policy)) {

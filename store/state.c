@@ -3,25 +3,31 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/uuid.h"
 
-enum { STAMPS_MAX = COLUMNS_MAX + 1 };
+/* Stamps of a state: one a column, one a change of hands and the life's. */
+struct stamps {
+    struct stamp *items; /* owned */
+    size_t count;
+};
 
-int stamp_compare(const struct stamp *a, const struct stamp *b)
+void state_clear(struct row_state *s)
 {
-    if (a->hlc != b->hlc) {
-        return a->hlc > b->hlc ? 1 : -1;
+    for (size_t i = 0; i < s->column_count; i++) {
+        memory_destroy(&s->columns[i].memory);
     }
-    if (a->origin != b->origin) {
-        return memcmp(a->origin->node.bytes, b->origin->node.bytes, HASH_BYTES);
-    }
-    if (a->incarnation != b->incarnation) {
-        return a->incarnation > b->incarnation ? 1 : -1;
-    }
-    return (a->seq > b->seq) - (a->seq < b->seq);
+    free(s->owners);
+    s->owners = NULL;
+    s->owner_count = 0;
+    s->column_count = 0;
+    s->scope_len = 0;
+    s->cl = 0;
 }
+
+/* --- columns ------------------------------------------------------------- */
 
 /* The place of a column: found, or where it belongs. */
 static size_t place_of(const struct row_state *s, uint16_t column)
@@ -33,15 +39,16 @@ static size_t place_of(const struct row_state *s, uint16_t column)
     return at;
 }
 
-const struct stamp *state_column(const struct row_state *s, uint16_t column)
+const struct column_state *state_column(const struct row_state *s,
+                                        uint16_t column)
 {
     size_t at = place_of(s, column);
     bool found = at < s->column_count && s->columns[at].column == column;
-    return found ? &s->columns[at].stamp : NULL;
+    return found ? &s->columns[at] : NULL;
 }
 
-void state_set_column(struct row_state *s, uint16_t column,
-                      const struct stamp *stamp)
+struct column_state *state_set_column(struct row_state *s, uint16_t column,
+                                      const struct stamp *stamp)
 {
     size_t at = place_of(s, column);
     if (at == s->column_count || s->columns[at].column != column) {
@@ -49,150 +56,285 @@ void state_set_column(struct row_state *s, uint16_t column,
         memmove(&s->columns[at + 1], &s->columns[at],
                 (s->column_count - at) * sizeof s->columns[0]);
         s->column_count++;
+        s->columns[at] = (struct column_state){.column = column};
     }
-    s->columns[at].column = column;
     s->columns[at].stamp = *stamp;
+    return &s->columns[at];
 }
 
-/* --- bytes --------------------------------------------------------------- */
+bool state_forget_column(struct row_state *s, uint16_t column)
+{
+    size_t at = place_of(s, column);
+    if (at == s->column_count || s->columns[at].column != column) {
+        return false;
+    }
+    memory_destroy(&s->columns[at].memory);
+    s->column_count--;
+    memmove(&s->columns[at], &s->columns[at + 1],
+            (s->column_count - at) * sizeof s->columns[0]);
+    return true;
+}
 
-static size_t stamp_index(struct stamp *stamps, size_t *count,
-                          const struct stamp *stamp)
+/* --- owners -------------------------------------------------------------- */
+
+const struct owner *state_owner(const struct row_state *s, uint32_t epoch)
+{
+    return epoch >= 1 && epoch <= s->owner_count ? &s->owners[epoch - 1] : NULL;
+}
+
+const struct owner *state_last_owner(const struct row_state *s)
+{
+    return state_owner(s, (uint32_t)s->owner_count);
+}
+
+void state_put_owner(struct row_state *s, uint32_t epoch,
+                     const struct owner *owner)
+{
+    assert(epoch >= 1 && epoch <= s->owner_count + 1);
+    if (epoch > s->owner_count) {
+        s->owners = realloc(s->owners, epoch * sizeof *s->owners);
+        if (s->owners == NULL) {
+            abort();
+        }
+        s->owner_count = epoch;
+    }
+    s->owners[epoch - 1] = *owner;
+}
+
+size_t state_reviews(const struct row_state *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->column_count; i++) {
+        const struct memory *m = s->columns[i].memory;
+        count += m != NULL && m->head_count > 1;
+    }
+    for (size_t i = 0; i < s->owner_count; i++) {
+        if (s->owners[i].contested) {
+            return count + 1;
+        }
+    }
+    return count;
+}
+
+/* --- bytes: out ---------------------------------------------------------- */
+
+static size_t stamp_index(struct stamps *stamps, const struct stamp *stamp)
 {
     size_t i = 0;
-    while (i < *count && stamp_compare(&stamps[i], stamp) != 0) {
+    while (i < stamps->count && stamp_compare(&stamps->items[i], stamp) != 0) {
         i++;
     }
-    if (i == *count) {
-        stamps[(*count)++] = *stamp;
+    if (i == stamps->count) {
+        stamps->items[stamps->count++] = *stamp;
     }
     return i;
 }
 
-static void encode_runs(const struct row_state *s, const size_t *indexes,
+static void encode_owners(const struct row_state *s, struct stamps *stamps,
+                          struct bytes *out)
+{
+    bytes_put_varint(out, s->owner_count);
+    for (size_t i = 0; i < s->owner_count; i++) {
+        const struct owner *owner = &s->owners[i];
+        size_t len = strlen(owner->site);
+        bytes_put_varint(out, len);
+        bytes_put(out, owner->site, len);
+        if (i > 0) {
+            bytes_put_varint(out, stamp_index(stamps, &owner->stamp));
+            bytes_put(out, owner->offer, HASH_BYTES);
+            bytes_put_u8(out, owner->contested);
+        }
+    }
+}
+
+/* Do neighbouring columns share a run? */
+static bool run_on(const struct row_state *s, size_t at)
+{
+    const struct column_state *a = &s->columns[at - 1];
+    const struct column_state *b = &s->columns[at];
+    return b->column == a->column + 1 && b->epoch == a->epoch &&
+           stamp_compare(&a->stamp, &b->stamp) == 0;
+}
+
+static void encode_runs(const struct row_state *s, struct stamps *stamps,
                         struct bytes *out)
 {
-    size_t at = 0;
-    while (at < s->column_count) {
-        size_t end = at + 1;
-        while (end < s->column_count && indexes[end] == indexes[at] &&
-               s->columns[end].column == s->columns[end - 1].column + 1) {
+    size_t runs = s->column_count > 0 ? 1 : 0;
+    for (size_t i = 1; i < s->column_count; i++) {
+        runs += run_on(s, i) ? 0 : 1;
+    }
+    bytes_put_varint(out, runs);
+    for (size_t at = 0, end; at < s->column_count; at = end) {
+        const struct column_state *first = &s->columns[at];
+        end = at + 1;
+        while (end < s->column_count && run_on(s, end)) {
             end++;
         }
-        bytes_put_varint(out, s->columns[at].column);
+        bytes_put_varint(out, first->column);
         bytes_put_varint(out, end - at);
-        bytes_put_varint(out, indexes[at]);
-        at = end;
+        bytes_put_varint(out, stamp_index(stamps, &first->stamp));
+        bytes_put_varint(out, first->epoch);
     }
 }
 
 void state_encode(const struct row_state *s, struct bytes *out)
 {
-    struct stamp stamps[STAMPS_MAX];
-    size_t indexes[COLUMNS_MAX];
-    size_t count = 0;
-    size_t life = s->cl > 0 ? stamp_index(stamps, &count, &s->life) : 0;
-    for (size_t i = 0; i < s->column_count; i++) {
-        indexes[i] = stamp_index(stamps, &count, &s->columns[i].stamp);
+    struct stamps stamps = {0};
+    struct bytes rest = {0};
+    stamps.items =
+        malloc((s->column_count + s->owner_count + 1) * sizeof *stamps.items);
+    if (stamps.items == NULL) {
+        abort();
     }
-    bytes_put_varint(out, count);
-    for (size_t i = 0; i < count; i++) {
-        bytes_put_u64(out, stamps[i].hlc);
-        bytes_put_varint(out, stamps[i].origin->no);
-        bytes_put_u64(out, stamps[i].incarnation);
-        bytes_put_varint(out, stamps[i].seq);
-    }
-    bytes_put_varint(out, s->cl);
+    bytes_put_varint(&rest, s->cl);
     if (s->cl > 0) {
-        bytes_put_varint(out, life);
-        bytes_put(out, s->scope, s->scope_len);
-        size_t owner_len = strlen(s->owner);
-        bytes_put_varint(out, owner_len);
-        bytes_put(out, s->owner, owner_len);
+        bytes_put_varint(&rest, stamp_index(&stamps, &s->life));
+        bytes_put(&rest, s->scope, s->scope_len);
+        encode_owners(s, &stamps, &rest);
     }
-    encode_runs(s, indexes, out);
+    encode_runs(s, &stamps, &rest);
+    for (size_t i = 0; i < s->column_count; i++) {
+        if (s->columns[i].memory != NULL) {
+            bytes_put_varint(&rest, s->columns[i].column);
+            memory_encode(s->columns[i].memory, &rest);
+        }
+    }
+    bytes_put_varint(out, stamps.count);
+    for (size_t i = 0; i < stamps.count; i++) {
+        stamp_encode(&stamps.items[i], out);
+    }
+    bytes_put(out, rest.data, rest.len);
+    bytes_free(&rest);
+    free(stamps.items);
 }
 
-static struct stamp decode_stamp(struct cursor *c, const struct registry *r)
-{
-    struct stamp stamp = {.hlc = cursor_u64(c)};
-    stamp.origin = registry_origin_no(r, (uint32_t)cursor_varint(c));
-    stamp.incarnation = cursor_u64(c);
-    stamp.seq = cursor_varint(c);
-    if (stamp.origin == NULL) {
-        c->bad = true;
-    }
-    return stamp;
-}
+/* --- bytes: in ----------------------------------------------------------- */
 
-static void decode_life(struct cursor *c, const struct stamp *stamps,
-                        size_t count, struct row_state *s)
+static void decode_stamps(struct cursor *c, const struct registry *r,
+                          struct stamps *ret)
 {
-    size_t life = (size_t)cursor_varint(c);
-    if (life >= count) {
+    uint64_t count = cursor_varint(c);
+    if (count > cursor_left(c)) {
         c->bad = true;
         return;
     }
-    s->life = stamps[life];
+    ret->items = calloc((size_t)count + 1, sizeof *ret->items);
+    if (ret->items == NULL) {
+        abort();
+    }
+    while (ret->count < count && !c->bad) {
+        ret->items[ret->count++] = stamp_decode(c, r);
+    }
+}
+
+static struct stamp stamp_at(struct cursor *c, const struct stamps *stamps)
+{
+    uint64_t at = cursor_varint(c);
+    if (c->bad || at >= stamps->count) {
+        c->bad = true;
+        return (struct stamp){.hlc = 0};
+    }
+    return stamps->items[at];
+}
+
+static void decode_owner(struct cursor *c, const struct stamps *stamps,
+                         struct row_state *s)
+{
+    struct owner owner = {.stamp = s->life};
+    uint64_t len = cursor_varint(c);
+    const uint8_t *site =
+        len <= SITE_BYTES_MAX ? cursor_take(c, (size_t)len) : NULL;
+    if (site == NULL) {
+        c->bad = true;
+        return;
+    }
+    memcpy(owner.site, site, (size_t)len);
+    if (s->owner_count > 0) {
+        owner.stamp = stamp_at(c, stamps);
+        const uint8_t *offer = cursor_take(c, HASH_BYTES);
+        owner.contested = cursor_u8(c) != 0;
+        if (offer == NULL) {
+            return;
+        }
+        memcpy(owner.offer, offer, HASH_BYTES);
+    }
+    state_put_owner(s, (uint32_t)s->owner_count + 1, &owner);
+}
+
+static void decode_life(struct cursor *c, const struct stamps *stamps,
+                        struct row_state *s)
+{
+    s->life = stamp_at(c, stamps);
     const uint8_t *scope = c->at;
     (void)cursor_u8(c);
     (void)cursor_slice(c, SCOPE_ID_BYTES_MAX);
-    size_t owner_len = 0;
-    if (!c->bad) {
-        s->scope_len = (size_t)(c->at - scope);
-        memcpy(s->scope, scope, s->scope_len);
-        owner_len = (size_t)cursor_varint(c);
-    }
-    const uint8_t *owner =
-        owner_len <= SITE_BYTES_MAX ? cursor_take(c, owner_len) : NULL;
-    if (owner == NULL) {
-        c->bad = true;
+    if (c->bad) {
         return;
     }
-    memcpy(s->owner, owner, owner_len);
+    s->scope_len = (size_t)(c->at - scope);
+    memcpy(s->scope, scope, s->scope_len);
+    uint64_t owners = cursor_varint(c);
+    for (uint64_t i = 0; i < owners && !c->bad; i++) {
+        decode_owner(c, stamps, s);
+    }
 }
 
-static void decode_run(struct cursor *c, const struct stamp *stamps,
-                       size_t count, struct row_state *s)
+static void decode_run(struct cursor *c, const struct stamps *stamps,
+                       struct row_state *s)
 {
     uint64_t column = cursor_varint(c);
     uint64_t length = cursor_varint(c);
-    uint64_t stamp = cursor_varint(c);
-    if (c->bad || stamp >= count || length == 0 ||
-        length > COLUMNS_MAX - s->column_count || column > UINT16_MAX) {
+    struct stamp stamp = stamp_at(c, stamps);
+    uint64_t epoch = cursor_varint(c);
+    if (c->bad || length == 0 || length > COLUMNS_MAX - s->column_count ||
+        column > UINT16_MAX || epoch > UINT32_MAX) {
         c->bad = true;
         return;
     }
     for (uint64_t i = 0; i < length; i++) {
-        s->columns[s->column_count++] = (struct column_stamp){
-            .column = (uint16_t)(column + i), .stamp = stamps[stamp]};
+        s->columns[s->column_count++] = (struct column_state){
+            .column = (uint16_t)(column + i),
+            .epoch = (uint32_t)epoch,
+            .stamp = stamp,
+        };
     }
+}
+
+static void decode_memory(struct cursor *c, const struct registry *r,
+                          struct row_state *s)
+{
+    uint64_t column = cursor_varint(c);
+    size_t at = place_of(s, (uint16_t)column);
+    bool found = column <= UINT16_MAX && at < s->column_count &&
+                 s->columns[at].column == column;
+    if (c->bad || !found || s->columns[at].memory != NULL) {
+        c->bad = true;
+        return;
+    }
+    s->columns[at].memory = memory_decode(c, r);
 }
 
 int state_decode(struct slice bytes, const struct registry *registry,
                  struct row_state *ret, struct err *e)
 {
-    struct stamp stamps[STAMPS_MAX];
+    struct stamps stamps = {0};
     struct cursor c = cursor_of(bytes);
-    ret->cl = 0;
-    ret->scope_len = 0;
-    ret->column_count = 0;
-    memset(ret->owner, 0, sizeof ret->owner);
-    uint64_t count = cursor_varint(&c);
-    if (count > STAMPS_MAX) {
-        c.bad = true;
-    }
-    for (size_t i = 0; i < count && !c.bad; i++) {
-        stamps[i] = decode_stamp(&c, registry);
-    }
+    state_clear(ret);
+    decode_stamps(&c, registry, &stamps);
     ret->cl = (uint32_t)cursor_varint(&c);
     if (ret->cl > 0 && !c.bad) {
-        decode_life(&c, stamps, (size_t)count, ret);
+        decode_life(&c, &stamps, ret);
     }
-    while (cursor_left(&c) > 0) {
-        decode_run(&c, stamps, (size_t)count, ret);
+    uint64_t runs = cursor_varint(&c);
+    for (uint64_t i = 0; i < runs && !c.bad; i++) {
+        decode_run(&c, &stamps, ret);
     }
+    while (!c.bad && cursor_left(&c) > 0) {
+        decode_memory(&c, registry, ret);
+    }
+    free(stamps.items);
     if (c.bad) {
+        state_clear(ret);
         return err_set(e, ERR_CORRUPT,
                        "the state of a row is damaged; run 'sangam rebuild'");
     }

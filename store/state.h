@@ -2,36 +2,38 @@
 
 /*
  * State: what is remembered of a row of a `record` or `reference` table beside
- * its values: its life, and which stamp each column carries
+ * its values: its life, who owned it when, and which write shows in each column
  * (docs/semantics.md section 5). A column without a stamp was never written.
  *
  * Stored small, because this is the first thing a merge pays for:
  *   varint stamps, each: u64 hlc, varint origin_no, u64 incarnation,
  *                        varint seq
  *   varint cl; if cl > 0: varint stamp of the life, scope (canonical bytes),
- *                        varint length and bytes of the owner's site
- *   runs until the end: varint first column, varint count, varint stamp
+ *     varint owners, each: varint length and bytes of the site; from the
+ *     second on: varint stamp, 32 bytes hash of the offer, u8 contested
+ *   varint columns' runs, each: varint first column, varint count,
+ *                        varint stamp, varint epoch
+ *   then each: varint column, memory (memory.h)
  */
 #ifndef SANGAM_STATE_H
 #define SANGAM_STATE_H
 
 #include "protocol/changeset.h"
-#include "store/registry.h"
+#include "store/memory.h"
 
-/* When and by whom: one per changeset. */
-struct stamp {
-    uint64_t hlc;
-    const struct origin *origin; /* in the registry */
-    uint64_t incarnation;
-    uint64_t seq;
+struct column_state {
+    uint16_t column;
+    uint32_t epoch; /* of the owner who wrote it; 0: not owned */
+    struct stamp stamp;
+    struct memory *memory; /* owned; NULL: the stamp says all */
 };
 
-/* hlc, then origin, incarnation, seq: a total order. */
-int stamp_compare(const struct stamp *a, const struct stamp *b);
-
-struct column_stamp {
-    uint16_t column;
-    struct stamp stamp;
+/* Who owned a row from which epoch on; the first is the one who made it. */
+struct owner {
+    char site[SITE_BYTES_MAX + 1];
+    struct stamp stamp;        /* of the first acceptance */
+    uint8_t offer[HASH_BYTES]; /* hash of the offer's leaf */
+    bool contested;            /* another site took the row as well */
 };
 
 struct row_state {
@@ -39,18 +41,36 @@ struct row_state {
     struct stamp life;
     uint8_t scope[SCOPE_ID_BYTES_MAX + 5]; /* canonical */
     size_t scope_len;
-    char owner[SITE_BYTES_MAX + 1]; /* "" where nothing is owned */
+    struct owner *owners; /* owned; [epoch - 1] */
+    size_t owner_count;   /* 0: nothing is owned */
     size_t column_count;
-    struct column_stamp columns[COLUMNS_MAX]; /* ascending */
+    struct column_state columns[COLUMNS_MAX]; /* ascending */
 };
 
-/* The stamp of a column, or NULL: never written. */
-const struct stamp *state_column(const struct row_state *s, uint16_t column);
-void state_set_column(struct row_state *s, uint16_t column,
-                      const struct stamp *stamp);
+/* Back to a row never heard of. A zeroed state is one. */
+void state_clear(struct row_state *s);
+
+/* The write that shows in a column, or NULL: never written. */
+const struct column_state *state_column(const struct row_state *s,
+                                        uint16_t column);
+/* The same, made if it is not there. */
+struct column_state *state_set_column(struct row_state *s, uint16_t column,
+                                      const struct stamp *stamp);
+/* False when it was not there. */
+bool state_forget_column(struct row_state *s, uint16_t column);
+
+/* The owner under an epoch, or NULL. */
+const struct owner *state_owner(const struct row_state *s, uint32_t epoch);
+/* The last owner, or NULL where nothing is owned. */
+const struct owner *state_last_owner(const struct row_state *s);
+void state_put_owner(struct row_state *s, uint32_t epoch,
+                     const struct owner *owner);
+
+/* How many of its columns wait for a person; the owner counts as one. */
+size_t state_reviews(const struct row_state *s);
 
 void state_encode(const struct row_state *s, struct bytes *out);
-/* ERR_CORRUPT: the bytes are ours. */
+/* Replaces *ret, which is a state. ERR_CORRUPT: the bytes are ours. */
 int state_decode(struct slice bytes, const struct registry *registry,
                  struct row_state *ret, struct err *e);
 

@@ -18,14 +18,15 @@ static void copy(char *out, size_t out_bytes, const char *text)
 }
 
 /* Names of the columns of a leaf that show in the row. */
-static void list_columns(const struct table *t, const struct folded_leaf *l,
+static void list_columns(const struct fold *f, const struct folded_leaf *l,
                          const struct leaf *leaf, char *out, size_t out_bytes)
 {
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < leaf->cell_count && used < out_bytes; i++) {
-        const struct column *c = table_column(t, leaf->cells[i].column);
-        if (!l->won[i]) {
+        uint16_t id = leaf->cells[i].column;
+        const struct column *c = table_column(f->table, id);
+        if (!fold_shows(f, l, leaf, id)) {
             continue;
         }
         int n = snprintf(out + used, out_bytes - used, "%s%s",
@@ -78,7 +79,7 @@ static void describe(struct replica *r, const struct fold *f,
     copy(ret->verdict, sizeof ret->verdict, l->verdict);
     ret->op = leaf->op;
     name_class(r, leaf->class_id, ret->class_name, sizeof ret->class_name);
-    list_columns(f->table, l, leaf, ret->columns, sizeof ret->columns);
+    list_columns(f, l, leaf, ret->columns, sizeof ret->columns);
 }
 
 int replica_why(struct replica *r, const struct table *t,

@@ -23,19 +23,45 @@ CREATE TABLE sync_table(
   route        TEXT                 -- scope of a row: all, site:COLUMN, district-of:COLUMN, person:COLUMN
                CHECK(route IS NULL OR route IN ('all') OR route GLOB 'site:?*'
                      OR route GLOB 'district-of:?*' OR route GLOB 'person:?*'),
-  owner_column TEXT                 -- column that names the owning site, where a policy is owner
+  owner_column TEXT,                -- column that names the owning site, where a policy is owner
+  deletes      INTEGER NOT NULL DEFAULT 0 -- 1: rows may be deleted; 0: they are marked instead
+               CHECK(deletes IN (0, 1))
 ) STRICT;
 
--- Their columns. Ids count from 1 in each table and are never reused.
+-- Their columns. Ids count from 1 in each table and are never reused. Policies:
+--   key, origin (the writing site), fixed    written once
+--   lww            the last write
+--   owner          the last write of the site that owns the row
+--   max, min       the largest, the smallest value
+--   rank(a,b,c)    the value furthest to the right; never goes back
+--   union          a JSON list: what anyone added and nobody took away
+--   review, review(min), review(max), review(a,b,c)
+--                  two writes that did not know of each other wait for a
+--                  person; shown meanwhile is the last, the smallest, the
+--                  largest, or the one furthest to the left
 CREATE TABLE sync_column(
-  table_id  INTEGER NOT NULL,
-  column_id INTEGER NOT NULL,
-  name      TEXT NOT NULL,
-  class_id  INTEGER NOT NULL,
-  policy    TEXT NOT NULL           -- key; origin: the writing site, immutable; fixed: written once
-            CHECK(policy IN ('key', 'origin', 'fixed', 'lww', 'owner')),
+  table_id   INTEGER NOT NULL,
+  column_id  INTEGER NOT NULL,
+  name       TEXT NOT NULL,
+  class_id   INTEGER NOT NULL,
+  policy     TEXT NOT NULL
+             CHECK(policy IN ('key', 'origin', 'fixed', 'lww', 'owner', 'max', 'min',
+                              'union', 'review')
+                   OR policy GLOB 'rank(?*)' OR policy GLOB 'review(?*)'),
+  group_name TEXT,                  -- columns of one group are written and win together; the first decides
   PRIMARY KEY(table_id, column_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Tables whose rows change hands: the owner offers a row to another site by a
+-- row of the offer table, and that site takes it with the next epoch.
+CREATE TABLE sync_handover(
+  table_id     INTEGER PRIMARY KEY, -- its owner_column has the policy owner, and so has
+  epoch_column TEXT NOT NULL,       -- the column that counts its owners, from 1
+  offer_table  TEXT NOT NULL,       -- with the same route and base class, and of its columns
+  row_column   TEXT NOT NULL,       -- names the row offered,
+  to_column    TEXT NOT NULL,       -- the site it is offered to, and
+  offer_epoch  TEXT NOT NULL        -- the epoch under which it is offered; all written once
+) STRICT;
 
 INSERT INTO sync_class(class_id, name, says) VALUES
   (1, 'control', 'Which nodes exist and what they may do.');
@@ -207,6 +233,28 @@ CREATE TABLE sync_verdict(
   PRIMARY KEY(position, leaf)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_verdict_row ON sync_verdict(table_id, key);
+
+-- Reviews: columns with values that no person has settled, by key of the row.
+-- Computed from the states; the values are in them.
+CREATE TABLE sync_review(
+  table_id  INTEGER NOT NULL,
+  key       BLOB NOT NULL,
+  column_id INTEGER NOT NULL,       -- the owner column: two sites took the row
+  PRIMARY KEY(table_id, key, column_id)
+) STRICT, WITHOUT ROWID;
+
+-- Offers of rows that count, by the hash of their leaf.
+CREATE TABLE sync_offer(
+  hash      BLOB PRIMARY KEY NOT NULL,
+  table_id  INTEGER NOT NULL,       -- of the row offered, and
+  key       BLOB NOT NULL,          -- its key
+  scope     BLOB NOT NULL,          -- canonical bytes
+  from_site TEXT NOT NULL,          -- the site that signed the offer
+  to_site   TEXT NOT NULL,
+  epoch     INTEGER NOT NULL,
+  offer_key BLOB NOT NULL           -- key of the offer's own row, canonical
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sync_offer_row ON sync_offer(table_id, key);
 
 -- Rows whose merged state the table could not take; it shows the last good one.
 CREATE TABLE sync_unprojected(

@@ -16,6 +16,13 @@
 #define SITE "PB-LDH-C01"
 #define OTHER "PB-ASR-C02"
 
+#define TABLE                                                                  \
+    "INSERT INTO sync_table(table_id, name, kind, base_class, route,"          \
+    " owner_column) VALUES"
+#define COLUMN                                                                 \
+    "INSERT INTO sync_column(table_id, column_id, name, class_id, policy)"     \
+    " VALUES"
+
 struct fixture {
     char *folder;
     char *path;
@@ -31,9 +38,8 @@ static const char odd_sql[] =
     "CREATE TABLE odd(k TEXT NOT NULL, n INTEGER NOT NULL,"
     " nocase TEXT COLLATE NOCASE, rtrim TEXT COLLATE RTRIM, thing ANY,"
     " \"it's \"\"odd\"\"\" TEXT, said TEXT NOT NULL DEFAULT 'x',"
-    " PRIMARY KEY(k, n)) STRICT;"
-    "INSERT INTO sync_table VALUES(60, 'odd', 'record', 2, 'all', NULL);"
-    "INSERT INTO sync_column VALUES(60, 1, 'k', 2, 'key'),"
+    " PRIMARY KEY(k, n)) STRICT;" TABLE
+    "(60, 'odd', 'record', 2, 'all', NULL);" COLUMN "(60, 1, 'k', 2, 'key'),"
     " (60, 2, 'n', 2, 'key'), (60, 3, 'nocase', 2, 'lww'),"
     " (60, 4, 'rtrim', 2, 'lww'), (60, 5, 'thing', 2, 'lww'),"
     " (60, 6, 'it''s \"odd\"', 2, 'lww'), (60, 7, 'said', 2, 'lww');";

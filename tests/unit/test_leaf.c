@@ -148,8 +148,8 @@ static void random_leaf(struct dice *d, struct bytes *memory, struct leaf *leaf)
             dice_fill(d, leaf->owner.offer, HASH_BYTES);
         }
     }
-    leaf->review_count = (uint16_t)dice_below(d, 4);
-    leaf->reviews = random_reviews(d, memory, leaf->review_count);
+    leaf->context_count = (uint16_t)dice_below(d, 4);
+    leaf->contexts = random_reviews(d, memory, leaf->context_count);
 }
 
 static void assert_same_content(const struct leaf *a, const struct leaf *b)
@@ -177,8 +177,8 @@ static void assert_same_content(const struct leaf *a, const struct leaf *b)
         assert_int_equal(a->owner.epoch, b->owner.epoch);
         assert_memory_equal(a->owner.offer, b->owner.offer, HASH_BYTES);
     }
-    assert_int_equal(a->review_count, b->review_count);
-    assert_true(slice_equal(a->reviews, b->reviews));
+    assert_int_equal(a->context_count, b->context_count);
+    assert_true(slice_equal(a->contexts, b->contexts));
 }
 
 static void a_leaf_comes_back_as_it_was(void **state)
@@ -410,7 +410,7 @@ struct forgery {
     size_t site_len;
     uint32_t epoch;
     uint8_t offer; /* every byte of it */
-    uint16_t review_count;
+    uint16_t context_count;
     uint16_t review_columns[2];
     uint16_t review_entries;
     uint8_t entries[2]; /* first byte of the origins */
@@ -433,7 +433,7 @@ static const struct forgery sound = {
     .site_len = 10,
     .epoch = 2,
     .offer = 0x11,
-    .review_count = 2,
+    .context_count = 2,
     .review_columns = {3, 4},
     .review_entries = 2,
     .entries = {1, 2},
@@ -472,8 +472,8 @@ static void forge_contexts(const struct forgery *f, struct bytes *out)
             bytes_put_u8(out, f->offer);
         }
     }
-    bytes_put_u16(out, f->review_count);
-    for (size_t i = 0; i < f->review_count; i++) {
+    bytes_put_u16(out, f->context_count);
+    for (size_t i = 0; i < f->context_count; i++) {
         bytes_put_u16(out, i < 2 ? f->review_columns[i] : (uint16_t)(i + 10));
         bytes_put_u16(out, f->review_entries);
         for (size_t entry = 0; entry < f->review_entries; entry++) {
@@ -617,15 +617,15 @@ static void an_owner_without_a_true_claim_is_refused(void **state)
 static void review_contexts_of_another_form_are_refused(void **state)
 {
     (void)state;
-    ACCEPTED(f.review_count = 0);
+    ACCEPTED(f.context_count = 0);
     REFUSED(f.review_columns[1] = 3);
     REFUSED(f.review_columns[1] = 2);
     REFUSED(f.entries[1] = 0);
     ACCEPTED(f.entries[1] = 1); /* the same origin's next incarnation */
     ACCEPTED(f.review_entries = CONTEXT_ENTRIES_MAX);
     REFUSED(f.review_entries = CONTEXT_ENTRIES_MAX + 1);
-    ACCEPTED(f.review_count = CONTEXTS_MAX);
-    REFUSED(f.review_count = CONTEXTS_MAX + 1);
+    ACCEPTED(f.context_count = CONTEXTS_MAX);
+    REFUSED(f.context_count = CONTEXTS_MAX + 1);
 }
 
 static void a_writer_stands_once_in_a_review_context(void **state)
@@ -634,7 +634,7 @@ static void a_writer_stands_once_in_a_review_context(void **state)
     struct encoded x = {0};
     struct leaf leaf;
     struct forgery f = sound;
-    f.review_count = 1;
+    f.context_count = 1;
     forge(&f, &x);
     assert_int_equal(decode(&x, &leaf), 0);
     size_t entry = HASH_BYTES + 8 + 8;
@@ -751,7 +751,7 @@ static void a_takeover_is_encoded_as_published(void **state)
         .cells = {{9, value_text("")}},
         .owned = true,
         .owner = {.site = text("PB-ASR-P01"), .epoch = 2},
-        .review_count = 1,
+        .context_count = 1,
     };
     memset(takeover.owner.offer, 0x0f, HASH_BYTES);
     bytes_put_u16(&reviews, 9);
@@ -763,7 +763,7 @@ static void a_takeover_is_encoded_as_published(void **state)
         bytes_put_u64(&reviews, 5);
         bytes_put_u64(&reviews, 12);
     }
-    takeover.reviews = slice_of(&reviews);
+    takeover.contexts = slice_of(&reviews);
     publish("takeover", &takeover);
     bytes_free(&reviews);
 }

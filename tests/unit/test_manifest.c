@@ -12,6 +12,13 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#define TABLE                                                                  \
+    "INSERT INTO sync_table(table_id, name, kind, base_class, route,"          \
+    " owner_column) VALUES"
+#define COLUMN                                                                 \
+    "INSERT INTO sync_column(table_id, column_id, name, class_id, policy)"     \
+    " VALUES"
+
 struct fixture {
     char *folder;
     char *path;
@@ -111,9 +118,8 @@ static void the_shipped_manifest_loads(void **state)
 static const char right[] =
     "CREATE TABLE w(k TEXT NOT NULL, o TEXT NOT NULL, f TEXT NOT NULL,"
     " a TEXT, v INTEGER DEFAULT 1, g INTEGER AS (v + 1),"
-    " PRIMARY KEY(k)) STRICT;"
-    "INSERT INTO sync_table VALUES(60, 'w', 'record', 3, 'site:f', 'f');"
-    "INSERT INTO sync_column VALUES(60, 1, 'k', 3, 'key'),"
+    " PRIMARY KEY(k)) STRICT;" TABLE
+    "(60, 'w', 'record', 3, 'site:f', 'f');" COLUMN "(60, 1, 'k', 3, 'key'),"
     "(60, 2, 'o', 3, 'origin'), (60, 3, 'f', 3, 'fixed'),"
     "(60, 4, 'a', 4, 'lww'), (60, 5, 'v', 3, 'owner');";
 
@@ -155,9 +161,8 @@ static const struct wrong wrongs[] = {
      "table w: sqlite_autoindex_w_1 is UNIQUE beside the key, which two sites "
      "that are offline can break; make it an ordinary index and report the "
      "doubles"},
-    {"INSERT INTO sync_table",
-     "CREATE UNIQUE INDEX u ON w(a); INSERT INTO"
-     " sync_table",
+    {"INSERT INTO sync_table(",
+     "CREATE UNIQUE INDEX u ON w(a); INSERT INTO sync_table(",
      "table w: u is UNIQUE beside the key, which two sites that are offline "
      "can break; make it an ordinary index and report the doubles"},
     {"a TEXT,", "a TEXT REFERENCES person ON DELETE CASCADE,",
@@ -201,7 +206,8 @@ static const struct wrong wrongs[] = {
     {"'site:f', 'f'", "'site:f', 'x'",
      "table w: owner_column names x, which sync_column does not have; add it"},
     {"'site:f', 'f'", "'site:f', 'a'",
-     "table w: owner column a may change; give it the policy fixed"},
+     "table w: owner column a may change; give it the policy fixed, or name "
+     "its offers in sync_handover"},
     {"'site:f', 'f'", "'site:f', NULL",
      "table w: column v has the policy owner, but the table has no "
      "owner_column; name it in sync_table"},
@@ -212,7 +218,7 @@ static const struct wrong wrongs[] = {
      "table w: column a has the policy lww, but events never change; use "
      "key, fixed or origin"},
     {"'record'", "'reference'",
-     "table w: is written at the root alone; use key, fixed and lww"},
+     "table w: is written at the root alone; use no origin and no owner"},
     {"'f', 3, 'fixed'", "'f', 3, 'origin'",
      "table w: two columns have the policy origin; keep one"},
     {"'record', 3,", "'record', 99,",
@@ -235,17 +241,30 @@ static const struct wrong wrongs[] = {
     {"'record', 3,", "'control', 3,",
      "table w: has id 60; a control table has 1 to 9"},
     {"INSERT INTO sync_column",
-     "INSERT INTO sync_table VALUES(61, 'w',"
-     " 'record', 3, 'all', NULL); INSERT INTO sync_column",
+     TABLE "(61, 'w',"
+           " 'record', 3, 'all', NULL); INSERT INTO sync_column",
      "table w: is in sync_table twice; keep the first"},
-    {"INSERT INTO sync_column VALUES",
-     "INSERT INTO sync_column VALUES(77, 1, 'x', 3, 'key'),",
+    {COLUMN, COLUMN "(77, 1, 'x', 3, 'key'),",
      "sync_column: column x belongs to table 77, which is not replicated; "
      "take it out, or add the table to sync_table"},
-    {"INSERT INTO sync_column VALUES",
-     "INSERT INTO sync_class VALUES(70000, 'x', ''); INSERT INTO sync_column"
-     " VALUES",
+    {COLUMN, "INSERT INTO sync_class VALUES(70000, 'x', '');" COLUMN,
      "sync_class: class 70000 is out of range; use 1 to 65535"},
+    {"'v', 3, 'owner'", "'v', 3, 'rank(a,,b)'",
+     "table w: the list in the policy of column v is empty or has over 32 "
+     "values; write rank(first,second,...)"},
+    {"'v', 3, 'owner'", "'v', 3, 'rank(a)b)'",
+     "table w: the policy of column v has no closing parenthesis at its end"},
+    {"'v', 3, 'owner'", "'v', 3, 'rank(a,b)'",
+     "table w: column v has the policy rank, which needs the type TEXT"},
+    {"'v', 3, 'owner'", "'v', 3, 'union'",
+     "table w: column v has the policy union, which needs the type TEXT, a "
+     "JSON list"},
+    {"a TEXT,", "a TEXT CHECK(a <> o),",
+     "table w: a CHECK names o and a of two classes, of which a node may hold "
+     "one; split it"},
+    {"a TEXT, v INTEGER", "a TEXT, v INTEGER CHECK(v > length(o))",
+     "table w: a CHECK names o and v, which merge one by one; put both into "
+     "one group, or make the rule a view"},
 };
 
 /* The script of a case. */
@@ -293,10 +312,9 @@ static void a_key_in_another_order_is_refused(void **state)
     struct err e = {0};
     ready(database_run(f->db,
                        "CREATE TABLE w(a TEXT NOT NULL, b TEXT NOT NULL,"
-                       " PRIMARY KEY(b, a)) STRICT, WITHOUT ROWID;"
-                       "INSERT INTO sync_table VALUES(60, 'w', 'record', 3,"
-                       " 'all', NULL);"
-                       "INSERT INTO sync_column VALUES(60, 1, 'a', 3, 'key'),"
+                       " PRIMARY KEY(b, a)) STRICT, WITHOUT ROWID;" TABLE
+                       "(60, 'w', 'record', 3,"
+                       " 'all', NULL);" COLUMN "(60, 1, 'a', 3, 'key'),"
                        " (60, 2, 'b', 3, 'key')",
                        &e),
           &e);
@@ -319,10 +337,8 @@ static void a_key_that_counts_is_refused(void **state)
     struct err e = {0};
     ready(database_run(f->db,
                        "CREATE TABLE w(k INTEGER PRIMARY KEY AUTOINCREMENT)"
-                       " STRICT;"
-                       "INSERT INTO sync_table VALUES(60, 'w', 'record', 3,"
-                       " 'all', NULL);"
-                       "INSERT INTO sync_column VALUES(60, 1, 'k', 3, 'key')",
+                       " STRICT;" TABLE "(60, 'w', 'record', 3,"
+                       " 'all', NULL);" COLUMN "(60, 1, 'k', 3, 'key')",
                        &e),
           &e);
     assert_int_equal(manifest_load(f->db, &m, &e), ERR_CONFIG);
@@ -338,6 +354,7 @@ static void counts_are_bounded(void **state)
     ready(database_run(f->db,
                        "WITH RECURSIVE n(i) AS (SELECT 50 UNION ALL SELECT"
                        " i + 1 FROM n WHERE i < 200) INSERT INTO sync_column"
+                       "(table_id, column_id, name, class_id, policy)"
                        " SELECT 20, i, 'c' || i, 3, 'lww' FROM n",
                        &e),
           &e);

@@ -1073,10 +1073,10 @@ static size_t forgeries(struct forgery out[32])
     cell(l, COLUMNS_MAX + 1, value_integer(1));
     out[n++] = (struct forgery){"dc", "refused limit", l};
 
-    /* an owner under an offer that nobody holds */
+    /* a row is made under the first epoch */
     l = enrolment_leaf("ed", p1, "LDH-P", "LDH-P");
     own(l, "LDH-P", 2);
-    out[n++] = (struct forgery){"ed", "waiting unknown", l};
+    out[n++] = (struct forgery){"ed", "refused forbidden", l};
 
     /* a class that this version does not know of the table */
     l = leaf_about(

@@ -194,8 +194,8 @@ static void random_reviews(struct sample *s, struct leaf *leaf)
 {
     struct dice *d = &s->dice;
     size_t from = s->memory.len;
-    leaf->review_count = (uint16_t)(1 + dice_below(d, 3));
-    for (uint16_t i = 0; i < leaf->review_count; i++) {
+    leaf->context_count = (uint16_t)(1 + dice_below(d, 3));
+    for (uint16_t i = 0; i < leaf->context_count; i++) {
         uint16_t entries = (uint16_t)dice_below(d, 4);
         bytes_put_u16(&s->memory, (uint16_t)(3 * i + 1));
         bytes_put_u16(&s->memory, entries);
@@ -204,7 +204,8 @@ static void random_reviews(struct sample *s, struct leaf *leaf)
             (void)random_bytes(s, HASH_BYTES - 1 + 8 + 8);
         }
     }
-    leaf->reviews = (struct slice){s->memory.data + from, s->memory.len - from};
+    leaf->contexts =
+        (struct slice){s->memory.data + from, s->memory.len - from};
 }
 
 static void random_contexts(struct sample *s, struct leaf *leaf)

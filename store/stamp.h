@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Stamp: when and by whom, one for each changeset.
+ */
+#ifndef SANGAM_STAMP_H
+#define SANGAM_STAMP_H
+
+#include "protocol/context.h"
+#include "store/registry.h"
+
+struct stamp {
+    uint64_t hlc;
+    const struct origin *origin; /* in the registry */
+    uint64_t incarnation;
+    uint64_t seq;
+};
+
+/* hlc, then origin, incarnation, seq: a total order. */
+int stamp_compare(const struct stamp *a, const struct stamp *b);
+
+/* The write alone, without its time. */
+struct context_entry stamp_dot(const struct stamp *s);
+
+void stamp_encode(const struct stamp *s, struct bytes *out);
+/* Marks the cursor bad when the origin is not known. */
+struct stamp stamp_decode(struct cursor *c, const struct registry *r);
+
+#endif
