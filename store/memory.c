@@ -255,11 +255,15 @@ static struct element *new_element(struct memory *m, size_t at)
     return &m->elements[at];
 }
 
-/* A value that is remembered is one value and nothing else. */
+/* A value, and of a head those that follow. */
 static void check_value(struct cursor *c, const struct bytes *value)
 {
     struct cursor v = cursor_of(slice_of(value));
     (void)value_decode(&v, CELL_BYTES_MAX);
+    while (cursor_left(&v) > 0) {
+        (void)cursor_u16(&v);
+        (void)value_decode(&v, CELL_BYTES_MAX);
+    }
     if (!cursor_done(&v)) {
         c->bad = true;
     }
@@ -378,7 +382,7 @@ static bool drop_covered(struct memory *m)
 }
 
 static bool add_head(struct memory *m, const struct stamp *stamp,
-                     struct context past, const struct value *value)
+                     struct context past, struct slice value)
 {
     struct context_entry dot = stamp_dot(stamp);
     struct context_entry entry;
@@ -394,7 +398,7 @@ static bool add_head(struct memory *m, const struct stamp *stamp,
     }
     struct head *head = new_head(m, at);
     head->stamp = *stamp;
-    value_encode(value, &head->value);
+    bytes_put(&head->value, value.data, value.len);
     while (context_next(&past, &entry)) {
         vector_add(&head->past, &entry);
     }
@@ -402,20 +406,20 @@ static bool add_head(struct memory *m, const struct stamp *stamp,
 }
 
 static bool note_last(struct memory *m, const struct stamp *stamp,
-                      const struct value *value)
+                      struct slice value)
 {
     bool later =
         m->last.value.len == 0 || stamp_compare(stamp, &m->last.stamp) > 0;
     if (later) {
         m->last.stamp = *stamp;
         bytes_clear(&m->last.value);
-        value_encode(value, &m->last.value);
+        bytes_put(&m->last.value, value.data, value.len);
     }
     return later;
 }
 
 bool memory_write(struct memory *m, const struct stamp *stamp,
-                  struct context past, const struct value *value)
+                  struct context past, struct slice value)
 {
     struct context walk = past;
     struct context_entry entry;
@@ -429,6 +433,17 @@ bool memory_write(struct memory *m, const struct stamp *stamp,
     changed = drop_covered(m) || changed;
     changed = note_last(m, stamp, value) || changed;
     return add_head(m, stamp, past, value) || changed;
+}
+
+bool memory_disputes(const struct memory *m)
+{
+    for (size_t i = 1; i < m->head_count; i++) {
+        if (!slice_equal(slice_of(&m->heads[0].value),
+                         slice_of(&m->heads[i].value))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Does `a` show rather than `b`? */

@@ -36,7 +36,8 @@ void vector_clear(struct vector *v);
 struct head {
     struct stamp stamp;
     struct vector past; /* what its writer covered */
-    struct bytes value; /* canonical */
+    struct bytes value; /* canonical; behind it, of a group, each column that
+                           follows: u16 column, value */
 };
 
 struct element {
@@ -63,12 +64,16 @@ void memory_encode(const struct memory *m, struct bytes *out);
 /* Marks the cursor bad when the bytes are not ours. */
 struct memory *memory_decode(struct cursor *c, const struct registry *r);
 
-/* A value that was remembered, which borrows from the bytes. */
+/* A value that was remembered, the first where others follow; it borrows from
+ * the bytes. */
 struct value memory_value(const struct bytes *canonical);
 
-/* A write of a `review` column. True when the memory is another now. */
+/* A write of a `review` column; `value` as in struct head. True when the memory
+ * is another now. */
 bool memory_write(struct memory *m, const struct stamp *stamp,
-                  struct context past, const struct value *value);
+                  struct context past, struct slice value);
+/* Do the heads differ in what they say? Then a person is to look. */
+bool memory_disputes(const struct memory *m);
 /* The head that shows: the safe one of them, or the last. A write was heard
  * of. */
 const struct head *memory_shown(const struct memory *m,

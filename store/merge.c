@@ -367,6 +367,21 @@ static void merge_value(struct merging *m, const struct column *lead,
     }
 }
 
+/* What a write says of a unit: the value that decides and those that follow. */
+static void put_said(const struct merging *m, const struct column *lead,
+                     size_t cell, struct bytes *out)
+{
+    value_encode(&m->leaf->cells[cell].value, out);
+    for (size_t i = 0; lead->group != NULL && i < m->leaf->cell_count; i++) {
+        const struct leaf_cell *follows = &m->leaf->cells[i];
+        const struct column *c = table_column(m->table, follows->column);
+        if (c != NULL && c->lead == lead) {
+            bytes_put_u16(out, c->id);
+            value_encode(&follows->value, out);
+        }
+    }
+}
+
 /* What shows is the leaf's, or as before, or another head. */
 static void merge_review(struct merging *m, const struct column *lead,
                          size_t cell)
@@ -374,9 +389,12 @@ static void merge_review(struct merging *m, const struct column *lead,
     const struct column_state *held = state_column(m->state, lead->id);
     struct stamp before = held == NULL ? *m->stamp : held->stamp;
     struct memory *memory = memory_of(m, lead);
+    struct bytes said = {0};
+    put_said(m, lead, cell, &said);
     bool changed =
         memory_write(memory, m->stamp, context_of(m->leaf->contexts, lead->id),
-                     &m->leaf->cells[cell].value);
+                     slice_of(&said));
+    bytes_free(&said);
     struct stamp now = memory_shown(memory, lead)->stamp;
     (void)state_set_column(m->state, lead->id, &now);
     m->ret->changed = m->ret->changed || changed;

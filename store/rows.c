@@ -111,7 +111,7 @@ static int save_reviews(struct merger *m, const struct row_name *row,
     }
     for (size_t i = 0; rc == 0 && count > 0 && i < state->column_count; i++) {
         const struct column_state *c = &state->columns[i];
-        if (c->memory != NULL && c->memory->head_count > 1) {
+        if (c->memory != NULL && memory_disputes(c->memory)) {
             rc = save_review(m, row, c->column, e);
             count--;
         }

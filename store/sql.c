@@ -267,7 +267,14 @@ static void put_when_not_owner(const struct table *t, const struct column *c,
         put(out, " AND NOT ");
         put_taken(t, site, out);
     }
-    put_refuse_owner(t, out);
+    if (t->epoch_column != NULL && c == t->owner_column) {
+        put(out,
+            " THEN RAISE(ABORT, '%q: this row belongs to another site, which "
+            "has not offered it to this one; ask there for an offer in %q')\n",
+            t->name, t->handover.offers->name);
+    } else {
+        put_refuse_owner(t, out);
+    }
     if (t->epoch_column != NULL &&
         (c == t->owner_column || c == t->epoch_column)) {
         put(out, "    WHEN OLD.\"%w\" IS %Q", t->owner_column->name,

@@ -106,7 +106,7 @@ size_t state_reviews(const struct row_state *s)
     size_t count = 0;
     for (size_t i = 0; i < s->column_count; i++) {
         const struct memory *m = s->columns[i].memory;
-        count += m != NULL && m->head_count > 1;
+        count += m != NULL && memory_disputes(m);
     }
     for (size_t i = 0; i < s->owner_count; i++) {
         if (s->owners[i].contested) {

@@ -23,7 +23,8 @@
 --   A CHECK of an `event` may compare columns, because the row never changes.
 --   In a `record` or `reference` table columns merge one by one, and a merged
 --   row can hold a pair of values that nobody wrote; there a CHECK names one
---   column only, and a rule over two is a comment and a report.
+--   column only, or those of one group, and any other rule over two is a
+--   comment and a report.
 
 INSERT INTO sync_class(class_id, name, says) VALUES
   (2, 'reference',  'Lists made at headquarters: sites, codes, items; no fact about a person.'),
@@ -150,7 +151,7 @@ CREATE TABLE person(
   home_locality      TEXT,                         -- identity: village, ward or street
   phone              TEXT,                         -- identity
   preferred_language TEXT,                         -- identity: -> ref_code (system language)
-  alerts             TEXT,                         -- identity: JSON array of -> ref_code (system alert)
+  alerts             TEXT,                         -- identity: JSON array of -> ref_code (system alert); none is lost
   death_date         TEXT,                         -- identity: the day of death, where it is known
   vital_status       TEXT NOT NULL DEFAULT 'alive' -- a report narrows supply, the hub confirms
                      CHECK(vital_status IN ('alive', 'reported_dead', 'dead')),
@@ -165,34 +166,39 @@ CREATE INDEX person_number ON person(beneficiary_no);
 
 INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
   (20, 'person', 'record', 3, 'person:person_id', NULL);
-INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
-  (20,  1, 'person_id',          3, 'key'),
-  (20,  2, 'beneficiary_no',     3, 'fixed'),
-  (20,  3, 'given_name',         4, 'lww'),
-  (20,  4, 'family_name',        4, 'lww'),
-  (20,  5, 'parent_name',        4, 'lww'),
-  (20,  6, 'alias_names',        4, 'lww'),
-  (20,  7, 'sex',                4, 'lww'),
-  (20,  8, 'birth_year',         4, 'lww'),
-  (20,  9, 'birth_date',         4, 'lww'),
-  (20, 10, 'birth_precision',    4, 'lww'),
-  (20, 11, 'home_district',      4, 'lww'),
-  (20, 12, 'home_locality',      4, 'lww'),
-  (20, 13, 'phone',              4, 'lww'),
-  (20, 14, 'preferred_language', 4, 'lww'),
-  (20, 15, 'alerts',             4, 'lww'),
-  (20, 16, 'death_date',         4, 'lww'),
-  (20, 17, 'vital_status',       3, 'lww'),
-  (20, 18, 'record_status',      3, 'lww'),
-  (20, 19, 'origin_site',        3, 'origin'),
-  (20, 20, 'recorded_at',        3, 'fixed'),
-  (20, 21, 'recorded_by',        3, 'fixed');
+-- Sex and birth tell one person from another: two sites that disagree wait for
+-- a person to look. A death or an error entered cannot be taken back by an
+-- older tool; it is put right with a new row.
+INSERT INTO sync_column(table_id, column_id, name, class_id, policy, group_name) VALUES
+  (20,  1, 'person_id',          3, 'key', NULL),
+  (20,  2, 'beneficiary_no',     3, 'fixed', NULL),
+  (20,  3, 'given_name',         4, 'lww', NULL),
+  (20,  4, 'family_name',        4, 'lww', NULL),
+  (20,  5, 'parent_name',        4, 'lww', NULL),
+  (20,  6, 'alias_names',        4, 'lww', NULL),
+  (20,  7, 'sex',                4, 'review', NULL),
+  (20,  8, 'birth_year',         4, 'review', 'birth'),
+  (20,  9, 'birth_date',         4, 'review', 'birth'),
+  (20, 10, 'birth_precision',    4, 'review', 'birth'),
+  (20, 11, 'home_district',      4, 'lww', NULL),
+  (20, 12, 'home_locality',      4, 'lww', NULL),
+  (20, 13, 'phone',              4, 'lww', NULL),
+  (20, 14, 'preferred_language', 4, 'lww', NULL),
+  (20, 15, 'alerts',             4, 'union', NULL),
+  (20, 16, 'death_date',         4, 'lww', NULL),
+  (20, 17, 'vital_status',       3, 'rank(alive,reported_dead,dead)', NULL),
+  (20, 18, 'record_status',      3, 'rank(active,entered_in_error)', NULL),
+  (20, 19, 'origin_site',        3, 'origin', NULL),
+  (20, 20, 'recorded_at',        3, 'fixed', NULL),
+  (20, 21, 'recorded_by',        3, 'fixed', NULL);
 
 -- ------------------------------------------------------------------ care --
 
 -- A person in a programme, from screening to its end. Its facts are written
 -- by the site that owns it.
--- That an ended status has an ended_on is a rule over two columns: no CHECK.
+-- That site hands it over by an offer (referral), which the other site takes
+-- by writing itself into owner_site. Status, phase, days and reason are one
+-- group: they are written and win together.
 CREATE TABLE enrolment(
   enrolment_id      TEXT PRIMARY KEY NOT NULL      -- UUIDv7
                     DEFAULT (printf('%08x-%04x-7%.3s-%.1s%.3s-%.12s',
@@ -231,29 +237,33 @@ CREATE INDEX enrolment_person ON enrolment(person_id, status);
 
 INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
   (30, 'enrolment', 'record', 5, 'person:person_id', 'owner_site');
-INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
-  (30,  1, 'enrolment_id',      5, 'key'),
-  (30,  2, 'person_id',         5, 'fixed'),
-  (30,  3, 'programme',         5, 'fixed'),
-  (30,  4, 'owner_site',        5, 'fixed'),
-  (30,  5, 'owner_epoch',       5, 'fixed'),
-  (30,  6, 'status',            5, 'owner'),
-  (30,  7, 'phase',             5, 'owner'),
-  (30,  8, 'primary_substance', 5, 'owner'),
-  (30,  9, 'route',             5, 'owner'),
-  (30, 10, 'injecting_ever',    5, 'owner'),
-  (30, 11, 'referral_source',   5, 'owner'),
-  (30, 12, 'started_on',        5, 'owner'),
-  (30, 13, 'ended_on',          5, 'owner'),
-  (30, 14, 'end_reason',        5, 'owner'),
-  (30, 15, 'named_worker',      5, 'owner'),
-  (30, 16, 'origin_site',       5, 'origin'),
-  (30, 17, 'recorded_at',       5, 'fixed'),
-  (30, 18, 'recorded_by',       5, 'fixed');
+INSERT INTO sync_column(table_id, column_id, name, class_id, policy, group_name) VALUES
+  (30,  1, 'enrolment_id',      5, 'key', NULL),
+  (30,  2, 'person_id',         5, 'fixed', NULL),
+  (30,  3, 'programme',         5, 'fixed', NULL),
+  (30,  4, 'owner_site',        5, 'owner', NULL),
+  (30,  5, 'owner_epoch',       5, 'owner', NULL),
+  (30,  6, 'status',            5, 'owner', 'course'),
+  (30,  7, 'phase',             5, 'owner', 'course'),
+  (30,  8, 'primary_substance', 5, 'owner', NULL),
+  (30,  9, 'route',             5, 'owner', NULL),
+  (30, 10, 'injecting_ever',    5, 'owner', NULL),
+  (30, 11, 'referral_source',   5, 'owner', NULL),
+  (30, 12, 'started_on',        5, 'owner', 'course'),
+  (30, 13, 'ended_on',          5, 'owner', 'course'),
+  (30, 14, 'end_reason',        5, 'owner', 'course'),
+  (30, 15, 'named_worker',      5, 'owner', NULL),
+  (30, 16, 'origin_site',       5, 'origin', NULL),
+  (30, 17, 'recorded_at',       5, 'fixed', NULL),
+  (30, 18, 'recorded_by',       5, 'fixed', NULL);
 
--- A prescription. Medicine, dose and mode never change: a change of dose is a
--- new order that names the old one, so that each dose can be held against the
--- order it was given under.
+-- A prescription. Medicine and mode never change, and neither does the dose
+-- once an order is active: a change of dose is a new order that names the old
+-- one, so that each dose can be held against the order it was given under.
+-- Should two sites correct one order without knowing of each other, the smaller
+-- dose is shown until a person has looked. A status only goes forward, a last
+-- day only comes nearer, and take-home days only grow fewer: any site may stop
+-- an order, and none brings it back.
 CREATE TABLE treatment_order(
   order_id           TEXT PRIMARY KEY NOT NULL     -- UUIDv7
                      DEFAULT (printf('%08x-%04x-7%.3s-%.1s%.3s-%.12s',
@@ -288,23 +298,23 @@ CREATE INDEX treatment_order_person ON treatment_order(person_id, status);
 
 INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
   (31, 'treatment_order', 'record', 6, 'person:person_id', 'site_id');
-INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
-  (31,  1, 'order_id',           6, 'key'),
-  (31,  2, 'enrolment_id',       6, 'fixed'),
-  (31,  3, 'person_id',          6, 'fixed'),
-  (31,  4, 'item_code',          6, 'fixed'),
-  (31,  5, 'daily_dose_mcg',     6, 'fixed'),
-  (31,  6, 'mode',               6, 'fixed'),
-  (31,  7, 'max_take_home_days', 6, 'owner'),
-  (31,  8, 'reason',             6, 'owner'),
-  (31,  9, 'valid_from',         6, 'owner'),
-  (31, 10, 'valid_to',           6, 'owner'),
-  (31, 11, 'status',             6, 'owner'),
-  (31, 12, 'supersedes_id',      6, 'fixed'),
-  (31, 13, 'prescriber',         6, 'fixed'),
-  (31, 14, 'site_id',            6, 'fixed'),
-  (31, 15, 'origin_site',        6, 'origin'),
-  (31, 16, 'recorded_at',        6, 'fixed');
+INSERT INTO sync_column(table_id, column_id, name, class_id, policy, group_name) VALUES
+  (31,  1, 'order_id',           6, 'key', NULL),
+  (31,  2, 'enrolment_id',       6, 'fixed', NULL),
+  (31,  3, 'person_id',          6, 'fixed', NULL),
+  (31,  4, 'item_code',          6, 'fixed', NULL),
+  (31,  5, 'daily_dose_mcg',     6, 'review(min)', NULL),
+  (31,  6, 'mode',               6, 'fixed', NULL),
+  (31,  7, 'max_take_home_days', 6, 'min', NULL),
+  (31,  8, 'reason',             6, 'owner', NULL),
+  (31,  9, 'valid_from',         6, 'owner', NULL),
+  (31, 10, 'valid_to',           6, 'min', NULL),
+  (31, 11, 'status',             6, 'rank(draft,active,superseded,stopped,entered_in_error)', NULL),
+  (31, 12, 'supersedes_id',      6, 'fixed', NULL),
+  (31, 13, 'prescriber',         6, 'fixed', NULL),
+  (31, 14, 'site_id',            6, 'fixed', NULL),
+  (31, 15, 'origin_site',        6, 'origin', NULL),
+  (31, 16, 'recorded_at',        6, 'fixed', NULL);
 
 -- The dose register. A row is a fact and never changes; an error is undone by
 -- a reversal that names it. Two true doses of one day both stay.
@@ -375,6 +385,81 @@ INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
   (32, 20, 'reason',       6, 'fixed'),
   (32, 21, 'origin_site',  6, 'origin'),
   (32, 22, 'recorded_at',  6, 'fixed');
+
+-- ------------------------------------------------------------- referrals --
+
+-- A person is sent to another site: a hand-over of care, guest doses, release
+-- from prison, a job. What the sender says is written once; the sender alone
+-- withdraws it. The answer only goes forward, so that a late "pending" undoes
+-- nothing. With an enrolment_id and offered_epoch it offers the enrolment to
+-- to_site, which takes it by writing itself into enrolment.owner_site.
+CREATE TABLE referral(
+  referral_id     TEXT PRIMARY KEY NOT NULL        -- UUIDv7
+                  DEFAULT (printf('%08x-%04x-7%.3s-%.1s%.3s-%.12s',
+                    cast((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER) >> 16,
+                    cast((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER) & 65535,
+                    lower(hex(randomblob(2))), substr('89ab', 1 + (random() & 3), 1),
+                    lower(hex(randomblob(2))), lower(hex(randomblob(6))))),
+  person_id       TEXT NOT NULL,                   -- -> person
+  enrolment_id    TEXT,                            -- -> enrolment that is offered; NULL where none is
+  kind            TEXT NOT NULL                    -- what for
+                  CHECK(kind IN ('transfer_of_care', 'guest_dosing', 'prison_release',
+                                 'prison_admission', 'counselling', 'peer_support',
+                                 'bbv_testing', 'rehab', 'skill', 'job', 'education',
+                                 'welfare', 'court')),
+  from_site       TEXT NOT NULL DEFAULT '@site',   -- -> ref_site: who sends; owns the row
+  to_site         TEXT NOT NULL,                   -- -> ref_site: who is to receive
+  to_department   TEXT,                            -- where a department is asked: as ref_site.department
+  offered_epoch   INTEGER,                         -- enrolment.owner_epoch at the time of the offer
+  offered_on      TEXT NOT NULL DEFAULT '@today'   -- the day of the offer
+                  CHECK(date(offered_on, '+0 days') IS offered_on),
+  due_on          TEXT,                            -- when the person should arrive
+  valid_to        TEXT,                            -- last day of guest doses; only comes nearer
+  sender_status   TEXT NOT NULL DEFAULT 'offered'  -- the sender may withdraw
+                  CHECK(sender_status IN ('offered', 'cancelled')),
+  receiver_status TEXT NOT NULL DEFAULT 'pending'  -- what the receiver makes of it
+                  CHECK(receiver_status IN ('pending', 'declined', 'accepted',
+                                            'attended', 'closed')),
+  receiver_on     TEXT,                            -- the day of that
+  last_dose_on    TEXT,                            -- day of the last dose at the sender
+  last_dose_mcg   INTEGER,                         -- and how much, in micrograms
+  last_item       TEXT,                            -- -> ref_item: and of what
+  take_home_until TEXT,                            -- last day covered by what was handed over
+  origin_site     TEXT NOT NULL DEFAULT '@site',   -- -> ref_site: where the row was first written
+  recorded_at     TEXT NOT NULL                    -- when the row was first written
+                  DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  recorded_by     TEXT                             -- who first wrote it
+) STRICT;
+CREATE INDEX referral_person ON referral(person_id);
+CREATE INDEX referral_enrolment ON referral(enrolment_id)
+  WHERE enrolment_id IS NOT NULL;
+
+INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
+  (33, 'referral', 'record', 5, 'person:person_id', 'from_site');
+INSERT INTO sync_column(table_id, column_id, name, class_id, policy, group_name) VALUES
+  (33,  1, 'referral_id',     5, 'key', NULL),
+  (33,  2, 'person_id',       5, 'fixed', NULL),
+  (33,  3, 'enrolment_id',    5, 'fixed', NULL),
+  (33,  4, 'kind',            5, 'fixed', NULL),
+  (33,  5, 'from_site',       5, 'fixed', NULL),
+  (33,  6, 'to_site',         5, 'fixed', NULL),
+  (33,  7, 'to_department',   5, 'fixed', NULL),
+  (33,  8, 'offered_epoch',   5, 'fixed', NULL),
+  (33,  9, 'offered_on',      5, 'fixed', NULL),
+  (33, 10, 'due_on',          5, 'owner', NULL),
+  (33, 11, 'valid_to',        5, 'min', NULL),
+  (33, 12, 'sender_status',   5, 'owner', NULL),
+  (33, 13, 'receiver_status', 5, 'rank(pending,declined,accepted,attended,closed)', 'answer'),
+  (33, 14, 'receiver_on',     5, 'rank(pending,declined,accepted,attended,closed)', 'answer'),
+  (33, 15, 'last_dose_on',    5, 'owner', NULL),
+  (33, 16, 'last_dose_mcg',   5, 'owner', NULL),
+  (33, 17, 'last_item',       5, 'owner', NULL),
+  (33, 18, 'take_home_until', 5, 'owner', NULL),
+  (33, 19, 'origin_site',     5, 'origin', NULL),
+  (33, 20, 'recorded_at',     5, 'fixed', NULL),
+  (33, 21, 'recorded_by',     5, 'fixed', NULL);
+INSERT INTO sync_handover(table_id, epoch_column, offer_table, row_column, to_column, offer_epoch) VALUES
+  (30, 'owner_epoch', 'referral', 'enrolment_id', 'to_site', 'offered_epoch');
 
 -- ---------------------------------------------------------- peer support --
 

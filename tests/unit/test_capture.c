@@ -495,9 +495,16 @@ static void what_is_written_once_stays(void **state)
     refused(f, "UPDATE person SET origin_site = 'X'",
             "person.origin_site is written once; put it right with a new "
             "row");
-    refused(f, "UPDATE enrolment SET owner_site = '" SITE "'",
-            "enrolment.owner_site is written once; put it right with a new "
-            "row");
+    refused(f,
+            "UPDATE enrolment SET owner_site = '" SITE "'"
+            " WHERE enrolment_id = 'e2'",
+            "enrolment: this row belongs to another site, which has not "
+            "offered it to this one; ask there for an offer in referral");
+    refused(f,
+            "UPDATE enrolment SET owner_site = '" OTHER "'"
+            " WHERE enrolment_id = 'e1'",
+            "enrolment: a row goes to another site by an offer in referral, "
+            "which that site takes by writing itself into owner_site");
     runs(f, "INSERT INTO odd(k, n) VALUES('a', 1), ('b', 1)");
     refused(f, "UPDATE OR REPLACE odd SET k = 'b' WHERE k = 'a'",
             "odd.k is written once; put it right with a new row");

@@ -88,16 +88,35 @@ static void the_shipped_manifest_loads(void **state)
     assert_string_equal(t->key[0]->name, "order_id");
     const struct column *c = table_column(t, 7);
     assert_string_equal(c->name, "max_take_home_days");
-    assert_int_equal(c->policy, POLICY_OWNER);
+    assert_int_equal(c->policy, POLICY_MIN);
     assert_false(c->varies || c->minted);
     assert_string_equal(c->default_sql, "0");
     assert_true(table_column_named(t, "valid_from")->minted);
     assert_true(table_column_named(t, "reason")->varies);
     assert_false(table_column_named(t, "reason")->not_null);
     assert_false(table_column_named(t, "site_id")->minted);
+    c = table_column_named(t, "daily_dose_mcg");
+    assert_int_equal(c->policy, POLICY_REVIEW);
+    assert_int_equal(c->safe, SAFE_MIN);
+    c = table_column_named(t, "status");
+    assert_int_equal(c->policy, POLICY_RANK);
+    assert_int_equal(c->list_count, 5);
+    const struct value active = value_text("active");
+    const struct value other = value_text("activ");
+    assert_int_equal(column_rank(c, &active), 2);
+    assert_int_equal(column_rank(c, &other), 0);
     assert_null(table_column(t, 17));
     assert_null(table_column(t, 0));
     assert_null(table_column_named(t, "nothing"));
+
+    t = manifest_table_named(m, "enrolment");
+    assert_string_equal(t->epoch_column->name, "owner_epoch");
+    assert_string_equal(t->handover.offers->name, "referral");
+    assert_string_equal(t->handover.to->name, "to_site");
+    assert_ptr_equal(t->handover.offers->offered, t);
+    c = table_column_named(t, "ended_on");
+    assert_string_equal(column_lead(c)->name, "status");
+    assert_ptr_equal(column_lead(column_lead(c)), column_lead(c));
 
     t = manifest_table_named(m, "ref_code");
     assert_int_equal(t->key_count, 2);
