@@ -23,7 +23,7 @@
 enum {
     HISTORIES = 4,
     HISTORIES_LONG = 200,
-    STEPS = 300,
+    STEPS = 500,
     KEYS = 12, /* of each kind and district: sites mint the same ones */
 };
 
@@ -63,7 +63,11 @@ static const char *const *sites_of(const char *district)
 {
     static const char *const ludhiana[] = {"LDH-H", "LDH-C", "LDH-P"};
     static const char *const amritsar[] = {"ASR-H", "ASR-C", "ASR-H"};
-    return district[0] == 'L' ? ludhiana : amritsar;
+    /* what a district says of a row of headquarters stays in the district */
+    static const char *const nobody[] = {"PB-HQ", "PB-HQ", "PB-HQ"};
+    return district[0] == 'L'   ? ludhiana
+           : district[0] == 'A' ? amritsar
+                                : nobody;
 }
 
 /* SQL as a program at a node; a guard may refuse it. */
@@ -257,11 +261,14 @@ static void stop_order(const struct slots *s, char *out, size_t out_bytes)
 static void offer_enrolment(const struct slots *s, char *out, size_t out_bytes)
 {
     (void)snprintf(out, out_bytes,
-                   "INSERT INTO referral(person_id, enrolment_id, kind,"
-                   " to_site, offered_epoch) SELECT person_id, enrolment_id,"
-                   " 'transfer_of_care', '%s', owner_epoch FROM enrolment"
-                   " WHERE enrolment_id = 'e-%s-%zu'",
-                   sites_of(s->district)[s->value % 3], s->district, s->key);
+                   "WITH mine AS (SELECT * FROM enrolment WHERE owner_site ="
+                   " (SELECT site_id FROM sync_self) AND enrolment_id LIKE"
+                   " 'e-%s-%%') INSERT INTO referral(person_id, enrolment_id,"
+                   " kind, to_site, offered_epoch) SELECT person_id,"
+                   " enrolment_id, 'transfer_of_care', '%s', owner_epoch"
+                   " FROM mine ORDER BY 2 LIMIT 1 OFFSET %zu %% max(1, (SELECT"
+                   " count(*) FROM mine))",
+                   s->district, sites_of(s->district)[s->value % 3], s->pick);
 }
 
 /* At a site that has no offer the guard refuses it. */
@@ -330,19 +337,22 @@ static void change_site(const struct slots *s, char *out, size_t out_bytes)
 }
 
 static writer *const writers[] = {
-    write_person,     write_person,   write_person_again,
-    replace_person,   change_phone,   change_phone,
-    change_phone,     change_phone,   change_two_classes,
-    write_enrolment,  write_order,    change_and_change_back,
-    change_enrolment, change_order,   change_enrolment,
-    write_dose,       write_dose,     write_dose_twice,
-    write_group,      change_group,   write_sessions,
-    write_item,       change_site,    change_sex,
-    change_sex,       change_sex,     change_alerts,
-    change_alerts,    change_dose,    change_dose,
-    stop_order,       stop_order,     offer_enrolment,
-    offer_enrolment,  take_enrolment, take_enrolment,
-    answer_referral,
+    write_person,     write_person,    write_person_again,
+    replace_person,   change_phone,    change_phone,
+    change_phone,     change_phone,    change_two_classes,
+    write_enrolment,  write_order,     change_and_change_back,
+    change_enrolment, change_order,    change_enrolment,
+    write_dose,       write_dose,      write_dose_twice,
+    write_group,      change_group,    write_sessions,
+    write_item,       change_site,     change_sex,
+    change_sex,       change_sex,      change_alerts,
+    change_alerts,    change_dose,     change_dose,
+    stop_order,       stop_order,      offer_enrolment,
+    offer_enrolment,  take_enrolment,  take_enrolment,
+    offer_enrolment,  take_enrolment,  offer_enrolment,
+    offer_enrolment,  take_enrolment,  offer_enrolment,
+    take_enrolment,   answer_referral, change_sex,
+    change_sex,       change_dose,     take_enrolment,
 };
 
 enum { WRITERS = sizeof writers / sizeof writers[0] };
