@@ -130,6 +130,7 @@ static void add_rest(cJSON *json, const struct health *h)
     const struct status *s = &h->status;
     const char *key = NULL;
 
+    add_number(json, "reviews", s->reviews.count);
     add_number(json, "parked", s->parked.count);
     add_number(json, "waiting", s->waiting.count);
     add_number(json, "refused", s->refused.count);

@@ -195,10 +195,18 @@ static void judge_counts(struct health *h)
     const struct status *s = &h->status;
 
     if (s->parked.count > 0) {
-        remark(h, "parked", true,
-               "%" PRIu64 " value%s written here that this node may not "
-               "write, kept in sync_parked (%s); enter them where they belong",
-               s->parked.count, cli_plural(s->parked.count), s->parked.says);
+        remark(
+            h, "parked", true,
+            "%" PRIu64 " value%s written here that this node may not "
+            "write (%s); sangam parked lists them, enter them where they belong",
+            s->parked.count, cli_plural(s->parked.count), s->parked.says);
+    }
+    if (s->reviews.count > 0) {
+        remark(h, "reviews", false,
+               "%" PRIu64 " value%s wait%s for a person, the first is of %s; "
+               "sangam reviews lists them",
+               s->reviews.count, cli_plural(s->reviews.count),
+               s->reviews.count == 1 ? "s" : "", s->reviews.says);
     }
     if (s->waiting.count > 0) {
         remark(h, "waiting", false,

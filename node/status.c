@@ -211,7 +211,7 @@ static int read_counts(struct database *db, struct status *s, struct err *e)
     /* SQLite takes the bare column from the row of the min(). */
     int rc = read_count(db,
                         "SELECT count(*), says, min(parked_id)"
-                        " FROM sync_parked",
+                        " FROM sync_parked WHERE dismissed_ms IS NULL",
                         &s->parked, e);
     if (rc == 0) {
         rc = read_count(db,
@@ -231,6 +231,14 @@ static int read_counts(struct database *db, struct status *s, struct err *e)
                         " min(u.table_id) FROM sync_unprojected u"
                         " LEFT JOIN sync_table t USING (table_id)",
                         &s->unprojected, e);
+    }
+    if (rc == 0) {
+        rc = read_count(db,
+                        "SELECT count(*), t.name || '.' || c.name,"
+                        " min(r.table_id) FROM sync_review r"
+                        " LEFT JOIN sync_table t USING (table_id)"
+                        " LEFT JOIN sync_column c USING (table_id, column_id)",
+                        &s->reviews, e);
     }
     return rc;
 }

@@ -55,6 +55,7 @@ struct status {
     struct status_count waiting;
     struct status_count refused;
     struct status_count unprojected;
+    struct status_count reviews; /* wait for a person */
 };
 
 int status_read(struct database *db, struct status *ret, struct err *e);

@@ -108,11 +108,8 @@ size_t state_reviews(const struct row_state *s)
         const struct memory *m = s->columns[i].memory;
         count += m != NULL && memory_disputes(m);
     }
-    for (size_t i = 0; i < s->owner_count; i++) {
-        if (s->owners[i].contested) {
-            return count + 1;
-        }
-    }
+    const struct owner *last = state_last_owner(s);
+    count += last != NULL && last->contested;
     return count;
 }
 

@@ -66,7 +66,8 @@ const struct owner *state_last_owner(const struct row_state *s);
 void state_put_owner(struct row_state *s, uint32_t epoch,
                      const struct owner *owner);
 
-/* How many of its columns wait for a person; the owner counts as one. */
+/* How many of its columns wait for a person. The owner counts as one, where two
+ * sites took the row under the last epoch: the next hand-over settles it. */
 size_t state_reviews(const struct row_state *s);
 
 void state_encode(const struct row_state *s, struct bytes *out);

@@ -141,10 +141,11 @@ CREATE TABLE sync_parked(
   parked_id INTEGER PRIMARY KEY,
   table_id  INTEGER NOT NULL,
   key       BLOB NOT NULL,
-  column_id INTEGER NOT NULL,       -- 0 is not used: an insert parks each column
+  column_id INTEGER NOT NULL,       -- 0: the row was deleted; an insert parks each column
   value     ANY,
   at_ms     INTEGER NOT NULL,
-  says      TEXT NOT NULL           -- why
+  says      TEXT NOT NULL,          -- why
+  dismissed_ms INTEGER              -- when a person had dealt with it; NULL: nobody has
 ) STRICT;
 
 -- ----------------------------------------------------------------- journal --
