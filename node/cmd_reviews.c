@@ -8,6 +8,7 @@
 #include "protocol/instant.h"
 #include "store/review.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -225,6 +226,7 @@ static int show(struct request *r, struct err *e)
     if (rc != 0) {
         return rc;
     }
+    assert(review != NULL);
     if (r->json) {
         show_json(review);
     } else {
@@ -263,6 +265,7 @@ static int settle(struct request *r, struct err *e)
     if (rc != 0) {
         return rc;
     }
+    assert(review != NULL);
     unsigned long number = strtoul(r->number, &end, 10);
     if (*end != '\0' || number < 1 || number > review->count) {
         rc = err_set(e, ERR_INPUT,

@@ -145,8 +145,10 @@ int review_open(struct replica *r, const struct table *t,
         return rc;
     }
     collect(r, review);
-    qsort(review->values, review->count, sizeof *review->values,
-          compare_by_stamp);
+    if (review->count > 0) {
+        qsort(review->values, review->count, sizeof *review->values,
+              compare_by_stamp);
+    }
     *ret = review;
     return 0;
 }
