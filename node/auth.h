@@ -9,7 +9,7 @@
  * not exactly a request of ours (version, domain, mechanism, length of the
  * key) gets 300. Nobody is let in while nobody answers.
  *
- * It knows the invites that are open; whether a key belongs to a neighbour is
+ * It knows the keys of invites; whether a key belongs to a neighbour is
  * for the caller to say (replica_peer_of_curve()):
  *
  *     while (auth_next(a, &user)) {
@@ -39,7 +39,8 @@ void auth_destroy(struct auth **a);
 /* To poll for input. */
 zsock_t *auth_socket(struct auth *a);
 
-/* The one-time keys that are good now, instead of those before. */
+/* The one-time keys that may ask now, instead of those before. That an invite
+ * is expired or used is for the answer to its request to say. */
 void auth_set_invites(struct auth *a, const uint8_t (*keys)[KEY_PUBLIC_BYTES],
                       size_t count);
 

@@ -39,14 +39,18 @@ static int read_invite(const char *file, struct invite *ret, struct err *e)
 static int check_date(const struct invite *invite, struct err *e)
 {
     char expires[INSTANT_TEXT_BYTES];
-    if (clock_wall_ms() - FUTURE_MS_MAX < invite->expires_ms) {
+    char now[INSTANT_TEXT_BYTES];
+    int64_t now_ms = clock_wall_ms();
+    if (now_ms - FUTURE_MS_MAX < invite->expires_ms) {
         return 0;
     }
     instant_print(invite->expires_ms, expires);
+    instant_print(now_ms, now);
     return err_set(e, ERR_EXPIRED,
-                   "the invite expired at %s; ask for a new one, and look at "
-                   "this machine's clock",
-                   expires);
+                   "the invite expired at %s and this machine's clock says "
+                   "%s; if the clock is right, ask for another invite; if it "
+                   "is wrong, set it",
+                   expires, now);
 }
 
 static int conf_of(const struct wish *w, struct conf *ret, struct err *e)

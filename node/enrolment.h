@@ -6,7 +6,7 @@
  * is possible with that key (docs/design.md section 8).
  *
  *        new node                          parent
- *   call with the invite's key ---->  auth: is the invite open?
+ *   call with the invite's key ---->  auth: is it an invite's key?
  *   ENROL (three keys, signed) ---->  spend the invite, sign the certificate,
  *                                     in one transaction
  *                              <----  GRANT (certificates from the root down)

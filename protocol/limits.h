@@ -105,6 +105,11 @@ enum {
     ADVANCE_MS = 1000,
     /* How far ahead of the receiver a stamp may lie at the first hop. */
     FUTURE_MS_MAX = 10 * 60 * 1000,
+    /* So many days after its date the key of an invite still gets through the
+     * door, to be told in words that it is expired or used: files that came by
+     * post, or were tried late. A clinic that finds an older one in a drawer
+     * asks for another anyway. */
+    INVITE_GRACE_DAYS = 30,
     /* A pause in capture times that splits a backlog into two changesets. */
     CAPTURE_GAP_MS = 60 * 1000,
 

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/instant.h"
 #include "store/parts.h"
+
+static const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
 
 /* --- certificates -------------------------------------------------------- */
 
@@ -320,6 +323,19 @@ static int issue(struct replica *r, const struct enrol_request *request,
     return rc == 0 ? spend(r, request, &c, e) : rc;
 }
 
+static int say_expired(const struct invite_row *invite, int64_t now_ms,
+                       struct err *e)
+{
+    char expires[INSTANT_TEXT_BYTES];
+    char now[INSTANT_TEXT_BYTES];
+    instant_print(invite->expires_ms, expires);
+    instant_print(now_ms, now);
+    return err_set(e, ERR_EXPIRED,
+                   "the invite for site %s expired at %s and the clock here "
+                   "says %s; ask for another",
+                   invite->site, expires, now);
+}
+
 /* A second request is the first one come again, or someone else. */
 static int check_invite(const struct invite_row *invite,
                         const struct hash *node, int64_t now_ms, struct err *e)
@@ -334,9 +350,7 @@ static int check_invite(const struct invite_row *invite,
                                invite->site);
     }
     if (invite->expires_ms <= now_ms || strcmp(invite->state, "expired") == 0) {
-        return err_set(e, ERR_EXPIRED,
-                       "the invite for site %s has expired; ask for another",
-                       invite->site);
+        return say_expired(invite, now_ms, e);
     }
     if (strcmp(invite->state, "open") != 0) {
         return err_set(e, ERR_STATE, "the invite for site %s is not open",
@@ -433,10 +447,13 @@ static int read_invites(struct replica *r, int64_t now_ms,
                         uint8_t (**ret)[KEY_PUBLIC_BYTES], size_t *ret_count,
                         struct err *e)
 {
-    /* spent ones too: the answer may have been lost on the way */
+    /* spent ones too: the answer may have been lost on the way; and those
+     * that are past, for a while, because a door that stays shut says nothing.
+     * What opens is asked first, should there be too many. */
     static const char sql[] =
         "SELECT curve_public FROM local_invite"
-        " WHERE state IN ('open', 'spent') AND expires_ms > ?1";
+        " WHERE state IN ('open', 'spent', 'expired') AND expires_ms > ?1"
+        " ORDER BY state = 'open' DESC, expires_ms DESC";
     uint8_t(*keys)[KEY_PUBLIC_BYTES] = NULL;
     size_t count = 0;
     sqlite3_stmt *stmt;
@@ -444,7 +461,7 @@ static int read_invites(struct replica *r, int64_t now_ms,
     if (rc != 0) {
         return rc;
     }
-    sqlite3_bind_int64(stmt, 1, now_ms);
+    sqlite3_bind_int64(stmt, 1, now_ms - INVITE_GRACE_DAYS * day_ms);
     while ((rc = database_step(r->db, stmt, e)) == 1) {
         struct value key = database_column(stmt, 0);
         if (key.bytes.len != KEY_PUBLIC_BYTES || count >= NODES_MAX) {

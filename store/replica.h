@@ -173,7 +173,9 @@ int replica_note_peer(struct replica *r, const struct hash *peer,
 /* --- invites -------------------------------------------------------------- */
 
 /* Opens invites that were asked for and expires old ones; gives the one-time
- * keys to admit now (malloc'ed, KEY_PUBLIC_BYTES each). */
+ * keys to admit now (malloc'ed, KEY_PUBLIC_BYTES each): of open ones, and for
+ * INVITE_GRACE_DAYS past their date of spent and expired ones, which
+ * replica_enrol() answers with the reason. */
 int replica_invites(struct replica *r, int64_t now_ms,
                     uint8_t (**ret)[KEY_PUBLIC_BYTES], size_t *ret_count,
                     struct err *e);

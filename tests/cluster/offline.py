@@ -141,31 +141,14 @@ def test_invites(tree):
     refused("an invite with another key",
             join(tree, "n2", edit(tree, invite, "curve_public", "5a" * 32)),
             'does not belong to "curve_secret"')
-    refused("an invite past its date",
-            join(tree, "n4", edit(tree, invite, "expires",
-                                  "2020-01-01T00:00:00Z")),
-            "the invite expired at 2020-01-01T00:00:00Z")
     refused("a torn invite", join(tree, "n5", torn(tree, invite)), "torn")
     check(join(tree, "n6", invite).returncode == 0, "the invite is spoiled")
-    refused("an invite used twice", join(tree, "n7", invite),
-            "was used already")
 
 
 def torn(tree, invite):
     path = tree.folder / "torn.invite"
     path.write_text(invite.read_text()[:200])
     return path
-
-
-def test_expired_at_parent(tree):
-    """The parent's clock decides, whatever the file says."""
-    root = tree[cluster.ROOT]
-    invite = tree.invite(root, "PB-ASR-C01")
-    with root.connect() as db:
-        db.execute("UPDATE local_invite SET expires_ms = 1"
-                   " WHERE state = 'open'")
-    refused("an invite that the parent let expire", join(tree, "n8", invite),
-            "parent at")
 
 
 def test_edited_site(tree):
@@ -285,7 +268,6 @@ def main():
         test_hub_away(tree)
         test_home_that_runs(tree)
         test_invites(tree)
-        test_expired_at_parent(tree)
         test_edited_site(tree)
         test_replicas_of_others(tree)
         test_strangers(tree)

@@ -146,9 +146,10 @@ void tree_restart(struct tree *t, int node)
     open_node(n);
 }
 
-static void ask_invite(struct tree *t, int parent, const char *site,
-                       const uint8_t curve[KEY_PUBLIC_BYTES], bool may_enrol)
+void tree_ask(struct tree *t, int parent, const char *site,
+              const uint8_t curve[KEY_PUBLIC_BYTES])
 {
+    bool may_enrol = strstr(site, "-H") != NULL;
     sqlite3_stmt *stmt;
     assert_int_equal(
         sqlite3_prepare_v2(t->nodes[parent].client,
@@ -160,7 +161,7 @@ static void ask_invite(struct tree *t, int parent, const char *site,
     sqlite3_bind_text(stmt, 1, site, -1, SQLITE_STATIC);
     sqlite3_bind_blob(stmt, 2, curve, KEY_PUBLIC_BYTES, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 3, may_enrol);
-    sqlite3_bind_int64(stmt, 4, t->now_ms + 86400000);
+    sqlite3_bind_int64(stmt, 4, t->now_ms + TREE_INVITE_MS);
     assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
     sqlite3_finalize(stmt);
 }
@@ -174,7 +175,7 @@ int tree_add(struct tree *t, int parent, const char *site)
     struct replica *above = t->nodes[parent].replica;
     struct tree_node *n = new_node(t, parent);
     randombytes_buf(curve, sizeof curve);
-    ask_invite(t, parent, site, curve, strstr(site, "-H") != NULL);
+    tree_ask(t, parent, site, curve);
     must(replica_invites(above, t->now_ms, &open, &open_count, said));
     free(open);
     struct enrol_request request = {.network = replica_self(above)->network};

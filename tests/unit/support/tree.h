@@ -12,7 +12,10 @@
 
 #include "store/replica.h"
 
-enum { TREE_NODES_MAX = 8 };
+enum {
+    TREE_NODES_MAX = 8,
+    TREE_INVITE_MS = 24 * 60 * 60 * 1000, /* how long an invite is good */
+};
 
 struct tree_node {
     char path[256];
@@ -36,6 +39,11 @@ void tree_free(struct tree *t);
 /* Enrols a node for a site of the register; returns its index. Its parent
  * must have synced. */
 int tree_add(struct tree *t, int parent, const char *site);
+
+/* Asks for an invite with this one-time key, as `sangam invite` does; a hub
+ * may enrol. */
+void tree_ask(struct tree *t, int parent, const char *site,
+              const uint8_t curve[KEY_PUBLIC_BYTES]);
 
 /* SQL as an ordinary client; the test fails if it fails. */
 void tree_sql(struct tree *t, int node, const char *sql);
