@@ -37,6 +37,7 @@ struct work {
     struct home *home;
     struct conf conf;
     struct database *db;
+    struct keys keys; /* sign the row: who can read them may invite */
     struct invite invite;
     bool may_enrol;
     char file[SITE_BYTES_MAX + sizeof ".invite"];
@@ -163,6 +164,9 @@ static int invite(const struct cli *cli, const struct wish *w, struct work *k,
     const char *file = w->file != NULL ? w->file : k->file;
     int rc = home_open(cli->home, &k->home, e);
     if (rc == 0) {
+        rc = home_keys_read(k->home, &k->keys, e);
+    }
+    if (rc == 0) {
         rc = conf_read(k->home->conf, &k->conf, e);
     }
     if (rc == 0) {
@@ -173,7 +177,7 @@ static int invite(const struct cli *cli, const struct wish *w, struct work *k,
         rc = draw_invite(w, k, e);
     }
     if (rc == 0) {
-        rc = invitation_ask(k->db, &k->invite, k->may_enrol, file, e);
+        rc = invitation_ask(k->db, &k->invite, k->may_enrol, &k->keys, file, e);
     }
     if (rc == 0) {
         rc = wait_for_daemon(k, &state, e);
@@ -215,6 +219,7 @@ int cmd_invite(const struct cli *cli, int argc, char **argv)
     code = invite(cli, &w, &k, &e) == 0 ? CLI_DONE : cli_fail(cli, &e);
     database_close(&k.db);
     home_close(&k.home);
+    keys_wipe(&k.keys);
     sodium_memzero(&k.invite, sizeof k.invite);
     return code;
 }

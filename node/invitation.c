@@ -85,8 +85,18 @@ int invitation_facts(struct database *db, const char *site,
 /* --- asking -------------------------------------------------------------- */
 
 static int insert(struct database *db, const struct invite *invite,
-                  bool may_enrol, struct err *e)
+                  bool may_enrol, const struct keys *keys, struct err *e)
 {
+    uint8_t signature[SIGNATURE_BYTES];
+    struct invite_row row = {
+        .network = invite->network,
+        .may_enrol = may_enrol,
+        .expires_ms = invite->expires_ms,
+    };
+    memcpy(row.curve_public, invite->curve_public, KEY_PUBLIC_BYTES);
+    memcpy(row.site, invite->site, sizeof row.site);
+    invite_row_sign(&row, keys, signature);
+    struct value proof = value_blob(signature, SIGNATURE_BYTES);
     struct value site = value_text(invite->site);
     struct value key = value_blob(invite->curve_public, KEY_PUBLIC_BYTES);
     struct value enrols = value_integer(may_enrol);
@@ -95,8 +105,9 @@ static int insert(struct database *db, const struct invite *invite,
     int rc = database_statement(
         db,
         "INSERT INTO local_invite"
-        " (invite_id, site_id, curve_public, may_enrol, expires_ms)"
-        " VALUES (lower(hex(:key)), :site, :key, :may_enrol, :expires_ms)",
+        " (invite_id, site_id, curve_public, may_enrol, expires_ms, proof)"
+        " VALUES (lower(hex(:key)), :site, :key, :may_enrol, :expires_ms,"
+        "  :proof)",
         &stmt, e);
     if (rc != 0) {
         return rc;
@@ -105,6 +116,7 @@ static int insert(struct database *db, const struct invite *invite,
     database_bind(stmt, ":site", &site);
     database_bind(stmt, ":may_enrol", &enrols);
     database_bind(stmt, ":expires_ms", &expires);
+    database_bind(stmt, ":proof", &proof);
     return database_done(db, stmt, e);
 }
 
@@ -120,14 +132,15 @@ static int write_file(const struct invite *invite, const char *file,
 }
 
 int invitation_ask(struct database *db, const struct invite *invite,
-                   bool may_enrol, const char *file, struct err *e)
+                   bool may_enrol, const struct keys *keys, const char *file,
+                   struct err *e)
 {
     bool written = false;
     int rc = database_begin(db, e);
     if (rc != 0) {
         return rc;
     }
-    rc = insert(db, invite, may_enrol, e);
+    rc = insert(db, invite, may_enrol, keys, e);
     if (rc == 0) {
         rc = write_file(invite, file, e);
         written = rc == 0;

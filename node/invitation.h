@@ -3,7 +3,7 @@
 /*
  * Invitation: an invite on its way from `sangam invite` to the daemon. The
  * command writes a row of local_invite with the public half of a one-time key,
- * as any program writes a row; the daemon opens it. The secret half goes into
+ * signed with the node's identity key; the daemon opens it. The secret half goes into
  * the invite's file and nowhere else.
  */
 #ifndef SANGAM_INVITATION_H
@@ -22,9 +22,11 @@ struct invitation_facts {
 int invitation_facts(struct database *db, const char *site,
                      struct invitation_facts *ret, struct err *e);
 
-/* Asks the daemon to open the invite and writes its file, both or neither. */
+/* Asks the daemon to open the invite and writes its file, both or neither.
+ * `keys` are this node's. */
 int invitation_ask(struct database *db, const struct invite *invite,
-                   bool may_enrol, const char *file, struct err *e);
+                   bool may_enrol, const struct keys *keys, const char *file,
+                   struct err *e);
 
 enum invitation_state {
     INVITATION_ASKED, /* the daemon has not seen it */

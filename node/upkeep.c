@@ -144,20 +144,31 @@ static int drain(struct upkeep *u, struct err *e)
 
 /* --- invites ------------------------------------------------------------- */
 
+static void tell_unproved(const struct invites *invites)
+{
+    if (invites->unproved > 0) {
+        log_warning("invites",
+                    "%" PRIu64 " asked for without this node's key -> refused; "
+                    "find out who writes local_invite",
+                    invites->unproved);
+    }
+}
+
 static int read_invites(struct upkeep *u, struct err *e)
 {
-    uint8_t(*keys)[KEY_PUBLIC_BYTES] = NULL;
-    size_t count = 0;
+    struct invites invites;
     u->invites_ms = clock_mono_ms() + INVITES_MS;
     if (clock_mono_ms() < u->hold->until_ms) {
         u->invites_ms = u->hold->until_ms;
         return 0;
     }
-    int rc = replica_invites(u->replica, clock_wall_ms(), &keys, &count, e);
+    int rc = replica_invites(u->replica, clock_wall_ms(), &invites, e);
     if (rc == 0) {
-        auth_set_invites(u->auth, (const uint8_t(*)[KEY_PUBLIC_BYTES])keys,
-                         count);
-        free(keys);
+        auth_set_invites(u->auth,
+                         (const uint8_t(*)[KEY_PUBLIC_BYTES])invites.keys,
+                         invites.count);
+        free(invites.keys);
+        tell_unproved(&invites);
         return 0;
     }
     if (fault_of(rc) == FAULT_FATAL) {

@@ -240,6 +240,43 @@ int invite_parse(struct slice text, struct invite *ret, struct err *e)
     return rc;
 }
 
+/* --- the parent's record ------------------------------------------------- */
+
+static void row_signed_bytes(const struct invite_row *row, struct bytes *out)
+{
+    static const char domain[] = "sangam-invite-row-1"; /* without its 0 */
+    uint32_t site_len = (uint32_t)strlen(row->site);
+    bytes_put(out, domain, sizeof domain - 1);
+    bytes_put(out, row->network.bytes, HASH_BYTES);
+    bytes_put(out, row->curve_public, KEY_PUBLIC_BYTES);
+    bytes_put_u32(out, site_len);
+    bytes_put(out, row->site, site_len);
+    bytes_put_u8(out, row->may_enrol ? 1 : 0);
+    bytes_put_u64(out, (uint64_t)row->expires_ms);
+}
+
+void invite_row_sign(const struct invite_row *row, const struct keys *keys,
+                     uint8_t ret_proof[SIGNATURE_BYTES])
+{
+    struct bytes message = {0};
+    row_signed_bytes(row, &message);
+    crypto_sign_detached(ret_proof, NULL, message.data, message.len,
+                         keys->sign_secret);
+    bytes_free(&message);
+}
+
+bool invite_row_verify(const struct invite_row *row,
+                       const uint8_t sign_public[KEY_PUBLIC_BYTES],
+                       const uint8_t proof[SIGNATURE_BYTES])
+{
+    struct bytes message = {0};
+    row_signed_bytes(row, &message);
+    bool good = crypto_sign_verify_detached(proof, message.data, message.len,
+                                            sign_public) == 0;
+    bytes_free(&message);
+    return good;
+}
+
 /* --- enrolment ----------------------------------------------------------- */
 
 static const char enrol_domain[] = "sangam-enrol-1"; /* signed without its 0 */

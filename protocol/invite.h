@@ -40,6 +40,27 @@ void invite_print(const struct invite *invite, struct bytes *out);
  * together. Whether the date is past is for the caller, who has a clock. */
 int invite_parse(struct slice text, struct invite *ret, struct err *e);
 
+/* What a parent's own record of an invite says, signed with the parent's
+ * identity key, so that the node opens no invite that was not made by someone
+ * who can read its keys.
+ *
+ *   proof = Ed25519("sangam-invite-row-1" ‖ network ‖ curve_public ‖
+ *                   u32 length of site ‖ site ‖ u8 may_enrol ‖ u64 expires_ms)
+ */
+struct invite_row {
+    struct hash network;
+    uint8_t curve_public[KEY_PUBLIC_BYTES];
+    char site[SITE_BYTES_MAX + 1];
+    bool may_enrol;
+    int64_t expires_ms;
+};
+
+void invite_row_sign(const struct invite_row *row, const struct keys *keys,
+                     uint8_t ret_proof[SIGNATURE_BYTES]);
+bool invite_row_verify(const struct invite_row *row,
+                       const uint8_t sign_public[KEY_PUBLIC_BYTES],
+                       const uint8_t proof[SIGNATURE_BYTES]);
+
 /* What a new node asks: its three public keys and the invite's public key,
  * signed with its identity key.
  *

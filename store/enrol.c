@@ -7,8 +7,6 @@
 #include "protocol/instant.h"
 #include "store/parts.h"
 
-static const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
-
 /* --- certificates -------------------------------------------------------- */
 
 void replica_certificate_for(const struct replica *r, const struct keys *keys,
@@ -206,51 +204,26 @@ static int make_grant(struct replica *r, const struct certificate *c,
 
 /* --- invites ------------------------------------------------------------- */
 
-struct invite_row {
-    char site[SITE_BYTES_MAX + 1];
-    bool may_enrol;
-    int64_t expires_ms;
-    char state[16];
-    bool spent_by_someone;
-    struct hash spent_by;
-    uint64_t certificate;
-};
-
-static int find_invite(struct replica *r, const uint8_t *curve,
-                       struct invite_row *ret, struct err *e)
+/* The certificate that an invite was spent for has its serial from the
+ * invite's key, which is as random as a serial must be: that it was spent is
+ * in the journal, signed, and no edited row makes an invite fresh again. */
+static uint64_t serial_of(const struct invite_row *row)
 {
-    static const char sql[] =
-        "SELECT site_id, may_enrol, expires_ms, state, node, certificate"
-        " FROM local_invite WHERE curve_public = ?1";
-    sqlite3_stmt *stmt;
-    *ret = (struct invite_row){0};
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
+    return be64_get(row->curve_public);
+}
+
+static const struct certificate *certificate_of(const struct replica *r,
+                                                const struct invite_row *row)
+{
+    const struct registry *registry = r->merger.registry;
+    for (size_t i = 0; i < registry_certificate_count(registry); i++) {
+        const struct certificate *c = registry_certificate_at(registry, i);
+        if (c->serial == serial_of(row) &&
+            hash_equal(&c->parent, &r->self.node)) {
+            return c;
+        }
     }
-    sqlite3_bind_blob(stmt, 1, curve, KEY_PUBLIC_BYTES, SQLITE_STATIC);
-    rc = database_step(r->db, stmt, e);
-    if (rc != 1) {
-        return rc < 0 ? rc : err_set(e, ERR_UNKNOWN, "there is no such invite");
-    }
-    struct value site = database_column(stmt, 0);
-    struct value state = database_column(stmt, 3);
-    struct value node = database_column(stmt, 4);
-    bool sound =
-        site.bytes.len <= SITE_BYTES_MAX && state.bytes.len < sizeof ret->state;
-    if (sound) {
-        memcpy(ret->site, site.bytes.data, site.bytes.len);
-        memcpy(ret->state, state.bytes.data, state.bytes.len);
-    }
-    ret->may_enrol = sqlite3_column_int(stmt, 1) != 0;
-    ret->expires_ms = sqlite3_column_int64(stmt, 2);
-    ret->certificate = (uint64_t)sqlite3_column_int64(stmt, 5);
-    if (node.bytes.len == HASH_BYTES) {
-        ret->spent_by_someone = true;
-        memcpy(ret->spent_by.bytes, node.bytes.data, HASH_BYTES);
-    }
-    sqlite3_reset(stmt);
-    return sound ? 0 : err_set(e, ERR_INPUT, "the invite is not well formed");
+    return NULL;
 }
 
 static int spend(struct replica *r, const struct enrol_request *request,
@@ -299,20 +272,16 @@ static int check_keys_are_new(const struct replica *r, const struct keys *keys,
 
 /* Spends the invite: the certificate and the mark, in one transaction. */
 static int issue(struct replica *r, const struct enrol_request *request,
-                 const struct invite_row *invite, int64_t now_ms,
-                 uint64_t *ret_serial, struct err *e)
+                 const struct invite_row *invite, int64_t now_ms, struct err *e)
 {
     struct keys keys = keys_of(request);
     struct certificate c;
     replica_certificate_for(r, &keys, invite->site, &c);
-    while (c.serial == 0) {
-        randombytes_buf(&c.serial, sizeof c.serial);
-    }
+    c.serial = serial_of(invite);
     c.may_enrol = invite->may_enrol;
     if (!c.may_enrol) {
         c.may_grant.count = 0;
     }
-    *ret_serial = c.serial;
     int rc = check_keys_are_new(r, &keys, e);
     if (rc == 0) {
         rc = registry_admit(r->merger.registry, &r->self.node, &c, e);
@@ -336,27 +305,51 @@ static int say_expired(const struct invite_row *invite, int64_t now_ms,
                    invite->site, expires, now);
 }
 
-/* A second request is the first one come again, or someone else. */
-static int check_invite(const struct invite_row *invite,
-                        const struct hash *node, int64_t now_ms, struct err *e)
+/* May a node that has no certificate yet have one for this invite? */
+static int check_fresh(const struct invitation *invite, int64_t now_ms,
+                       struct err *e)
 {
-    if (strcmp(invite->state, "spent") == 0) {
-        bool again =
-            invite->spent_by_someone && hash_equal(&invite->spent_by, node);
-        return again ? 0
-                     : err_set(e, ERR_SPENT,
-                               "the invite for site %s was used already; ask "
-                               "for another",
-                               invite->site);
+    if (invite->row.expires_ms <= now_ms ||
+        strcmp(invite->state, "expired") == 0) {
+        return say_expired(&invite->row, now_ms, e);
     }
-    if (invite->expires_ms <= now_ms || strcmp(invite->state, "expired") == 0) {
-        return say_expired(invite, now_ms, e);
-    }
-    if (strcmp(invite->state, "open") != 0) {
-        return err_set(e, ERR_STATE, "the invite for site %s is not open",
-                       invite->site);
+    if (strcmp(invite->state, "open") != 0 || serial_of(&invite->row) == 0) {
+        return err_set(e, ERR_STATE,
+                       "the invite for site %s is not open; ask for another",
+                       invite->row.site);
     }
     return 0;
+}
+
+/* The certificate of the invite for this node, signed now if the invite is
+ * fresh. A second request is the first one come again, or someone else. */
+static int certify(struct replica *r, const struct enrol_request *request,
+                   const struct invitation *invite, int64_t now_ms,
+                   const struct certificate **ret, struct err *e)
+{
+    struct hash node = keys_node(request->sign_public);
+    const struct certificate *c = certificate_of(r, &invite->row);
+    if (!invite->proved) {
+        return err_set(e, ERR_FORBIDDEN,
+                       "the invite was not made by this node, or was altered "
+                       "since; ask for another");
+    }
+    if (c != NULL && !hash_equal(&c->node, &node)) {
+        return err_set(e, ERR_SPENT,
+                       "the invite for site %s was used already; ask for "
+                       "another",
+                       invite->row.site);
+    }
+    int rc = 0;
+    if (c == NULL) {
+        rc = check_fresh(invite, now_ms, e);
+        if (rc == 0) {
+            rc = issue(r, request, &invite->row, now_ms, e);
+        }
+        c = certificate_of(r, &invite->row);
+    }
+    *ret = c;
+    return rc;
 }
 
 static int check_request(const struct replica *r,
@@ -371,8 +364,8 @@ static int check_request(const struct replica *r,
 int replica_enrol(struct replica *r, const struct enrol_request *request,
                   int64_t now_ms, struct message *ret, struct err *e)
 {
-    struct invite_row invite;
-    struct hash node = keys_node(request->sign_public);
+    struct invitation invite;
+    const struct certificate *c = NULL;
     int rc = check_request(r, request, e);
     if (rc == 0) {
         rc = replica_begin(r, e);
@@ -380,21 +373,13 @@ int replica_enrol(struct replica *r, const struct enrol_request *request,
     if (rc != 0) {
         return rc;
     }
-    rc = find_invite(r, request->invite_curve, &invite, e);
+    rc = invitation_find(r, request->invite_curve, &invite, e);
     if (rc == 0) {
-        rc = check_invite(&invite, &node, now_ms, e);
+        rc = certify(r, request, &invite, now_ms, &c, e);
     }
-    uint64_t serial = invite.certificate;
-    if (rc == 0 && strcmp(invite.state, "spent") != 0) {
-        rc = issue(r, request, &invite, now_ms, &serial, e);
-    }
-    const struct certificate *c =
-        rc == 0 ? registry_certificate(r->merger.registry, &node, serial)
-                : NULL;
     if (rc == 0) {
-        rc = c == NULL ? err_set(e, ERR_UNKNOWN,
-                                 "the certificate of the invite is lost")
-                       : make_grant(r, c, ret, e);
+        assert(c != NULL); /* it was signed just now, if not before */
+        rc = make_grant(r, c, ret, e);
     }
     bool made = rc == 0;
     rc = replica_end(r, rc, e);
@@ -402,115 +387,4 @@ int replica_enrol(struct replica *r, const struct enrol_request *request,
         message_clear(ret);
     }
     return rc;
-}
-
-/* --- opening ------------------------------------------------------------- */
-
-/* Who may be invited: a site of the register, by a node that may enrol. */
-static int open_invites(struct replica *r, int64_t now_ms, struct err *e)
-{
-    static const char expire[] =
-        "UPDATE local_invite SET state = 'expired'"
-        " WHERE state IN ('asked', 'open') AND expires_ms <= ?1";
-    static const char refuse[] = "UPDATE local_invite SET state = 'refused',"
-                                 " says = 'this node may not enrol others'"
-                                 " WHERE state = 'asked' AND ?1 = 0";
-    static const char unknown[] =
-        "UPDATE local_invite SET state = 'refused',"
-        " says = 'there is no such site in ref_site'"
-        " WHERE state = 'asked' AND length(curve_public) = 32"
-        " AND NOT EXISTS(SELECT 1 FROM ref_site"
-        "  WHERE ref_site.site_id = local_invite.site_id)";
-    static const char open[] =
-        "UPDATE local_invite SET state = 'open'"
-        " WHERE state = 'asked' AND length(curve_public) = 32";
-    const struct certificate *own = registry_certificate(
-        r->merger.registry, &r->self.node, r->self.certificate);
-    const struct step {
-        const char *sql;
-        int64_t number;
-    } steps[] = {
-        {expire, now_ms}, {refuse, own->may_enrol}, {unknown, 0}, {open, 0}};
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof steps / sizeof steps[0]; i++) {
-        sqlite3_stmt *stmt;
-        rc = database_statement(r->db, steps[i].sql, &stmt, e);
-        if (rc == 0) {
-            (void)sqlite3_bind_int64(stmt, 1, steps[i].number);
-            rc = database_done(r->db, stmt, e);
-        }
-    }
-    return rc;
-}
-
-static int read_invites(struct replica *r, int64_t now_ms,
-                        uint8_t (**ret)[KEY_PUBLIC_BYTES], size_t *ret_count,
-                        struct err *e)
-{
-    /* spent ones too: the answer may have been lost on the way; and those
-     * that are past, for a while, because a door that stays shut says nothing.
-     * What opens is asked first, should there be too many. */
-    static const char sql[] =
-        "SELECT curve_public FROM local_invite"
-        " WHERE state IN ('open', 'spent', 'expired') AND expires_ms > ?1"
-        " ORDER BY state = 'open' DESC, expires_ms DESC";
-    uint8_t(*keys)[KEY_PUBLIC_BYTES] = NULL;
-    size_t count = 0;
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, now_ms - INVITE_GRACE_DAYS * day_ms);
-    while ((rc = database_step(r->db, stmt, e)) == 1) {
-        struct value key = database_column(stmt, 0);
-        if (key.bytes.len != KEY_PUBLIC_BYTES || count >= NODES_MAX) {
-            continue;
-        }
-        keys = realloc(keys, (count + 1) * sizeof *keys);
-        if (keys == NULL) {
-            abort();
-        }
-        memcpy(keys[count++], key.bytes.data, KEY_PUBLIC_BYTES);
-    }
-    if (rc < 0) {
-        free(keys);
-        return rc;
-    }
-    *ret = keys;
-    *ret_count = count;
-    return 0;
-}
-
-static int any_asked(struct replica *r, int64_t now_ms, bool *ret,
-                     struct err *e)
-{
-    static const char sql[] =
-        "SELECT 1 FROM local_invite WHERE state = 'asked'"
-        " OR (state = 'open' AND expires_ms <= ?1) LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, now_ms);
-    rc = database_step(r->db, stmt, e);
-    *ret = rc == 1;
-    sqlite3_reset(stmt);
-    return rc < 0 ? rc : 0;
-}
-
-int replica_invites(struct replica *r, int64_t now_ms,
-                    uint8_t (**ret)[KEY_PUBLIC_BYTES], size_t *ret_count,
-                    struct err *e)
-{
-    bool asked = false;
-    int rc = any_asked(r, now_ms, &asked, e);
-    if (rc == 0 && asked) {
-        rc = replica_begin(r, e);
-        if (rc == 0) {
-            rc = replica_end(r, open_invites(r, now_ms, e), e);
-        }
-    }
-    return rc == 0 ? read_invites(r, now_ms, ret, ret_count, e) : rc;
 }

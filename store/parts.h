@@ -8,7 +8,7 @@
  *   draft.c     what a leaf of them says
  *   receive.c   changesets of others come in           why.c     provenance
  *   walk.c      what is due goes out                   sums.c    digests
- *   enrol.c     invites and certificates
+ *   enrol.c     requests and certificates              invitations.c  invites
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H
@@ -95,6 +95,17 @@ void replica_certificate_for(const struct replica *r, const struct keys *keys,
 /* Signs a certificate, known to the registry, as a changeset of its own. */
 int replica_sign_certificate(struct replica *r, const struct certificate *c,
                              int64_t now_ms, struct err *e);
+
+/* A row of local_invite. Programs of the group write that table: nothing in it
+ * counts unless `proved`, and `state` never says more than "not now". */
+struct invitation {
+    struct invite_row row;
+    char state[16];
+    bool proved;
+};
+/* The invite with this key. ERR_UNKNOWN. */
+int invitation_find(struct replica *r, const uint8_t *curve,
+                    struct invitation *ret, struct err *e);
 
 /* The scope of a row that is held, as canonical bytes: from its state, or from
  * the row of an event. 1 found, 0 no such row. */

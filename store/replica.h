@@ -172,17 +172,25 @@ int replica_note_peer(struct replica *r, const struct hash *peer,
 
 /* --- invites -------------------------------------------------------------- */
 
-/* Opens invites that were asked for and expires old ones; gives the one-time
- * keys to admit now (malloc'ed, KEY_PUBLIC_BYTES each): of open ones, and for
- * INVITE_GRACE_DAYS past their date of spent and expired ones, which
- * replica_enrol() answers with the reason. */
-int replica_invites(struct replica *r, int64_t now_ms,
-                    uint8_t (**ret)[KEY_PUBLIC_BYTES], size_t *ret_count,
+/* The one-time keys to admit now: of open invites, and for INVITE_GRACE_DAYS
+ * past their date of spent and expired ones, which replica_enrol() answers with
+ * the reason. */
+struct invites {
+    uint8_t (*keys)[KEY_PUBLIC_BYTES]; /* malloc'ed */
+    size_t count;
+    uint64_t unproved; /* refused now: rows our key did not sign */
+};
+
+/* Opens invites that were asked for, refuses those that whoever wrote them
+ * could not prove, and expires old ones. */
+int replica_invites(struct replica *r, int64_t now_ms, struct invites *ret,
                     struct err *e);
 
-/* Answers a request: marks the invite spent and signs the certificate in one
+/* Answers a request. Believes of a row of local_invite only what its proof
+ * covers: that an invite was used shows in the journal, where the certificate's
+ * serial is the beginning of the invite's key. Marks the invite spent and signs the certificate in one
  * transaction. The same request again gets the same answer. ERR_SPENT,
- * ERR_EXPIRED, ERR_UNKNOWN, ERR_NETWORK, ERR_SIGNATURE. The message is a
+ * ERR_EXPIRED, ERR_FORBIDDEN, ERR_UNKNOWN, ERR_NETWORK, ERR_SIGNATURE. The message is a
  * grant; message_clear() it. */
 int replica_enrol(struct replica *r, const struct enrol_request *request,
                   int64_t now_ms, struct message *ret, struct err *e);

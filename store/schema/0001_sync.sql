@@ -108,13 +108,15 @@ INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
   (1, 7, 'tables', 1, 'fixed'), (1, 8, 'may_read', 1, 'fixed'),
   (1, 9, 'may_grant', 1, 'fixed'), (1, 10, 'may_enrol', 1, 'fixed');
 
--- Invites of this node. `sangam invite` writes a row, the daemon acts on it.
+-- Invites of this node. `sangam invite` writes a row, the daemon acts on it if
+-- the proof is of its own key.
 CREATE TABLE local_invite(
   invite_id    TEXT PRIMARY KEY NOT NULL, -- hexadecimal of curve_public
   site_id      TEXT NOT NULL,       -- -> ref_site: whom it is for
   curve_public BLOB NOT NULL,       -- public half of the one-time key
   may_enrol    INTEGER NOT NULL CHECK(may_enrol IN (0, 1)),
   expires_ms   INTEGER NOT NULL,
+  proof        BLOB,                -- signature of the above with this node's identity key
   state        TEXT NOT NULL DEFAULT 'asked'
                CHECK(state IN ('asked', 'open', 'spent', 'expired', 'refused')),
   says         TEXT,                -- why it was refused

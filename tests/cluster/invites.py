@@ -4,11 +4,12 @@
 
 * One that is past its date, by the clock of the new machine or by the
   parent's, and one that was used.
+* One that was written into the replica without the node's keys.
 """
 import time
 
 import cluster
-from cluster import check, say
+from cluster import check, say, wait_until
 
 HUBS = ["PB-LDH-H", "PB-ASR-H"]
 
@@ -67,6 +68,33 @@ def test_date_long_past(tree):
             "no handshake")
 
 
+def test_row_without_keys(tree):
+    """Who can write the replica cannot invite; who asks is told why."""
+    root = tree[cluster.ROOT]
+    with root.connect() as db:
+        db.execute("INSERT INTO local_invite(invite_id, site_id, curve_public,"
+                   " may_enrol, expires_ms, proof) VALUES ('mine', 'PB-LDH-H',"
+                   " randomblob(32), 1, 4000000000000, randomblob(64))")
+    wait_until("the row is refused", lambda: root.value(
+        "SELECT state FROM local_invite WHERE invite_id = 'mine'")
+        == "refused")
+    check("only who can read its keys may invite" in root.value(
+        "SELECT says FROM local_invite WHERE invite_id = 'mine'"),
+        "the row does not say why")
+    wait_until("the log says so", lambda: "1 asked for without this node's key"
+               in root.log.read_text())
+
+
+def test_invite_while_stopped(tree):
+    """It opens when the node runs again."""
+    root = tree[cluster.ROOT]
+    root.stop()
+    invite = tree.invite(root, HUBS[0], "stopped.invite")
+    root.start()
+    root.wait_until_running()
+    check(join(tree, "stopped", invite).returncode == 0, "it does not join")
+
+
 def test_used(tree):
     root = tree[cluster.ROOT]
     invite = tree.invite(root, HUBS[1])
@@ -81,6 +109,8 @@ def main():
         test_date_by_own_clock(tree)
         test_date_by_the_parent(tree)
         test_date_long_past(tree)
+        test_row_without_keys(tree)
+        test_invite_while_stopped(tree)
         test_used(tree)
         tree.stop()
 

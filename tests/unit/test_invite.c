@@ -444,6 +444,68 @@ static void a_request_to_enrol_is_signed_as_published(void **state)
     bytes_free(&message);
 }
 
+/* --- the parent's record -------------------------------------------------- */
+
+static struct invite_row published_row(struct keys *ret_keys)
+{
+    struct invite_row row = {
+        .site = "PB-LDH-C01",
+        .may_enrol = true,
+        .expires_ms = INT64_C(1796810400000),
+    };
+    uint8_t seed[KEY_SECRET_BYTES];
+    vectors_read_into("keys.txt", "sign_secret", seed, sizeof seed);
+    crypto_sign_seed_keypair(ret_keys->sign_public, ret_keys->sign_secret,
+                             seed);
+    vectors_read_into("invite_row.txt", "network", row.network.bytes,
+                      HASH_BYTES);
+    vectors_read_into("invite_row.txt", "curve_public", row.curve_public,
+                      KEY_PUBLIC_BYTES);
+    return row;
+}
+
+static void the_record_of_an_invite_is_signed_as_published(void **state)
+{
+    (void)state;
+    struct keys keys;
+    struct invite_row row = published_row(&keys);
+    uint8_t proof[SIGNATURE_BYTES];
+    struct bytes message = {0};
+    invite_row_sign(&row, &keys, proof);
+    vectors_check("invite_row.txt", "proof", proof, sizeof proof);
+    vectors_read("invite_row.txt", "message", &message);
+    assert_int_equal(crypto_sign_verify_detached(proof, message.data,
+                                                 message.len, keys.sign_public),
+                     0);
+    bytes_free(&message);
+}
+
+static void the_record_of_an_invite_is_proved_whole(void **state)
+{
+    (void)state;
+    struct keys keys;
+    struct invite_row row = published_row(&keys);
+    uint8_t proof[SIGNATURE_BYTES];
+    uint8_t *parts[] = {row.network.bytes,
+                        row.curve_public,
+                        (uint8_t *)row.site,
+                        (uint8_t *)&row.expires_ms,
+                        proof,
+                        keys.sign_public};
+    invite_row_sign(&row, &keys, proof);
+    assert_true(invite_row_verify(&row, keys.sign_public, proof));
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        parts[i][3] ^= 1;
+        assert_false(invite_row_verify(&row, keys.sign_public, proof));
+        parts[i][3] ^= 1;
+    }
+    row.may_enrol = false;
+    assert_false(invite_row_verify(&row, keys.sign_public, proof));
+    row.may_enrol = true;
+    row.site[9] = '\0';
+    assert_false(invite_row_verify(&row, keys.sign_public, proof));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +525,8 @@ int main(void)
         cmocka_unit_test(a_request_to_enrol_is_signed_by_its_key),
         cmocka_unit_test(a_request_with_any_byte_altered_is_refused),
         cmocka_unit_test(a_request_to_enrol_is_signed_as_published),
+        cmocka_unit_test(the_record_of_an_invite_is_signed_as_published),
+        cmocka_unit_test(the_record_of_an_invite_is_proved_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

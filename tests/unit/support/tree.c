@@ -149,19 +149,28 @@ void tree_restart(struct tree *t, int node)
 void tree_ask(struct tree *t, int parent, const char *site,
               const uint8_t curve[KEY_PUBLIC_BYTES])
 {
-    bool may_enrol = strstr(site, "-H") != NULL;
+    struct invite_row row = {
+        .network = replica_self(t->nodes[parent].replica)->network,
+        .may_enrol = strstr(site, "-H") != NULL,
+        .expires_ms = t->now_ms + TREE_INVITE_MS,
+    };
+    uint8_t proof[SIGNATURE_BYTES];
+    memcpy(row.curve_public, curve, sizeof row.curve_public);
+    (void)snprintf(row.site, sizeof row.site, "%s", site);
+    invite_row_sign(&row, &t->nodes[parent].keys, proof);
     sqlite3_stmt *stmt;
     assert_int_equal(
         sqlite3_prepare_v2(t->nodes[parent].client,
                            "INSERT INTO local_invite(invite_id, site_id,"
-                           " curve_public, may_enrol, expires_ms)"
-                           " VALUES(hex(?2), ?1, ?2, ?3, ?4)",
+                           " curve_public, may_enrol, expires_ms, proof)"
+                           " VALUES(hex(?2), ?1, ?2, ?3, ?4, ?5)",
                            -1, &stmt, NULL),
         SQLITE_OK);
     sqlite3_bind_text(stmt, 1, site, -1, SQLITE_STATIC);
     sqlite3_bind_blob(stmt, 2, curve, KEY_PUBLIC_BYTES, SQLITE_STATIC);
-    sqlite3_bind_int(stmt, 3, may_enrol);
-    sqlite3_bind_int64(stmt, 4, t->now_ms + TREE_INVITE_MS);
+    sqlite3_bind_int(stmt, 3, row.may_enrol);
+    sqlite3_bind_int64(stmt, 4, row.expires_ms);
+    sqlite3_bind_blob(stmt, 5, proof, sizeof proof, SQLITE_STATIC);
     assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
     sqlite3_finalize(stmt);
 }
@@ -169,15 +178,14 @@ void tree_ask(struct tree *t, int parent, const char *site,
 int tree_add(struct tree *t, int parent, const char *site)
 {
     uint8_t curve[KEY_PUBLIC_BYTES];
-    uint8_t(*open)[KEY_PUBLIC_BYTES] = NULL;
-    size_t open_count = 0;
+    struct invites open;
     struct message grant;
     struct replica *above = t->nodes[parent].replica;
     struct tree_node *n = new_node(t, parent);
     randombytes_buf(curve, sizeof curve);
     tree_ask(t, parent, site, curve);
-    must(replica_invites(above, t->now_ms, &open, &open_count, said));
-    free(open);
+    must(replica_invites(above, t->now_ms, &open, said));
+    free(open.keys);
     struct enrol_request request = {.network = replica_self(above)->network};
     memcpy(request.invite_curve, curve, sizeof curve);
     enrol_request_sign(&request, &n->keys);
