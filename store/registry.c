@@ -7,14 +7,23 @@
 
 #include "store/journal.h"
 
+/* An origin as it is, first, and as it was at the mark. */
+struct entry {
+    struct origin now;
+    struct origin marked;
+};
+
 struct registry {
     struct hash network;
-    struct origin **origins; /* each allocated alone: stamps point at them */
+    struct entry **origins; /* each allocated alone: stamps point at them */
     size_t origin_count;
     size_t origin_cap;
     struct certificate **certificates; /* in order of arrival */
     size_t certificate_count;
     size_t certificate_cap;
+    /* at the mark; what came later stands behind it */
+    size_t marked_origins;
+    size_t marked_certificates;
 };
 
 /* Room for one more in a list of pointers. */
@@ -65,8 +74,8 @@ struct origin *registry_origin(const struct registry *r,
                                const struct hash *node)
 {
     for (size_t i = 0; i < r->origin_count; i++) {
-        if (hash_equal(&r->origins[i]->node, node)) {
-            return r->origins[i];
+        if (hash_equal(&r->origins[i]->now.node, node)) {
+            return &r->origins[i]->now;
         }
     }
     return NULL;
@@ -78,7 +87,7 @@ struct origin *registry_origin_no(const struct registry *r, uint32_t no)
     if (no == 0 || no > r->origin_count) {
         return NULL;
     }
-    return r->origins[no - 1];
+    return &r->origins[no - 1]->now;
 }
 
 size_t registry_origin_count(const struct registry *r)
@@ -88,19 +97,19 @@ size_t registry_origin_count(const struct registry *r)
 
 struct origin *registry_origin_at(const struct registry *r, size_t index)
 {
-    return r->origins[index];
+    return &r->origins[index]->now;
 }
 
 static struct origin *append_origin(struct registry *r)
 {
-    struct origin *o = calloc(1, sizeof *o);
-    if (o == NULL) {
+    struct entry *added = calloc(1, sizeof *added);
+    if (added == NULL) {
         abort();
     }
     r->origins = grow(r->origins, r->origin_count, &r->origin_cap);
-    r->origins[r->origin_count++] = o;
-    o->no = (uint32_t)r->origin_count;
-    return o;
+    r->origins[r->origin_count++] = added;
+    added->now.no = (uint32_t)r->origin_count;
+    return &added->now;
 }
 
 static int insert_origin(struct database *db, const struct origin *o,
@@ -167,12 +176,41 @@ int registry_save(struct registry *r, struct database *db, struct err *e)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < r->origin_count; i++) {
-        if (r->origins[i]->changed) {
-            rc = save_origin(db, r->origins[i], e);
-            r->origins[i]->changed = rc != 0;
+        if (r->origins[i]->now.changed) {
+            rc = save_origin(db, &r->origins[i]->now, e);
         }
     }
     return rc;
+}
+
+/* --- the mark ------------------------------------------------------------ */
+
+void registry_mark(struct registry *r)
+{
+    for (size_t i = 0; i < r->origin_count; i++) {
+        struct entry *entry = r->origins[i];
+        if (entry->now.changed || i >= r->marked_origins) {
+            entry->now.changed = false;
+            entry->marked = entry->now;
+        }
+    }
+    r->marked_origins = r->origin_count;
+    r->marked_certificates = r->certificate_count;
+}
+
+void registry_return(struct registry *r)
+{
+    while (r->certificate_count > r->marked_certificates) {
+        free(r->certificates[--r->certificate_count]);
+    }
+    while (r->origin_count > r->marked_origins) {
+        free(r->origins[--r->origin_count]);
+    }
+    for (size_t i = 0; i < r->origin_count; i++) {
+        if (r->origins[i]->now.changed) {
+            r->origins[i]->now = r->origins[i]->marked;
+        }
+    }
 }
 
 /* --- certificates -------------------------------------------------------- */
@@ -532,6 +570,7 @@ int registry_load(struct database *db, struct packer *packer,
         registry_destroy(&r);
         return rc;
     }
+    registry_mark(r);
     *ret = r;
     return 0;
 }

@@ -7,7 +7,9 @@
  * other programs can write.
  *
  * Heads and sums are written back by registry_save() in the transaction that
- * changed them. After a rollback the registry is loaded again.
+ * changed them. What a commit made durable is marked; a rollback goes back to
+ * the mark without reading the journal, so that what a peer has refused costs
+ * no more than its own bytes.
  */
 #ifndef SANGAM_REGISTRY_H
 #define SANGAM_REGISTRY_H
@@ -34,7 +36,7 @@ struct origin {
     uint64_t head_hlc;
     struct leaf_sum held; /* visible leaves */
     struct leaf_sum all;  /* those of scope `all` */
-    bool changed;
+    bool changed;         /* since the mark: whoever changes one says so */
 };
 
 struct registry;
@@ -57,6 +59,13 @@ int registry_add_origin(struct registry *r, struct database *db,
 size_t registry_origin_count(const struct registry *r);
 struct origin *registry_origin_at(const struct registry *r, size_t index);
 int registry_save(struct registry *r, struct database *db, struct err *e);
+
+/* What the registry holds now is what the file holds: after loading, and after
+ * a commit. */
+void registry_mark(struct registry *r);
+/* As it was at the mark: after a rollback. Origins and certificates that came
+ * since are gone, and nothing may point at them any more. */
+void registry_return(struct registry *r);
 
 /* The certificate of a node with this serial, or NULL. */
 const struct certificate *registry_certificate(const struct registry *r,

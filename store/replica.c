@@ -53,19 +53,13 @@ static int load_changing(struct replica *r, struct err *e)
     return rc;
 }
 
-/* After a rollback, memory must not know more than the file. */
+/* After a rollback, memory must not know more than the file. The batch goes
+ * first: its stamps point at origins. */
 static int forget(struct replica *r, struct err *e)
 {
-    struct registry *again = NULL;
     batch_destroy(&r->batch);
     r->batch = batch_new();
-    int rc = registry_load(r->db, r->merger.packer, &r->self.network,
-                           r->enrolled ? &r->grant.as.grant : NULL, &again, e);
-    if (rc != 0) {
-        return rc;
-    }
-    registry_destroy(&r->merger.registry);
-    r->merger.registry = again;
+    registry_return(r->merger.registry);
     return load_changing(r, e);
 }
 
@@ -89,8 +83,10 @@ int replica_end(struct replica *r, int rc, struct err *e)
         if (forget(r, &second) != 0) {
             return err_set(e, second.code, "%s", second.text);
         }
+        return rc;
     }
-    return rc;
+    registry_mark(r->merger.registry);
+    return 0;
 }
 
 struct origin *replica_own_origin(struct replica *r)
