@@ -6,44 +6,110 @@
 #include "store/replica.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-/* Writes that wait for their signature would count as differences. While the
- * daemon holds the home it signs them itself. */
-static int sign_pending(struct home *home, struct replica *replica,
-                        struct err *e)
+/* --- what is pending ------------------------------------------------------ */
+
+static int drain(const struct home *home, const struct keys *keys,
+                 struct err *e)
 {
+    struct replica *replica = NULL;
     struct drained drained = {.more = true};
-    int rc = home_lock(home, e);
-    if (rc == ERR_BUSY) {
-        return 0;
-    }
+    int rc = replica_open(home->replica, keys, &replica, e);
     while (rc == 0 && drained.more) {
         rc = replica_drain(replica, clock_wall_ms(), &drained, e);
     }
+    replica_close(&replica);
     return rc;
 }
 
-static int verify(struct home *home, struct verified *ret, struct err *e)
+/* Writes that wait for their signature would count as differences. While the
+ * daemon holds the home it signs them itself; otherwise only who has the keys
+ * can. */
+static int sign_pending(struct home *home, struct err *e)
 {
     struct keys keys;
-    struct replica *replica = NULL;
+    if (home_keys_read(home, &keys, e) != 0) {
+        if (home_holder(home, e) == 0) {
+            (void)fprintf(stderr, "the node does not run and its keys are not "
+                                  "readable here: what was written since it "
+                                  "stopped counts as different\n");
+        }
+        return 0;
+    }
+    int rc = home_lock(home, e);
+    if (rc == 0) {
+        rc = drain(home, &keys, e);
+    }
+    keys_wipe(&keys);
+    return rc == ERR_BUSY ? 0 : rc;
+}
 
-    int rc = home_keys_read(home, &keys, e);
+/* --- where to replay ------------------------------------------------------ */
+
+/* A new file beside the replica, where there is room for another; for those who
+ * cannot write there, in a folder of its own for temporary files. */
+struct scratch {
+    char folder[PATH_MAX]; /* to be removed; "" for none */
+    char file[PATH_MAX];
+};
+
+static int scratch_make(const struct home *home, struct scratch *ret,
+                        struct err *e)
+{
+    const char *temporary = getenv("TMPDIR");
+    int n;
+    *ret = (struct scratch){.folder = ""};
+    if (access(home->folder, W_OK) == 0) {
+        n = snprintf(ret->file, sizeof ret->file, "%s.verify", home->replica);
+    } else {
+        (void)snprintf(ret->folder, sizeof ret->folder, "%s/sangam-XXXXXX",
+                       temporary != NULL ? temporary : "/tmp");
+        if (mkdtemp(ret->folder) == NULL) {
+            int rc = err_set(e, ERR_IO, "cannot make a folder %s: %s",
+                             ret->folder, strerror(errno));
+            ret->folder[0] = '\0';
+            return rc;
+        }
+        n = snprintf(ret->file, sizeof ret->file, "%s/replica.db", ret->folder);
+    }
+    return n > 0 && (size_t)n < sizeof ret->file
+               ? 0
+               : err_set(e, ERR_LIMIT, "the name of the home is too long");
+}
+
+static void scratch_remove(const struct scratch *s)
+{
+    if (s->folder[0] != '\0') {
+        (void)rmdir(s->folder);
+    }
+}
+
+/* --- the command ---------------------------------------------------------- */
+
+static int verify(struct home *home, struct verified *ret, struct err *e)
+{
+    struct replica *replica = NULL;
+    struct scratch scratch;
+    int rc = sign_pending(home, e);
     if (rc != 0) {
         return rc;
     }
-    rc = replica_open(home->replica, &keys, &replica, e);
-    keys_wipe(&keys);
+    rc = scratch_make(home, &scratch, e);
     if (rc == 0) {
-        rc = sign_pending(home, replica, e);
+        rc = replica_open_reader(home->replica, scratch.file, &replica, e);
     }
     if (rc == 0) {
         rc = replica_verify(replica, ret, e);
     }
     replica_close(&replica);
+    scratch_remove(&scratch);
     return rc;
 }
 

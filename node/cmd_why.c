@@ -195,15 +195,9 @@ static int ask(struct question *q, struct replica *replica, struct err *e)
 static int open_and_ask(struct question *q, const struct home *home,
                         struct err *e)
 {
-    struct keys keys;
     struct replica *replica = NULL;
 
-    int rc = home_keys_read(home, &keys, e);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = replica_open(home->replica, &keys, &replica, e);
-    keys_wipe(&keys);
+    int rc = replica_open_reader(home->replica, NULL, &replica, e);
     if (rc == 0) {
         rc = ask(q, replica, e);
     }

@@ -313,22 +313,21 @@ static int replay_beside(struct replica *r, struct database *scratch,
 int replica_verify(struct replica *r, struct verified *ret, struct err *e)
 {
     struct database *scratch = NULL;
-    struct bytes path = {0};
+    const char *beside = r->scratch;
+    assert(beside != NULL);
     *ret = (struct verified){0};
-    bytes_put(&path, r->path, strlen(r->path));
-    bytes_put(&path, ".verify", sizeof ".verify");
-    const char *beside = (const char *)path.data;
     replica_remove(beside); /* what a killed run left behind */
     int rc = database_open(beside, DATABASE_NODE, DATABASE_CREATE, &scratch, e);
-    if (rc == 0) {
+    if (rc == 0 && !r->reader) {
         rc = database_begin_read(r->db, e);
     }
     if (rc == 0) {
         rc = replay_beside(r, scratch, ret, e);
+    }
+    if (!r->reader) {
         database_rollback(r->db);
     }
     database_close(&scratch);
     replica_remove(beside);
-    bytes_free(&path);
     return rc;
 }

@@ -24,7 +24,8 @@ struct replica {
     struct batch *batch;
     struct replica_self self;
     struct keys keys;
-    char *path; /* owned */
+    char *scratch; /* owned; where replica_verify() replays */
+    bool reader;   /* in one read transaction from open to close */
     uint64_t last_hlc;
     uint32_t data_version; /* when last looked */
     struct message grant;  /* the enrolment; cleared at the root */

@@ -14,6 +14,7 @@
 
 int replica_begin(struct replica *r, struct err *e)
 {
+    assert(!r->reader);
     int rc = database_begin(r->db, e);
     if (rc == 0) {
         rc = merger_start(&r->merger, e);
@@ -172,7 +173,7 @@ void replica_close(struct replica **r_p)
         message_clear(&r->grant);
     }
     keys_wipe(&r->keys);
-    free(r->path);
+    free(r->scratch);
     free(r);
     *r_p = NULL;
 }
@@ -290,6 +291,28 @@ int replica_open_parts(struct replica *r, struct err *e)
                          &r->merger.registry, e);
 }
 
+static char *scratch_beside(const char *path)
+{
+    static const char end[] = ".verify";
+    size_t len = strlen(path);
+    char *scratch = malloc(len + sizeof end);
+    if (scratch == NULL) {
+        abort();
+    }
+    memcpy(scratch, path, len);
+    memcpy(scratch + len, end, sizeof end);
+    return scratch;
+}
+
+static int check_own_certificate(const struct replica *r, struct err *e)
+{
+    return registry_certificate(r->merger.registry, &r->self.node,
+                                r->self.certificate) != NULL
+               ? 0
+               : err_set(e, ERR_CORRUPT,
+                         "the journal lacks this node's own certificate");
+}
+
 int replica_open(const char *path, const struct keys *keys,
                  struct replica **ret, struct err *e)
 {
@@ -298,7 +321,7 @@ int replica_open(const char *path, const struct keys *keys,
         abort();
     }
     r->keys = *keys;
-    r->path = strdup(path);
+    r->scratch = scratch_beside(path);
     int rc = database_open(path, DATABASE_NODE, DATABASE_EXISTING, &r->db, e);
     if (rc == 0) {
         rc = replica_load_self(r, e);
@@ -312,10 +335,44 @@ int replica_open(const char *path, const struct keys *keys,
     if (rc == 0) {
         rc = replica_open_parts(r, e);
     }
-    if (rc == 0 && registry_certificate(r->merger.registry, &r->self.node,
-                                        r->self.certificate) == NULL) {
-        rc = err_set(e, ERR_CORRUPT,
-                     "the journal lacks this node's own certificate");
+    if (rc == 0) {
+        rc = check_own_certificate(r, e);
+    }
+    if (rc != 0) {
+        replica_close(&r);
+        return rc;
+    }
+    *ret = r;
+    return 0;
+}
+
+int replica_open_reader(const char *path, const char *scratch,
+                        struct replica **ret, struct err *e)
+{
+    struct replica *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        abort();
+    }
+    r->reader = true;
+    r->scratch = scratch == NULL ? NULL : strdup(scratch);
+    int rc = database_open(path, DATABASE_READER, DATABASE_EXISTING, &r->db, e);
+    if (rc == 0) {
+        rc = schema_check(r->db, e);
+    }
+    if (rc == 0) {
+        rc = database_begin_read(r->db, e);
+    }
+    if (rc == 0) {
+        rc = replica_load_self(r, e);
+    }
+    if (rc == 0) {
+        rc = manifest_load(r->db, &r->manifest, e);
+    }
+    if (rc == 0) {
+        rc = replica_open_parts(r, e);
+    }
+    if (rc == 0) {
+        rc = check_own_certificate(r, e);
     }
     if (rc != 0) {
         replica_close(&r);

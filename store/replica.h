@@ -47,6 +47,14 @@ int replica_open(const char *path, const struct keys *keys,
                  struct replica **ret, struct err *e);
 void replica_close(struct replica **r);
 
+/* Opens for looking at, beside a daemon or without one, as anyone who can read
+ * the file: takes no lock for writing, needs no keys, changes nothing, and sees
+ * one moment until it is closed. Only what says so below takes such a replica:
+ * replica_why(), replica_verify(), which replays into a new file `scratch`
+ * (NULL: will not be asked), and what reads memory. ERR_VERSION when the schema is not this program's. */
+int replica_open_reader(const char *path, const char *scratch,
+                        struct replica **ret, struct err *e);
+
 struct replica_self {
     struct hash network;
     struct hash node;
@@ -210,7 +218,8 @@ int replica_rebuild(struct replica *r, int64_t now_ms, uint64_t *ret_leaves,
 int replica_reproject(struct replica *r, const struct table *t,
                       const struct value *key, struct err *e);
 
-/* Replays the journal into an empty replica beside this one and compares every
+/* Replays the journal into an empty replica beside this one (a reader's: at its
+ * scratch file, which is gone afterwards) and compares every
  * row and row state. Changes nothing here; writes pending since the last drain
  * count as differences. */
 struct verified {
@@ -245,6 +254,7 @@ struct why {
     size_t count;
 };
 
+/* A reader will do. */
 int replica_why(struct replica *r, const struct table *t,
                 const struct value *key, struct why *ret, struct err *e);
 void why_clear(struct why *w);

@@ -150,6 +150,32 @@ static int apply_from(struct database *db, uint32_t version,
     return 0;
 }
 
+static int say_newer(uint32_t version, struct err *e)
+{
+    return err_set(e, ERR_VERSION,
+                   "the replica has schema %" PRIu32
+                   ", this program knows up to %" PRIu32
+                   "; install a newer sangam",
+                   version, schema_version());
+}
+
+int schema_check(struct database *db, struct err *e)
+{
+    uint32_t version = 0;
+    int code = read_version(db, &version, e);
+    if (code == 0 && version > schema_version()) {
+        code = say_newer(version, e);
+    }
+    if (code == 0 && version < schema_version()) {
+        code = err_set(e, ERR_VERSION,
+                       "the replica has schema %" PRIu32
+                       ", this program needs %" PRIu32
+                       "; 'sangam run' of this program upgrades it",
+                       version, schema_version());
+    }
+    return code;
+}
+
 int schema_upgrade(struct database *db, const struct schema_site *site,
                    struct err *e)
 {
@@ -160,11 +186,7 @@ int schema_upgrade(struct database *db, const struct schema_site *site,
         return code;
     }
     if (version > schema_version()) {
-        return err_set(e, ERR_VERSION,
-                       "the replica has schema %" PRIu32
-                       ", this program knows up to %" PRIu32
-                       "; install a newer sangam",
-                       version, schema_version());
+        return say_newer(version, e);
     }
     code = database_run(db, "SAVEPOINT schema_upgrade", e);
     if (code != 0) {

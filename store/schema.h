@@ -42,6 +42,9 @@ struct schema_site {
 
 uint32_t schema_version(void); /* that this program knows */
 
+/* ERR_VERSION, with what to do, unless the replica has this version. */
+int schema_check(struct database *db, struct err *e);
+
 /* Applies the files a replica lacks, in the caller's transaction. ERR_VERSION
  * if the replica is newer than the program. */
 int schema_upgrade(struct database *db, const struct schema_site *site,
