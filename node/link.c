@@ -58,6 +58,8 @@ struct link *link_new(struct replica *r, struct hold *hold,
     }
     l->outbox = outbox_new(t, to != NULL ? &l->route : NULL);
     l->noted_ms = clock_mono_ms();
+    l->digest_ms = INT64_MAX;
+    l->acked_ms = INT64_MAX;
     return l;
 }
 
@@ -108,7 +110,7 @@ enum session_state link_state(const struct link *l)
 
 /* A note says when the peer was heard. One that cannot be written now is not
  * worth waiting for. */
-static int note(struct link *l, struct peer_note *n, struct err *e)
+int link_note(struct link *l, struct peer_note *n, struct err *e)
 {
     l->noted_ms = clock_mono_ms();
     n->now_ms = clock_wall_ms() - (l->noted_ms - l->heard_ms);
@@ -130,11 +132,11 @@ int link_close(struct link *l, const char *sentence, struct err *e)
     assert(!l->closed);
     log_warning(l->peer.site, "%s -> link closed", sentence);
     l->closed = true;
-    l->acked_due = false;
+    l->acked_ms = INT64_MAX;
     l->storing = NULL;
     l->walking = false;
-    l->digest_due = false;
-    return note(l, &n, e);
+    l->digest_ms = INT64_MAX;
+    return link_note(l, &n, e);
 }
 
 static int send_frame(struct link *l, struct slice frame, struct err *e)
@@ -178,6 +180,25 @@ int link_failed(struct link *l, const struct err *cause, struct err *e)
     return e->code;
 }
 
+/* --- what need not be at once --------------------------------------------- */
+
+/* Now, or SETTLED_MS after the last time. */
+static int64_t not_before_ms(int64_t last_ms)
+{
+    int64_t now_ms = clock_mono_ms();
+    bool wait = last_ms != 0 && now_ms - last_ms < SETTLED_MS;
+    return wait ? last_ms + SETTLED_MS : now_ms;
+}
+
+/* A person waits to read that the parent has a change; what a child has is
+ * told again when it greets. */
+static void acked_to(struct link *l, uint64_t position)
+{
+    bool child = l->peer.neighbour == NEIGHBOUR_CHILD;
+    l->acked = position;
+    l->acked_ms = child ? not_before_ms(l->acked_noted_ms) : 0;
+}
+
 /* --- actions of the session ---------------------------------------------- */
 
 static int opened(struct link *l, const struct session_action *action,
@@ -186,8 +207,9 @@ static int opened(struct link *l, const struct session_action *action,
     int64_t offset_ms = action->as.opened.time_ms - clock_wall_ms();
     struct peer_note n = {.greeted = true, .offset_ms = offset_ms};
     /* its greeting may acknowledge what an ack was lost for */
-    l->acked = session_acked(l->session);
-    l->acked_due = l->acked > l->peer.acked;
+    if (session_acked(l->session) > l->peer.acked) {
+        acked_to(l, session_acked(l->session));
+    }
     /* of a journal with another id nothing is held */
     if (l->peer.have.journal != action->as.opened.journal) {
         l->peer.have = (struct token){.journal = action->as.opened.journal};
@@ -202,13 +224,12 @@ static int opened(struct link *l, const struct session_action *action,
                     (offset_ms < 0 ? -offset_ms : offset_ms) / 1000,
                     offset_ms < 0 ? "behind" : "ahead of");
     }
-    return note(l, &n, e);
+    return link_note(l, &n, e);
 }
 
 static void acked(struct link *l, const struct session_action *action)
 {
-    l->acked = action->as.acked.position;
-    l->acked_due = true;
+    acked_to(l, action->as.acked.position);
     for (size_t i = 0; i < action->as.acked.refusal_count; i++) {
         const struct refusal *refusal = &action->as.acked.refusals[i];
         log_warning(l->peer.site,
@@ -219,16 +240,14 @@ static void acked(struct link *l, const struct session_action *action)
     }
 }
 
-static int settled(struct link *l, struct err *e)
+static void settled(struct link *l)
 {
-    struct peer_note n = {0};
     log_debug(l->peer.site, "nothing due, nothing in flight");
     l->settled = true;
     if (l->peer.neighbour == NEIGHBOUR_CHILD) {
-        l->digest_due = true;
-        return note(l, &n, e);
+        l->settled_head = replica_self(l->replica)->head;
+        l->digest_ms = not_before_ms(l->digest_said_ms);
     }
-    return 0;
 }
 
 static int differs(struct link *l, const struct compared *c, struct err *e)
@@ -240,7 +259,7 @@ static int differs(struct link *l, const struct compared *c, struct err *e)
                    " leaves are for us, we hold %" PRIu64,
                    replica_site_of(l->replica, &c->origin), c->theirs, c->ours);
     log_error(l->peer.site, "%s -> run 'sangam verify'", says);
-    return note(l, &n, e);
+    return link_note(l, &n, e);
 }
 
 static int compare(struct link *l, const struct session_action *action,
@@ -261,7 +280,7 @@ static int compare(struct link *l, const struct session_action *action,
     n.synced = !c.incomplete;
     log_debug(l->peer.site, "digests agree%s",
               c.incomplete ? ", some of ours are not there yet" : "");
-    return note(l, &n, e);
+    return link_note(l, &n, e);
 }
 
 static int act(struct link *l, const struct session_action *action,
@@ -285,7 +304,8 @@ static int act(struct link *l, const struct session_action *action,
         acked(l, action);
         return 0;
     case SESSION_SETTLED:
-        return settled(l, e);
+        settled(l);
+        return 0;
     case SESSION_COMPARE:
         return compare(l, action, e);
     case SESSION_CLOSE:
@@ -332,7 +352,7 @@ int link_tick(struct link *l, struct err *e)
     int rc = link_step(l, &event, e);
     if (rc == 0 && !l->closed && link_state(l) == SESSION_OPEN &&
         l->heard_ms - l->noted_ms >= HEARD_NOTE_MS) {
-        rc = note(l, &n, e);
+        rc = link_note(l, &n, e);
     }
     return rc;
 }

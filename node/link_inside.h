@@ -24,8 +24,11 @@ struct link {
     const struct changesets *storing; /* NULL: nothing */
     bool walking;
     uint64_t walk_from;
-    bool digest_due;
-    bool acked_due;
+    int64_t digest_ms;      /* when one is due; INT64_MAX: none is */
+    int64_t digest_said_ms; /* 0: not yet */
+    uint64_t settled_head;  /* of our journal, when nothing was due */
+    int64_t acked_ms;       /* when `acked` is to be noted; INT64_MAX: it is */
+    int64_t acked_noted_ms; /* 0: not yet */
     uint64_t acked;
     int64_t heard_ms; /* 0: not yet */
     int64_t noted_ms;
@@ -33,6 +36,9 @@ struct link {
 
 /* Gives the session an event and does what it says, in its order. */
 int link_step(struct link *l, struct session_event *event, struct err *e);
+
+/* Notes for `status`. Fails only with what must stop the node. */
+int link_note(struct link *l, struct peer_note *n, struct err *e);
 
 /* Nothing more comes of this link; what waits to be sent still may. */
 int link_close(struct link *l, const char *sentence, struct err *e);

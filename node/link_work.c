@@ -71,18 +71,24 @@ static int walk(struct link *l, struct err *e)
     return rc;
 }
 
+/* A journal that grew since is not settled: it will be again, and asks then. */
 static int say_digest(struct link *l, struct err *e)
 {
     struct digest digest = {0};
+    struct peer_note n = {0};
     struct session_event event = {.kind = SESSION_DIGEST, .as.digest = &digest};
+    l->digest_ms = INT64_MAX;
+    if (replica_self(l->replica)->head != l->settled_head) {
+        return 0;
+    }
     int rc = replica_digest(l->replica, &l->peer, &digest, e);
     if (rc != 0) {
         return link_failed(l, e, e);
     }
-    l->digest_due = false;
+    l->digest_said_ms = clock_mono_ms();
     rc = link_step(l, &event, e);
     free(digest.origins);
-    return rc;
+    return rc == 0 && !l->closed ? link_note(l, &n, e) : rc;
 }
 
 static int note_acked(struct link *l, struct err *e)
@@ -92,19 +98,25 @@ static int note_acked(struct link *l, struct err *e)
         return link_failed(l, e, e);
     }
     hold_end(l->hold);
-    l->acked_due = false;
+    l->acked_ms = INT64_MAX;
+    l->acked_noted_ms = clock_mono_ms();
     return 0;
 }
 
-/* A replica that is locked or full can be read all the same. */
-static bool wants_to_write(const struct link *l)
+static int64_t later(int64_t a_ms, int64_t b_ms)
 {
-    return l->acked_due || l->storing != NULL;
+    return a_ms > b_ms ? a_ms : b_ms;
 }
 
-static bool wants_to_read(const struct link *l)
+/* A replica that is locked or full can be read all the same. */
+static int64_t write_due_ms(const struct link *l)
 {
-    return l->walking || l->digest_due;
+    return later(l->storing != NULL ? 0 : l->acked_ms, l->hold->until_ms);
+}
+
+static int64_t read_due_ms(const struct link *l)
+{
+    return l->walking ? 0 : l->digest_ms;
 }
 
 int64_t link_due_ms(const struct link *l)
@@ -112,10 +124,9 @@ int64_t link_due_ms(const struct link *l)
     if (!outbox_is_empty(l->outbox)) {
         return outbox_due_ms(l->outbox);
     }
-    if (wants_to_read(l)) {
-        return 0;
-    }
-    return wants_to_write(l) ? l->hold->until_ms : INT64_MAX;
+    int64_t read_ms = read_due_ms(l);
+    int64_t write_ms = write_due_ms(l);
+    return read_ms < write_ms ? read_ms : write_ms;
 }
 
 static int flush(struct link *l, struct err *e)
@@ -136,8 +147,8 @@ int link_work(struct link *l, struct err *e)
     if (!outbox_is_empty(l->outbox)) {
         return flush(l, e);
     }
-    if (wants_to_write(l) && l->hold->until_ms <= now_ms) {
-        return l->acked_due ? note_acked(l, e) : store(l, e);
+    if (write_due_ms(l) <= now_ms) {
+        return l->acked_ms <= now_ms ? note_acked(l, e) : store(l, e);
     }
     return l->walking ? walk(l, e) : say_digest(l, e);
 }

@@ -103,6 +103,11 @@ enum {
      * often: a busy hub passes many changes that are not for this child, and
      * the position is only worth a message when the link is otherwise idle. */
     ADVANCE_MS = 1000,
+    /* A parent says a digest to a child, and notes what the child has, at most
+     * this often, beyond the first time on a link: each is a commit with a sync
+     * at either end, and of a trickle of lone doses to 25 children only the
+     * last one matters. "In step" is late by so much at most. */
+    SETTLED_MS = 3 * 1000,
     /* How far ahead of the receiver a stamp may lie at the first hop. */
     FUTURE_MS_MAX = 10 * 60 * 1000,
     /* So many days after its date the key of an invite still gets through the
