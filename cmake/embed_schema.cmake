@@ -27,8 +27,8 @@ file(WRITE "${OUTPUT}" "/* SPDX-License-Identifier: Apache-2.0 */
 #include \"store/schema.h\"
 
 
-${texts}const struct schema_file schema_files[] = {
+${texts}static const struct schema_file files[] = {
 ${entries}};
 
-const size_t schema_file_count = ${count};
+const struct schema schema_embedded = {.files = files, .count = ${count}};
 ")

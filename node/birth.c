@@ -46,9 +46,9 @@ int birth_finish(struct birth *b, const struct birth_place *place,
     struct replica_birth birth = {
         .network = *place->network,
         .time_zone = b->time_zone,
-        .site = {.site_id = place->site,
-                 .offsets = b->zone.offsets,
-                 .offset_count = b->zone.count},
+        .site_id = place->site,
+        .offsets = b->zone.offsets,
+        .offset_count = b->zone.count,
         .has_parent = place->parent != NULL,
         .parent_address = place->parent_address,
     };

@@ -112,7 +112,8 @@ int cli_fail(const struct cli *cli, const struct err *e)
 {
     (void)fflush(stdout);
     fprintf(stderr, "sangam %s: %s\n", cli->command, e->text);
-    return e->code == ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
+    bool config = e->code == ERR_CONFIG || e->code == ERR_VERSION;
+    return config ? CLI_CONFIG : CLI_FAILED;
 }
 
 int cli_misused(const struct cli *cli, const char *format, ...)

@@ -20,7 +20,11 @@ static int rebuild(struct home *home, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    rc = replica_open(home->replica, &keys, &replica, e);
+    const struct replica_start start = {
+        .schema = &schema_embedded,
+        .now_ms = clock_wall_ms(),
+    };
+    rc = replica_open(home->replica, &keys, &start, &replica, e);
     keys_wipe(&keys);
     if (rc == 0) {
         rc = replica_rebuild(replica, clock_wall_ms(), &leaves, e);

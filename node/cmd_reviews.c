@@ -309,14 +309,9 @@ static size_t operands_of(const struct request *r)
 static int open_and_run(struct request *r, const struct action *action,
                         const struct cli *cli, struct err *e)
 {
-    struct keys keys;
     int rc = home_open(cli->home, &r->home, e);
     if (rc == 0) {
-        rc = home_keys_read(r->home, &keys, e);
-    }
-    if (rc == 0) {
-        rc = replica_open(r->home->replica, &keys, &r->replica, e);
-        keys_wipe(&keys);
+        rc = replica_open_reader(r->home->replica, NULL, &r->replica, e);
     }
     if (rc == 0) {
         rc = action->run(r, e);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/cli.h"
 
+#include "node/clock.h"
 #include "node/home.h"
 #include "node/log.h"
 #include "node/loop.h"
+#include "node/zone.h"
 
 #include <sys/resource.h>
 
@@ -12,6 +14,27 @@ static void forbid_core_files(void)
 {
     static const struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/* The business day follows the rules of the zone as they are now. Where the tz
+ * database is gone, it stays as it was. */
+static int open_replica(const struct home *h, const struct keys *keys,
+                        struct replica **ret, struct err *e)
+{
+    struct zone zone = {0};
+    struct err says = {0};
+    struct replica_start start = {
+        .schema = &schema_embedded,
+        .now_ms = clock_wall_ms(),
+    };
+    if (zone_of_replica(h->replica, start.now_ms, &zone, &says) != 0) {
+        log_warning("node", "%s -> business days stay as they are", says.text);
+    }
+    start.offsets = zone.offsets;
+    start.offset_count = zone.count;
+    int rc = replica_open(h->replica, keys, &start, ret, e);
+    zone_clear(&zone);
+    return rc;
 }
 
 static int run_home(struct home *h, struct err *e)
@@ -31,7 +54,7 @@ static int run_home(struct home *h, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    rc = replica_open(h->replica, &keys, &r, e);
+    rc = open_replica(h, &keys, &r, e);
     if (rc == 0) {
         rc = loop_run(h, &conf, &keys, r, e);
     }
@@ -59,5 +82,6 @@ int cmd_run(const struct cli *cli, int argc, char **argv)
         return CLI_DONE;
     }
     log_error("node", "%s -> not running", e.text);
-    return rc == ERR_CONFIG ? CLI_CONFIG : CLI_FAILED;
+    /* a file of a newer program does not become older by trying again */
+    return rc == ERR_CONFIG || rc == ERR_VERSION ? CLI_CONFIG : CLI_FAILED;
 }

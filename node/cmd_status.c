@@ -133,6 +133,7 @@ static void add_rest(cJSON *json, const struct health *h)
     add_number(json, "reviews", s->reviews.count);
     add_number(json, "parked", s->parked.count);
     add_number(json, "waiting", s->waiting.count);
+    add_number(json, "newer", s->newer);
     add_number(json, "refused", s->refused.count);
     add_number(json, "unprojected", s->unprojected.count);
     add_number(json, "disk_free_bytes", h->free_bytes);

@@ -21,7 +21,7 @@ static int drain(const struct home *home, const struct keys *keys,
 {
     struct replica *replica = NULL;
     struct drained drained = {.more = true};
-    int rc = replica_open(home->replica, keys, &replica, e);
+    int rc = replica_open(home->replica, keys, NULL, &replica, e);
     while (rc == 0 && drained.more) {
         rc = replica_drain(replica, clock_wall_ms(), &drained, e);
     }

@@ -3,6 +3,7 @@
 
 #include "node/cli.h"
 #include "protocol/instant.h"
+#include "store/schema.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -128,6 +129,20 @@ int64_t health_unsafe_since_ms(const struct status *s)
     return since;
 }
 
+/* The daemon upgrades at its start; one that runs is of the file's schema. */
+static void judge_schema(struct health *h)
+{
+    uint32_t ours = schema_version(&schema_embedded);
+    uint32_t theirs = h->status.schema;
+    if (theirs != ours) {
+        remark(h, "schema", true,
+               "the replica has %" PRIu32 " and this program %" PRIu32 "; %s",
+               theirs, ours,
+               theirs < ours ? "start the node anew with it"
+                             : "install a newer sangam");
+    }
+}
+
 static void judge_safety(struct health *h)
 {
     char time[TIME_BYTES];
@@ -214,6 +229,14 @@ static void judge_counts(struct health *h)
                s->waiting.count, s->waiting.count == 1 ? " waits" : "s wait",
                s->waiting.says);
     }
+    if (s->newer > 0) {
+        bool one = s->newer == 1;
+        remark(h, "newer", false,
+               "%" PRIu64 " change%s of a newer sangam %s kept and passed on; "
+               "to show %s, install that version",
+               s->newer, one ? "" : "s", one ? "is" : "are",
+               one ? "it" : "them");
+    }
     if (s->refused.count > 0) {
         remark(h, "refused", true,
                "%" PRIu64 " change%s refused (%s); `sangam why` names the "
@@ -250,6 +273,7 @@ static void judge_disk(struct health *h)
 static void judge(struct health *h)
 {
     judge_daemon(h);
+    judge_schema(h);
     judge_safety(h);
     if (h->status.has_parent) {
         judge_peer(h, &h->status.parent, "parent");

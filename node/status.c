@@ -208,6 +208,7 @@ static int read_count(struct database *db, const char *sql,
 
 static int read_counts(struct database *db, struct status *s, struct err *e)
 {
+    _Static_assert(ERR_VERSION == -6, "these are counted apart, below");
     /* SQLite takes the bare column from the row of the min(). */
     int rc = read_count(db,
                         "SELECT count(*), says, min(parked_id)"
@@ -216,8 +217,16 @@ static int read_counts(struct database *db, struct status *s, struct err *e)
     if (rc == 0) {
         rc = read_count(db,
                         "SELECT count(*), says, min(position)"
-                        " FROM sync_verdict WHERE verdict = 'waiting'",
+                        " FROM sync_verdict WHERE verdict = 'waiting'"
+                        " AND code <> -6",
                         &s->waiting, e);
+    }
+    if (rc == 0) {
+        struct status_count newer;
+        rc = read_count(db,
+                        "SELECT coalesce(sum(leaves), 0), NULL FROM sync_newer",
+                        &newer, e);
+        s->newer = rc == 0 ? newer.count : 0;
     }
     if (rc == 0) {
         rc = read_count(db,

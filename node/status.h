@@ -52,7 +52,8 @@ struct status {
     uint64_t pending;         /* writes not signed yet */
     int64_t pending_since_ms; /* 0: none */
     struct status_count parked;
-    struct status_count waiting;
+    uint64_t newer; /* changes of tables, classes or columns not known here */
+    struct status_count waiting; /* for anything else */
     struct status_count refused;
     struct status_count unprojected;
     struct status_count reviews; /* wait for a person */

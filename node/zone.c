@@ -115,6 +115,28 @@ int zone_load(const char *name, int64_t now_ms, struct zone *ret, struct err *e)
     return 0;
 }
 
+int zone_of_replica(const char *path, int64_t now_ms, struct zone *ret,
+                    struct err *e)
+{
+    char name[NAME_BYTES_MAX + 1] = "";
+    struct database *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    int rc = database_open(path, DATABASE_READER, DATABASE_EXISTING, &db, e);
+    if (rc == 0) {
+        rc =
+            database_statement(db, "SELECT time_zone FROM sync_self", &stmt, e);
+    }
+    if (rc == 0) {
+        rc = database_step(db, stmt, e);
+    }
+    if (rc == 1) {
+        (void)snprintf(name, sizeof name, "%s",
+                       (const char *)sqlite3_column_text(stmt, 0));
+    }
+    database_close(&db);
+    return rc < 0 ? rc : zone_load(name, now_ms, ret, e);
+}
+
 void zone_clear(struct zone *z)
 {
     free(z->offsets);

@@ -2,8 +2,8 @@
 
 /*
  * Zone: the offsets of an IANA time zone from UTC, for the business day of a
- * site (store/schema.h). They are read from the system's tz database once, when
- * a home is made: SQLite has none.
+ * site (store/schema.h). They are read from the system's tz database, when a
+ * home is made and at each start of the daemon: SQLite has none.
  */
 #ifndef SANGAM_ZONE_H
 #define SANGAM_ZONE_H
@@ -21,6 +21,9 @@ struct zone {
  * database does not know. Sets TZ while it works and puts it back. */
 int zone_load(const char *name, int64_t now_ms, struct zone *ret,
               struct err *e);
+/* Of the zone that a replica says. */
+int zone_of_replica(const char *path, int64_t now_ms, struct zone *ret,
+                    struct err *e);
 void zone_clear(struct zone *z);
 
 #endif

@@ -82,6 +82,9 @@ enum {
     ACK_REFUSED_MAX = 64,
     /* Certificates between a node and the root: tree depth. */
     TREE_DEPTH_MAX = 8,
+    /* Certificates that a grant carries: of each node up to the root all it
+     * ever had, and a class that comes with an upgrade renews them. */
+    GRANT_CERTIFICATES_MAX = 64,
     /* Classes and tables a certificate may list. */
     CERTIFICATE_CLASSES_MAX = 64,
     CERTIFICATE_TABLES_MAX = 256,

@@ -306,7 +306,7 @@ static void encode_enrol(const struct message *m, struct bytes *out)
 static void encode_grant(const struct message *m, struct bytes *out)
 {
     const struct grant *grant = &m->as.grant;
-    assert(grant->count >= 1 && grant->count <= TREE_DEPTH_MAX);
+    assert(grant->count >= 1 && grant->count <= GRANT_CERTIFICATES_MAX);
     Sangam__Grant wire = SANGAM__GRANT__INIT;
     wire.parent = borrow_hash(&grant->parent);
     wire.certificate = grant->certificate;

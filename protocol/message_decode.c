@@ -438,7 +438,8 @@ static int decode_grant(const Sangam__Message *frame, struct message *m,
     grant->schema_version = wire->schema_version;
     int rc = want_hash(&wire->parent, &grant->parent, "parent", e);
     if (rc == 0) {
-        rc = want_count(wire->n_chain, TREE_DEPTH_MAX, "certificates", e);
+        rc = want_count(wire->n_chain, GRANT_CERTIFICATES_MAX, "certificates",
+                        e);
     }
     if (rc == 0) {
         rc = decode_items(wire->chain, wire->n_chain, &grant->chain, &m->memory,

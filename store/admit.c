@@ -87,8 +87,8 @@ static bool ids_fit(const struct table *table, const struct leaf *leaf,
 
 /* A key is stored as it is: SQLite would make the text '5' of the number 5,
  * and leaves of two keys would write one row. */
-static bool key_fits(const struct table *table, const struct leaf *leaf,
-                     struct err *says)
+bool admit_key(const struct table *table, const struct leaf *leaf,
+               struct err *says)
 {
     bool fits = leaf->key_count == table->key_count;
     for (size_t i = 0; fits && i < table->key_count; i++) {
@@ -237,7 +237,7 @@ static bool form_fits(const struct table *table,
                 table->name);
         return false;
     }
-    return key_fits(table, leaf, says) && scope_fits(table, leaf, says) &&
+    return admit_key(table, leaf, says) && scope_fits(table, leaf, says) &&
            ids_fit(table, leaf, says) && columns_fit(table, leaf, says) &&
            groups_fit(table, leaf, says) && values_fit(table, leaf, says) &&
            contexts_fit(table, header, leaf, says);

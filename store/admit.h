@@ -30,4 +30,8 @@ enum admission admit_leaf(const struct manifest *m, struct registry *r,
                           const struct changeset_header *header,
                           const struct leaf *leaf, struct err *says);
 
+/* Can a row of the table have this key? It is part of admit_leaf(). */
+bool admit_key(const struct table *table, const struct leaf *leaf,
+               struct err *says);
+
 #endif

@@ -23,6 +23,12 @@ struct entry {
     char *says;       /* owned; the reason */
 };
 
+/* Leaves of one delivery that are newer than this version. */
+struct newer {
+    uint64_t position;
+    uint32_t leaves;
+};
+
 struct batch {
     struct changeset **changesets; /* owned */
     size_t changeset_count;
@@ -31,6 +37,9 @@ struct batch {
     size_t entry_count;
     size_t entry_cap;
     uint64_t unknown;
+    struct newer *newer;
+    size_t newer_count;
+    size_t newer_cap;
     struct leaf leaf;     /* the one being looked at */
     struct bytes offered; /* rows offered here: u32 table, slice key, scope */
     struct bytes memory;  /* of the offer a leaf names, */
@@ -76,6 +85,7 @@ static void empty(struct batch *b)
     b->entry_count = 0;
     b->unknown = 0;
     bytes_clear(&b->offered);
+    b->newer_count = 0;
 }
 
 void batch_destroy(struct batch **b)
@@ -89,6 +99,7 @@ void batch_destroy(struct batch **b)
     bytes_free(&(*b)->key);
     free((*b)->changesets);
     free((*b)->entries);
+    free((*b)->newer);
     free(*b);
     *b = NULL;
 }
@@ -122,6 +133,32 @@ static void keep(struct batch *b, struct changeset *cs)
     b->changesets[b->changeset_count++] = cs;
 }
 
+static void keep_newer(struct batch *b, uint64_t position, uint32_t leaves)
+{
+    if (leaves == 0) {
+        return;
+    }
+    if (b->newer_count == b->newer_cap) {
+        b->newer_cap = b->newer_cap == 0 ? 64 : b->newer_cap * 2;
+        b->newer = realloc(b->newer, b->newer_cap * sizeof *b->newer);
+        if (b->newer == NULL) {
+            abort();
+        }
+    }
+    b->newer[b->newer_count++] =
+        (struct newer){.position = position, .leaves = leaves};
+}
+
+/* Does the leaf of a table say more than this version can show? */
+static bool has_newer_columns(const struct table *t, const struct leaf *leaf)
+{
+    bool newer = false;
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        newer = newer || table_column(t, leaf->cells[i].column) == NULL;
+    }
+    return newer;
+}
+
 static void decode(struct batch *b, const struct slot *slot)
 {
     int rc = leaf_decode(slot->head, slot->body, &b->leaf, NULL);
@@ -137,6 +174,7 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
     const struct certificate *origin = registry_certificate(
         m->registry, &cs->header.origin, cs->header.certificate);
     struct stamp stamp = merger_stamp(m, cs);
+    uint32_t newer = 0;
     assert(origin != NULL && stamp.origin != NULL);
     for (uint32_t i = 0; i < cs->header.leaf_count; i++) {
         if (cs->slots[i].form != SLOT_VISIBLE) {
@@ -146,6 +184,8 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
         enum admission admission = admit_leaf(m->manifest, m->registry, origin,
                                               &cs->header, &b->leaf, &says);
         const struct table *table = manifest_table(m->manifest, b->leaf.table);
+        newer += table == NULL || admission == ADMISSION_UNKNOWN ||
+                 has_newer_columns(table, &b->leaf);
         if (table == NULL) {
             b->unknown++;
             continue;
@@ -169,6 +209,7 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
         }
     }
     keep(b, cs);
+    keep_newer(b, position, newer);
     *cs_p = NULL;
 }
 
@@ -498,6 +539,25 @@ static int merge_event(struct group *g, struct err *e)
     return rc;
 }
 
+/* --- after an upgrade ---------------------------------------------------- */
+
+/* The leaves told less when they came. A key that no row can have is refused,
+ * and there is nothing to fold. */
+static int fold_newer(struct group *g, struct err *e)
+{
+    int rc = 0;
+    decode_entry(g, &g->entries[0]);
+    if (!admit_key(g->table, &g->batch->leaf, NULL)) {
+        return 0;
+    }
+    for (size_t i = 0; rc == 0 && i < g->count; i++) {
+        if (g->entries[i].word == NULL) {
+            rc = note_for_fold(g, &g->entries[i], e);
+        }
+    }
+    return rc == 0 ? refold(g, g->batch->leaf.scope_bytes, e) : rc;
+}
+
 /* --- the batch ----------------------------------------------------------- */
 
 /* The verdicts that admission has given already. */
@@ -528,6 +588,9 @@ static int merge_group(struct group *g, struct err *e)
     int rc = note_judged(g, e);
     if (rc != 0) {
         return rc;
+    }
+    if (g->entries[0].source == BATCH_NEWER) {
+        return fold_newer(g, e);
     }
     bool record =
         g->table->kind == TABLE_RECORD || g->table->kind == TABLE_REFERENCE;
@@ -583,6 +646,9 @@ int batch_merge(struct batch *b, struct merger *m, struct tally *tally,
     }
     if (rc == 0) {
         rc = fold_offered(b, m, e);
+    }
+    for (size_t i = 0; rc == 0 && i < b->newer_count; i++) {
+        rc = newer_save(m, b->newer[i].position, b->newer[i].leaves, e);
     }
     bytes_free(&g.name_bytes);
     empty(b);

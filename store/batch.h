@@ -28,6 +28,7 @@ void batch_destroy(struct batch **b);
 enum batch_source {
     BATCH_REMOTE, /* rows must be written */
     BATCH_LOCAL,  /* programs wrote the rows; write only what they lost */
+    BATCH_NEWER,  /* merged before this version knew all of it: fold the rows */
 };
 
 /* Admits every visible leaf of a changeset and keeps it for batch_merge(). */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/capture.h"
 #include "store/parts.h"
 
 /* Everything a new replica is made from. */
@@ -13,6 +12,7 @@ struct birth {
     const struct keys *keys;
     const struct grant *grant; /* NULL at the root */
     int64_t now_ms;
+    struct bytes today; /* text of the local day */
     struct replica *r;
 };
 
@@ -32,10 +32,10 @@ static void encode_grant(const struct grant *grant, struct bytes *out)
 static int insert_self(const struct birth *b, struct err *e)
 {
     static const char sql[] =
-        "INSERT INTO sync_self(one, network, node, site_id, time_zone,"
+        "INSERT INTO sync_self(one, network, node, site_id, time_zone, today,"
         " certificate, parent, parent_address, enrolment, journal, last_hlc)"
-        " VALUES(1, :network, :node, :site, :zone, :certificate, :parent,"
-        " :address, :enrolment, :journal, 0)";
+        " VALUES(1, :network, :node, :site, :zone, :today, :certificate,"
+        " :parent, :address, :enrolment, :journal, 0)";
     const struct replica_birth *facts = b->facts;
     struct hash node = keys_node(b->keys->sign_public);
     struct bytes grant = {0};
@@ -57,13 +57,14 @@ static int insert_self(const struct birth *b, struct err *e)
     const struct value values[] = {
         value_blob(facts->network.bytes, HASH_BYTES),
         value_blob(node.bytes, HASH_BYTES),
-        value_text(facts->site.site_id),
+        value_text(facts->site_id),
         value_text(facts->time_zone),
         value_integer((int64_t)serial),
         value_blob(facts->parent.bytes, HASH_BYTES),
         value_text(facts->parent_address),
         value_blob(grant.data, grant.len),
         value_integer((int64_t)journal),
+        value_text((const char *)b->today.data),
     };
     database_bind(stmt, ":network", &values[0]);
     database_bind(stmt, ":node", &values[1]);
@@ -74,6 +75,7 @@ static int insert_self(const struct birth *b, struct err *e)
     database_bind(stmt, ":address", &values[6]);
     bind_optional(stmt, ":enrolment", &values[7], b->grant != NULL);
     database_bind(stmt, ":journal", &values[8]);
+    database_bind(stmt, ":today", &values[9]);
     rc = database_done(b->r->db, stmt, e);
     bytes_free(&grant);
     return rc;
@@ -117,7 +119,11 @@ static int fill(const struct birth *b, struct err *e)
 {
     struct replica *r = b->r;
     struct origin *own = NULL;
-    int rc = schema_upgrade(r->db, &b->facts->site, e);
+    const struct schema_site site = {
+        .site_id = b->facts->site_id,
+        .today = (const char *)b->today.data,
+    };
+    int rc = schema_upgrade(r->db, r->schema, &site, e);
     if (rc == 0) {
         rc = insert_self(b, e);
     }
@@ -138,11 +144,7 @@ static int fill(const struct birth *b, struct err *e)
         rc = b->grant == NULL ? found(b, e) : check_grant(b, e);
     }
     if (rc == 0) {
-        const struct sql_site site = {
-            .site_id = r->self.site,
-            .root = !r->self.has_parent,
-        };
-        rc = capture_install(r->db, r->manifest, &site, e);
+        rc = replica_install_capture(r, e);
     }
     return rc;
 }
@@ -174,11 +176,13 @@ int replica_create(const char *path, const struct replica_birth *facts,
         abort();
     }
     b.r->keys = *keys;
+    b.r->schema = facts->schema != NULL ? facts->schema : &schema_embedded;
     int rc = database_open(path, DATABASE_NODE, DATABASE_CREATE, &b.r->db, e);
     if (rc != 0) {
         replica_close(&b.r);
         return rc; /* the file was there before, or never came to be */
     }
+    schema_today(facts->offsets, facts->offset_count, &b.today);
     rc = database_begin(b.r->db, e);
     if (rc == 0) {
         rc = fill(&b, e);
@@ -189,6 +193,7 @@ int replica_create(const char *path, const struct replica_birth *facts,
         database_rollback(b.r->db);
     }
     replica_close(&b.r);
+    bytes_free(&b.today);
     if (rc != 0) {
         replica_remove(path);
     }

@@ -8,8 +8,6 @@
 #include "store/parts.h"
 #include "store/sql.h"
 
-enum { REPLAY_LEAVES = 4096 }; /* merged at once: some 8 MB of changesets */
-
 /* --- replay -------------------------------------------------------------- */
 
 /* Merges the whole journal into the rows of `into`. */
@@ -52,7 +50,8 @@ static int empty_tables(struct replica *r, struct err *e)
     static const char own[] = "DELETE FROM sync_row; DELETE FROM sync_verdict;"
                               "DELETE FROM sync_unprojected;"
                               "DELETE FROM sync_review;"
-                              "DELETE FROM sync_offer;";
+                              "DELETE FROM sync_offer;"
+                              "DELETE FROM sync_newer;";
     struct bytes sql = {0};
     int rc = database_run(r->db, own, e);
     for (size_t i = 0; rc == 0 && i < r->manifest->table_count; i++) {
@@ -282,11 +281,9 @@ static int compare_all(struct replica *r, struct database *scratch,
 static int replay_beside(struct replica *r, struct database *scratch,
                          struct verified *ret, struct err *e)
 {
-    const struct zone_offset utc = {0};
     const struct schema_site site = {
         .site_id = r->self.site,
-        .offsets = &utc,
-        .offset_count = 1,
+        .today = "(date('now'))", /* signed rows say their days */
     };
     struct merger beside = r->merger;
     struct tally tally = {0};
@@ -294,7 +291,7 @@ static int replay_beside(struct replica *r, struct database *scratch,
     beside.projector = projector_new(scratch);
     int rc = database_begin(scratch, e);
     if (rc == 0) {
-        rc = schema_upgrade(scratch, &site, e);
+        rc = schema_upgrade(scratch, r->schema, &site, e);
     }
     if (rc == 0) {
         rc = merger_start(&beside, e);

@@ -102,6 +102,8 @@ static const char *const pragmas_that_show[] = {
 static const char *const pragmas_of_schema[] = {
     "application_id",
     "user_version",
+    "writable_schema", /* to change what stands in a DEFAULT, and then */
+    "schema_version",  /* to read the tables anew */
     NULL,
 };
 

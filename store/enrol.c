@@ -20,12 +20,16 @@ void replica_certificate_for(const struct replica *r, const struct keys *keys,
     ret->parent = r->self.node;
     memcpy(ret->site, site, strlen(site) + 1);
     ret->all_tables = true;
-    for (size_t i = 0; i < r->manifest->class_count; i++) {
-        ret->may_read.numbers[i] = r->manifest->classes[i];
-        ret->may_grant.numbers[i] = r->manifest->classes[i];
+    const struct certificate *own =
+        registry_current(r->merger.registry, &r->self.node);
+    if (own != NULL) {
+        ret->may_grant = own->may_grant;
+    } else { /* the root founds the network */
+        ret->may_grant.count = r->manifest->class_count;
+        memcpy(ret->may_grant.numbers, r->manifest->classes,
+               ret->may_grant.count * sizeof ret->may_grant.numbers[0]);
     }
-    ret->may_read.count = r->manifest->class_count;
-    ret->may_grant.count = r->manifest->class_count;
+    ret->may_read = ret->may_grant;
 }
 
 int replica_sign_certificate(struct replica *r, const struct certificate *c,
@@ -97,6 +101,10 @@ static int append(struct chain *chain, const struct changeset *cs, int leaf,
     bool keep[LEAVES_MAX] = {false};
     struct changeset *fewer = NULL;
     struct grant *grant = &chain->message->as.grant;
+    if (grant->count == GRANT_CERTIFICATES_MAX) {
+        return err_set(e, ERR_LIMIT, "a grant carries at most %d certificates",
+                       GRANT_CERTIFICATES_MAX);
+    }
     keep[leaf] = true;
     int rc = changeset_withhold(cs, keep, &fewer, e);
     if (rc != 0) {
@@ -163,25 +171,50 @@ static void settle(struct message *m)
     }
 }
 
-/* Certificates from the root down to `c`. */
+/* All that a node ever had, because what it signed names one of them. */
+static int append_node(struct chain *chain, const struct hash *node,
+                       struct err *e)
+{
+    const struct registry *registry = chain->r->merger.registry;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < registry_certificate_count(registry);
+         i++) {
+        const struct certificate *c = registry_certificate_at(registry, i);
+        if (hash_equal(&c->node, node)) {
+            rc = append_certificate(chain, c, e);
+        }
+    }
+    return rc;
+}
+
+/* Certificates from the root down to the node above `c`, and `c`. */
+static int append_path(struct chain *chain, const struct certificate *c,
+                       struct err *e)
+{
+    const struct hash *path[TREE_DEPTH_MAX + 1] = {&c->parent};
+    const struct registry *registry = chain->r->merger.registry;
+    size_t count = 1;
+    int rc = 0;
+    while (!registry_is_root(registry, path[count - 1])) {
+        assert(count <= TREE_DEPTH_MAX); /* it was admitted */
+        path[count] = &registry_current(registry, path[count - 1])->parent;
+        count++;
+    }
+    for (size_t i = count; rc == 0 && i > 0; i--) {
+        rc = append_node(chain, path[i - 1], e);
+    }
+    return rc == 0 ? append_certificate(chain, c, e) : rc;
+}
+
 static int make_grant(struct replica *r, const struct certificate *c,
                       struct message *ret, struct err *e)
 {
-    const struct certificate *path[TREE_DEPTH_MAX + 1] = {c};
-    const struct registry *registry = r->merger.registry;
-    size_t count = 1;
-    while (!registry_is_root(registry, &path[count - 1]->node)) {
-        assert(count <= TREE_DEPTH_MAX); /* it was admitted */
-        path[count] = registry_current(registry, &path[count - 1]->parent);
-        assert(path[count] != NULL);
-        count++;
-    }
     *ret = (struct message){.kind = MESSAGE_GRANT};
     ret->as.grant = (struct grant){
         .parent = r->self.node,
         .certificate = c->serial,
         .schema_version = r->self.schema_version,
-        .chain = calloc(count, sizeof *ret->as.grant.chain),
+        .chain = calloc(GRANT_CERTIFICATES_MAX, sizeof *ret->as.grant.chain),
     };
     struct chain *chain = calloc(1, sizeof *chain);
     if (chain == NULL || ret->as.grant.chain == NULL) {
@@ -189,10 +222,7 @@ static int make_grant(struct replica *r, const struct certificate *c,
     }
     chain->r = r;
     chain->message = ret;
-    int rc = 0;
-    for (size_t i = count; rc == 0 && i > 0; i--) {
-        rc = append_certificate(chain, path[i - 1], e);
-    }
+    int rc = append_path(chain, c, e);
     free(chain);
     if (rc != 0) {
         message_clear(ret);

@@ -8,7 +8,8 @@
  *   draft.c     what a leaf of them says
  *   receive.c   changesets of others come in           why.c     provenance
  *   walk.c      what is due goes out                   sums.c    digests
- *   enrol.c     requests and certificates              invitations.c  invites
+ *   enrol.c     requests and certificates     invitations.c  invites
+ *   renew.c     certificates for new classes  upgrade.c    older files
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H
@@ -16,14 +17,18 @@
 #include "store/batch.h"
 #include "store/replica.h"
 
+enum { REPLAY_LEAVES = 4096 }; /* merged at once: some 8 MB of changesets */
+
 struct replica {
     struct database *db;
+    const struct schema *schema; /* what this program knows */
     struct manifest *manifest;
     struct merger
         merger; /* borrows the others; owns registry, packer, projector */
     struct batch *batch;
     struct replica_self self;
     struct keys keys;
+    char *path;    /* owned; NULL for a reader */
     char *scratch; /* owned; where replica_verify() replays */
     bool reader;   /* in one read transaction from open to close */
     uint64_t last_hlc;
@@ -37,6 +42,16 @@ struct replica {
 int replica_open_parts(struct replica *r, struct err *e);
 /* Fills in r->self from the file. */
 int replica_load_self(struct replica *r, struct err *e);
+/* ERR_CONFIG when the file is another node's. */
+int replica_check_keys(const struct replica *r, struct err *e);
+/* ERR_CORRUPT when its own certificate is not known. */
+int replica_check_certificate(const struct replica *r, struct err *e);
+/* The triggers of this version, in the caller's transaction. */
+int replica_install_capture(struct replica *r, struct err *e);
+/* Opens what is behind the file for the daemon, in one transaction: upgrades
+ * the schema where it is older, installs triggers. */
+int replica_start(struct replica *r, const struct replica_start *how,
+                  struct err *e);
 
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
  * rolls back, forgets what was only in memory and returns `rc`. */
@@ -90,9 +105,12 @@ int replica_drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
 void travelling_of(const struct delivery *d, const struct hash *origin,
                    struct travelling *ret);
 /* A certificate for these public keys and site, by this node: every table and
- * class, no right to enrol, serial 0. */
+ * every class it may grant, no right to enrol, serial 0. */
 void replica_certificate_for(const struct replica *r, const struct keys *keys,
                              const char *site, struct certificate *ret);
+/* Takes up a certificate of our own that came, and gives classes that it has to
+ * children that lack them, in the caller's transaction. */
+int replica_renew(struct replica *r, int64_t now_ms, struct err *e);
 /* Signs a certificate, known to the registry, as a changeset of its own. */
 int replica_sign_certificate(struct replica *r, const struct certificate *c,
                              int64_t now_ms, struct err *e);

@@ -430,6 +430,7 @@ static int receive_stretch(struct receiving *in,
 {
     struct tally tally = {0};
     struct origin *from = NULL;
+    size_t certificates = registry_certificate_count(in->r->merger.registry);
     int rc = drain_first(in, e);
     if (rc == 0) {
         rc = registry_add_origin(in->r->merger.registry, in->r->db,
@@ -441,6 +442,10 @@ static int receive_stretch(struct receiving *in,
     }
     if (rc == 0) {
         rc = batch_merge(in->r->batch, &in->r->merger, &tally, e);
+    }
+    if (rc == 0 &&
+        registry_certificate_count(in->r->merger.registry) > certificates) {
+        rc = replica_renew(in->r, in->now_ms, e);
     }
     in->ret->leaves = tally.leaves;
     in->ret->waiting = tally.waiting;

@@ -228,27 +228,37 @@ const struct certificate *registry_certificate(const struct registry *r,
     return NULL;
 }
 
+/* A renewal only adds classes, so that which one is in force does not hang on
+ * what came first: a grant brings the newest, the journal then the older. */
+static const struct certificate *wider(const struct certificate *held,
+                                       const struct certificate *c)
+{
+    return held == NULL || c->may_read.count >= held->may_read.count ? c : held;
+}
+
 const struct certificate *registry_current(const struct registry *r,
                                            const struct hash *node)
 {
-    for (size_t i = r->certificate_count; i > 0; i--) {
-        if (hash_equal(&r->certificates[i - 1]->node, node)) {
-            return r->certificates[i - 1];
+    const struct certificate *current = NULL;
+    for (size_t i = 0; i < r->certificate_count; i++) {
+        if (hash_equal(&r->certificates[i]->node, node)) {
+            current = wider(current, r->certificates[i]);
         }
     }
-    return NULL;
+    return current;
 }
 
 const struct certificate *registry_of_curve(
     const struct registry *r, const uint8_t curve[KEY_PUBLIC_BYTES])
 {
-    for (size_t i = r->certificate_count; i > 0; i--) {
-        const struct certificate *c = r->certificates[i - 1];
+    const struct certificate *current = NULL;
+    for (size_t i = 0; i < r->certificate_count; i++) {
+        const struct certificate *c = r->certificates[i];
         if (memcmp(c->curve_public, curve, KEY_PUBLIC_BYTES) == 0) {
-            return c;
+            current = wider(current, c);
         }
     }
-    return NULL;
+    return current;
 }
 
 size_t registry_certificate_count(const struct registry *r)

@@ -41,13 +41,14 @@ static int save_self(struct replica *r, struct err *e)
 static int load_changing(struct replica *r, struct err *e)
 {
     sqlite3_stmt *stmt;
-    int rc =
-        database_statement(r->db, "SELECT last_hlc FROM sync_self", &stmt, e);
+    int rc = database_statement(
+        r->db, "SELECT last_hlc, certificate FROM sync_self", &stmt, e);
     if (rc == 0) {
         rc = database_step(r->db, stmt, e);
     }
     if (rc == 1) {
         r->last_hlc = (uint64_t)sqlite3_column_int64(stmt, 0);
+        r->self.certificate = (uint64_t)sqlite3_column_int64(stmt, 1);
         sqlite3_reset(stmt);
         rc = journal_head(r->db, &r->self.head, e);
     }
@@ -173,6 +174,7 @@ void replica_close(struct replica **r_p)
         message_clear(&r->grant);
     }
     keys_wipe(&r->keys);
+    free(r->path);
     free(r->scratch);
     free(r);
     *r_p = NULL;
@@ -232,7 +234,7 @@ int replica_load_self(struct replica *r, struct err *e)
                  : err_set(e, ERR_CORRUPT, "sync_self is damaged");
 }
 
-static int check_keys(const struct replica *r, struct err *e)
+int replica_check_keys(const struct replica *r, struct err *e)
 {
     struct hash node = keys_node(r->keys.sign_public);
     if (!hash_equal(&node, &r->self.node)) {
@@ -246,31 +248,13 @@ static int check_keys(const struct replica *r, struct err *e)
     return 0;
 }
 
-static int upgrade(struct replica *r, struct err *e)
+int replica_install_capture(struct replica *r, struct err *e)
 {
     const struct sql_site site = {
         .site_id = r->self.site,
         .root = !r->self.has_parent,
     };
-    const struct schema_site nowhere = {.site_id = r->self.site};
-    int rc = database_begin(r->db, e);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = schema_upgrade(r->db, &nowhere, e);
-    if (rc == 0) {
-        rc = manifest_load(r->db, &r->manifest, e);
-    }
-    if (rc == 0) {
-        rc = capture_install(r->db, r->manifest, &site, e);
-    }
-    if (rc == 0) {
-        rc = database_commit(r->db, e);
-    }
-    if (rc != 0) {
-        database_rollback(r->db);
-    }
-    return rc;
+    return capture_install(r->db, r->manifest, &site, e);
 }
 
 int replica_open_parts(struct replica *r, struct err *e)
@@ -284,7 +268,7 @@ int replica_open_parts(struct replica *r, struct err *e)
         .network = &r->self.network,
     };
     r->batch = batch_new();
-    r->self.schema_version = schema_version();
+    r->self.schema_version = schema_version(r->schema);
     randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
     return registry_load(r->db, r->merger.packer, &r->self.network,
                          r->enrolled ? &r->grant.as.grant : NULL,
@@ -304,7 +288,7 @@ static char *scratch_beside(const char *path)
     return scratch;
 }
 
-static int check_own_certificate(const struct replica *r, struct err *e)
+int replica_check_certificate(const struct replica *r, struct err *e)
 {
     return registry_certificate(r->merger.registry, &r->self.node,
                                 r->self.certificate) != NULL
@@ -313,8 +297,35 @@ static int check_own_certificate(const struct replica *r, struct err *e)
                          "the journal lacks this node's own certificate");
 }
 
+/* What a tool needs: the daemon alone upgrades, because another one may run. */
+static int look(struct replica *r, struct err *e)
+{
+    uint32_t version = 0;
+    int rc = schema_of(r->db, r->schema, &version, e);
+    if (rc == 0 && version != schema_version(r->schema)) {
+        rc = err_set(e, ERR_VERSION,
+                     "the replica has schema %u and this program %u; start "
+                     "the node with this program once, which upgrades it",
+                     (unsigned)version, (unsigned)schema_version(r->schema));
+    }
+    if (rc == 0) {
+        rc = replica_load_self(r, e);
+    }
+    if (rc == 0 && !r->reader) {
+        rc = replica_check_keys(r, e);
+    }
+    if (rc == 0) {
+        rc = manifest_load(r->db, &r->manifest, e);
+    }
+    if (rc == 0) {
+        rc = replica_open_parts(r, e);
+    }
+    return rc == 0 ? replica_check_certificate(r, e) : rc;
+}
+
 int replica_open(const char *path, const struct keys *keys,
-                 struct replica **ret, struct err *e)
+                 const struct replica_start *start, struct replica **ret,
+                 struct err *e)
 {
     struct replica *r = calloc(1, sizeof *r);
     if (r == NULL) {
@@ -322,21 +333,11 @@ int replica_open(const char *path, const struct keys *keys,
     }
     r->keys = *keys;
     r->scratch = scratch_beside(path);
+    r->path = strdup(path);
+    r->schema = start != NULL ? start->schema : &schema_embedded;
     int rc = database_open(path, DATABASE_NODE, DATABASE_EXISTING, &r->db, e);
     if (rc == 0) {
-        rc = replica_load_self(r, e);
-    }
-    if (rc == 0) {
-        rc = check_keys(r, e);
-    }
-    if (rc == 0) {
-        rc = upgrade(r, e);
-    }
-    if (rc == 0) {
-        rc = replica_open_parts(r, e);
-    }
-    if (rc == 0) {
-        rc = check_own_certificate(r, e);
+        rc = start != NULL ? replica_start(r, start, e) : look(r, e);
     }
     if (rc != 0) {
         replica_close(&r);
@@ -355,24 +356,13 @@ int replica_open_reader(const char *path, const char *scratch,
     }
     r->reader = true;
     r->scratch = scratch == NULL ? NULL : strdup(scratch);
+    r->schema = &schema_embedded;
     int rc = database_open(path, DATABASE_READER, DATABASE_EXISTING, &r->db, e);
-    if (rc == 0) {
-        rc = schema_check(r->db, e);
-    }
     if (rc == 0) {
         rc = database_begin_read(r->db, e);
     }
     if (rc == 0) {
-        rc = replica_load_self(r, e);
-    }
-    if (rc == 0) {
-        rc = manifest_load(r->db, &r->manifest, e);
-    }
-    if (rc == 0) {
-        rc = replica_open_parts(r, e);
-    }
-    if (rc == 0) {
-        rc = check_own_certificate(r, e);
+        rc = look(r, e);
     }
     if (rc != 0) {
         replica_close(&r);
@@ -437,13 +427,16 @@ static int load_peer(struct replica *r, struct peer *peer, struct err *e)
     return rc;
 }
 
-/* Until class keys exist every neighbour must be cleared for every class,
- * because nothing could be sealed for it. */
+/* Until class keys exist every neighbour must be cleared for every class that
+ * this node is, because nothing could be sealed for it. A class that came with
+ * an upgrade is nobody's until certificates have it (renew.c). */
 static int check_classes(const struct replica *r, const struct certificate *c,
                          struct err *e)
 {
-    for (size_t i = 0; i < r->manifest->class_count; i++) {
-        uint16_t class_id = r->manifest->classes[i];
+    const struct certificate *own =
+        registry_current(r->merger.registry, &r->self.node);
+    for (size_t i = 0; i < own->may_read.count; i++) {
+        uint16_t class_id = own->may_read.numbers[i];
         if (!number_list_has(&c->may_read, class_id)) {
             return err_set(e, ERR_CLASS,
                            "site %s may not read class %u and this version "

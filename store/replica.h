@@ -21,9 +21,12 @@ struct replica;
 /* --- birth ---------------------------------------------------------------- */
 
 struct replica_birth {
-    struct hash network;     /* the root: hash of its own identity key */
-    const char *time_zone;   /* IANA name, for people */
-    struct schema_site site; /* id and its offsets from UTC */
+    struct hash network;   /* the root: hash of its own identity key */
+    const char *time_zone; /* IANA name, for people */
+    const char *site_id;
+    const struct zone_offset *offsets; /* of the time zone, at least one */
+    size_t offset_count;
+    const struct schema *schema; /* NULL: what is compiled in */
     bool has_parent;
     struct hash parent;
     const char *parent_address; /* NULL at the root */
@@ -39,12 +42,31 @@ int replica_create(const char *path, const struct replica_birth *facts,
 
 /* --- open ----------------------------------------------------------------- */
 
-/* Opens for the daemon: upgrades the schema, checks the manifest, installs the
- * capture triggers, verifies every certificate in the journal from the root
- * down, and draws a new incarnation. ERR_CONFIG when the keys are another
- * node's. */
+/* What a start needs to know. */
+struct replica_start {
+    const struct schema *schema; /* &schema_embedded, but for tests */
+    int64_t now_ms;
+    /* Of the time zone, as its rules are now. None: the business days of the
+     * tables stay as they are. */
+    const struct zone_offset *offsets;
+    size_t offset_count;
+};
+
+/* Opens: checks the manifest, verifies every certificate in the journal from
+ * the root down, and draws a new incarnation. ERR_CONFIG when the keys are
+ * another node's.
+ *
+ * With `start` (whoever holds the home for itself) an older file is brought to
+ * the schema first, and the capture triggers are installed, in one transaction:
+ * a crash leaves the one or the other. Before that the file is copied to
+ * "PATH.before-N", where N is the schema it is about to have; the copy stays
+ * until the next upgrade. A newer file is ERR_VERSION, untouched.
+ *
+ * Without (a tool; the daemon may run) a file of any other schema than the
+ * program's is ERR_VERSION, and nothing is changed. */
 int replica_open(const char *path, const struct keys *keys,
-                 struct replica **ret, struct err *e);
+                 const struct replica_start *start, struct replica **ret,
+                 struct err *e);
 void replica_close(struct replica **r);
 
 /* Opens for looking at, beside a daemon or without one, as anyone who can read

@@ -289,6 +289,24 @@ int verdict_waits(struct merger *m, const struct row_name *row, struct err *e)
     return rc;
 }
 
+/* --- what is newer than this version -------------------------------------- */
+
+int newer_save(struct merger *m, uint64_t position, uint32_t leaves,
+               struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_newer(position, leaves) VALUES(?1, ?2)"
+        " ON CONFLICT(position) DO UPDATE SET leaves = excluded.leaves";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(m->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)position);
+    sqlite3_bind_int64(stmt, 2, leaves);
+    return database_done(m->db, stmt, e);
+}
+
 /* --- rows that could not be shown ---------------------------------------- */
 
 int unprojected_has(struct merger *m, const struct row_name *row, struct err *e)

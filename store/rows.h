@@ -72,6 +72,10 @@ int verdict_next(struct merger *m, const struct row_name *row, uint64_t after,
 /* 1 when a leaf of the row waits. */
 int verdict_waits(struct merger *m, const struct row_name *row, struct err *e);
 
+/* Notes that so many leaves of a delivery are newer than this version. */
+int newer_save(struct merger *m, uint64_t position, uint32_t leaves,
+               struct err *e);
+
 /* 1 when the row could not be shown. */
 int unprojected_has(struct merger *m, const struct row_name *row,
                     struct err *e);

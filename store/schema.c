@@ -46,22 +46,25 @@ static void put_date(struct bytes *out, int32_t offset_s)
 
 /* A DEFAULT may be an expression in parentheses without a sub-select. Seconds
  * are asked of strftime(): unixepoch() is not in SQLite 3.37. */
-static void put_today(struct bytes *out, const struct schema_site *site)
+void schema_today(const struct zone_offset *offsets, size_t count,
+                  struct bytes *out)
 {
     char text[96];
-    size_t last = site->offset_count - 1;
+    assert(count > 0);
+    size_t last = count - 1;
     put_text(out, last == 0 ? "(" : "(CASE");
     for (size_t i = 0; i < last; i++) {
         (void)snprintf(text, sizeof text,
                        " WHEN CAST(strftime('%%s','now') AS INTEGER) < %" PRId64
                        " THEN ",
-                       site->offsets[i + 1].from_s);
+                       offsets[i + 1].from_s);
         put_text(out, text);
-        put_date(out, site->offsets[i].offset_s);
+        put_date(out, offsets[i].offset_s);
     }
     put_text(out, last == 0 ? "" : " ELSE ");
-    put_date(out, site->offsets[last].offset_s);
+    put_date(out, offsets[last].offset_s);
     put_text(out, last == 0 ? ")" : " END)");
+    bytes_put_u8(out, '\0');
 }
 
 static void put_file(struct bytes *out, const char *text,
@@ -76,7 +79,7 @@ static void put_file(struct bytes *out, const char *text,
             put_quoted(out, site->site_id);
         } else if (len == sizeof today_literal - 1 &&
                    memcmp(text, today_literal, len) == 0) {
-            put_today(out, site);
+            put_text(out, site->today);
         } else {
             bytes_put(out, text, len);
         }
@@ -91,13 +94,14 @@ static uint32_t number_of(const struct schema_file *file)
     return (uint32_t)strtoul(file->name, NULL, 10);
 }
 
-uint32_t schema_version(void)
+uint32_t schema_version(const struct schema *s)
 {
-    assert(schema_file_count > 0);
-    return number_of(&schema_files[schema_file_count - 1]);
+    assert(s->count > 0);
+    return number_of(&s->files[s->count - 1]);
 }
 
-static int read_version(struct database *db, uint32_t *ret, struct err *e)
+int schema_of(struct database *db, const struct schema *s, uint32_t *ret,
+              struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
     int code = database_statement(db, "PRAGMA user_version", &stmt, e);
@@ -107,18 +111,25 @@ static int read_version(struct database *db, uint32_t *ret, struct err *e)
     if (code < 0) {
         return code;
     }
-    *ret = (uint32_t)sqlite3_column_int64(stmt, 0);
+    uint32_t version = (uint32_t)sqlite3_column_int64(stmt, 0);
     (void)sqlite3_reset(stmt);
+    if (version > schema_version(s)) {
+        return err_set(e, ERR_VERSION,
+                       "the replica has schema %" PRIu32
+                       ", this program knows up to %" PRIu32
+                       "; install a newer sangam",
+                       version, schema_version(s));
+    }
+    *ret = version;
     return 0;
 }
 
 static int apply(struct database *db, const struct schema_file *file,
-                 const struct schema_site *site, struct err *e)
+                 bool first, const struct schema_site *site, struct err *e)
 {
     char pragma[64];
     struct bytes sql = {0};
-    assert(site->offset_count > 0);
-    if (file == &schema_files[0]) {
+    if (first) {
         (void)snprintf(pragma, sizeof pragma, "PRAGMA application_id = %d;\n",
                        (int)SANGAM_APPLICATION_ID);
         put_text(&sql, pragma);
@@ -135,14 +146,15 @@ static int apply(struct database *db, const struct schema_file *file,
     return code;
 }
 
-static int apply_from(struct database *db, uint32_t version,
-                      const struct schema_site *site, struct err *e)
+static int apply_from(struct database *db, const struct schema *s,
+                      uint32_t version, const struct schema_site *site,
+                      struct err *e)
 {
-    for (size_t i = 0; i < schema_file_count; i++) {
-        if (number_of(&schema_files[i]) <= version) {
+    for (size_t i = 0; i < s->count; i++) {
+        if (number_of(&s->files[i]) <= version) {
             continue;
         }
-        int code = apply(db, &schema_files[i], site, e);
+        int code = apply(db, &s->files[i], i == 0, site, e);
         if (code != 0) {
             return code;
         }
@@ -150,51 +162,28 @@ static int apply_from(struct database *db, uint32_t version,
     return 0;
 }
 
-static int say_newer(uint32_t version, struct err *e)
-{
-    return err_set(e, ERR_VERSION,
-                   "the replica has schema %" PRIu32
-                   ", this program knows up to %" PRIu32
-                   "; install a newer sangam",
-                   version, schema_version());
-}
-
-int schema_check(struct database *db, struct err *e)
-{
-    uint32_t version = 0;
-    int code = read_version(db, &version, e);
-    if (code == 0 && version > schema_version()) {
-        code = say_newer(version, e);
-    }
-    if (code == 0 && version < schema_version()) {
-        code = err_set(e, ERR_VERSION,
-                       "the replica has schema %" PRIu32
-                       ", this program needs %" PRIu32
-                       "; 'sangam run' of this program upgrades it",
-                       version, schema_version());
-    }
-    return code;
-}
-
-int schema_upgrade(struct database *db, const struct schema_site *site,
-                   struct err *e)
+int schema_upgrade(struct database *db, const struct schema *s,
+                   const struct schema_site *site, struct err *e)
 {
     uint32_t version = 0;
     assert(sqlite3_get_autocommit(database_handle(db)) == 0);
-    int code = read_version(db, &version, e);
+    int code = schema_of(db, s, &version, e);
     if (code != 0) {
         return code;
-    }
-    if (version > schema_version()) {
-        return say_newer(version, e);
     }
     code = database_run(db, "SAVEPOINT schema_upgrade", e);
     if (code != 0) {
         return code;
     }
+    /* ALTER TABLE ... RENAME reads every view, to see whether it still fits. */
+    int views = 0;
+    sqlite3 *handle = database_handle(db);
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, -1, &views);
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 1, NULL);
     enum database_schema was = database_schema(db, DATABASE_SCHEMA_OPEN);
-    code = apply_from(db, version, site, e);
+    code = apply_from(db, s, version, site, e);
     (void)database_schema(db, was);
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, views, NULL);
     /* After a full disk or an I/O error SQLite has undone everything. */
     bool open = sqlite3_get_autocommit(database_handle(db)) == 0;
     if (code != 0 && open) {
@@ -204,4 +193,56 @@ int schema_upgrade(struct database *db, const struct schema_site *site,
         open ? database_run(db, "RELEASE schema_upgrade", code == 0 ? e : NULL)
              : 0;
     return code != 0 ? code : released;
+}
+
+/* ---- other business days --------------------------------------------------- */
+
+/* A DEFAULT is changed as sqlite.org/lang_altertable.html (section 7, the
+ * second procedure) says: in the text of the table, with a new schema_version,
+ * by which every connection reads it anew. */
+static int rewrite(struct database *db, const char *was, const char *today,
+                   struct err *e)
+{
+    static const char again[] = "PRAGMA schema_version = %lld;"
+                                "PRAGMA writable_schema = OFF";
+    const struct value texts[] = {value_text(was), value_text(today)};
+    char pragmas[96];
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(db, "PRAGMA schema_version", &stmt, e);
+    if (code == 0) {
+        code = database_step(db, stmt, e);
+    }
+    if (code < 0) {
+        return code;
+    }
+    (void)snprintf(pragmas, sizeof pragmas, again,
+                   (long long)sqlite3_column_int64(stmt, 0) + 1);
+    (void)sqlite3_reset(stmt);
+    code = database_run(db, "PRAGMA writable_schema = ON", e);
+    if (code == 0) {
+        code = database_statement(
+            db,
+            "UPDATE sqlite_schema SET sql = replace(sql, :was, :today)"
+            " WHERE type = 'table'",
+            &stmt, e);
+    }
+    if (code == 0) {
+        database_bind(stmt, ":was", &texts[0]);
+        database_bind(stmt, ":today", &texts[1]);
+        code = database_done(db, stmt, e);
+    }
+    int after = database_run(db, pragmas, code == 0 ? e : NULL);
+    return code != 0 ? code : after;
+}
+
+int schema_set_today(struct database *db, const char *was, const char *today,
+                     struct err *e)
+{
+    sqlite3 *handle = database_handle(db);
+    enum database_schema before = database_schema(db, DATABASE_SCHEMA_OPEN);
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
+    int code = rewrite(db, was, today, e);
+    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)database_schema(db, before);
+    return code;
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/bytes.h"
 #include "protocol/err.h"
 #include "store/database.h"
 
@@ -23,9 +24,15 @@ struct schema_file {
     const char *text;
 };
 
-/* Generated at build time, in order of name. */
-extern const struct schema_file schema_files[];
-extern const size_t schema_file_count;
+/* Steps, in order of name; the first makes a new file. */
+struct schema {
+    const struct schema_file *files;
+    size_t count;
+};
+
+/* What is compiled into the program; generated at build time. Tests put steps
+ * of their own behind it, to be a newer program. */
+extern const struct schema schema_embedded;
 
 /* Offsets from UTC of a time zone: `offset_s` holds from `from_s` (seconds
  * since 1970) until the next. The first also holds before. */
@@ -34,20 +41,31 @@ struct zone_offset {
     int32_t offset_s;
 };
 
+/* The expression for '@today' that a zone gives: "(date('now','+05:30'))". At
+ * least one offset, ascending. */
+void schema_today(const struct zone_offset *offsets, size_t count,
+                  struct bytes *out);
+
+/* What is put into the files. */
 struct schema_site {
     const char *site_id;
-    const struct zone_offset *offsets; /* at least one, ascending */
-    size_t offset_count;
+    const char *today; /* of schema_today() */
 };
 
-uint32_t schema_version(void); /* that this program knows */
+uint32_t schema_version(const struct schema *s); /* of its last step */
 
-/* ERR_VERSION, with what to do, unless the replica has this version. */
-int schema_check(struct database *db, struct err *e);
+/* The version of a replica. ERR_VERSION if it is newer than `s`. */
+int schema_of(struct database *db, const struct schema *s, uint32_t *ret,
+              struct err *e);
 
-/* Applies the files a replica lacks, in the caller's transaction. ERR_VERSION
- * if the replica is newer than the program. */
-int schema_upgrade(struct database *db, const struct schema_site *site,
-                   struct err *e);
+/* Applies the steps of `s` a replica lacks, in the caller's transaction.
+ * ERR_VERSION if the replica is newer. */
+int schema_upgrade(struct database *db, const struct schema *s,
+                   const struct schema_site *site, struct err *e);
+
+/* Puts another expression for '@today' into the defaults of tables that are
+ * there, in the caller's transaction. */
+int schema_set_today(struct database *db, const char *was, const char *today,
+                     struct err *e);
 
 #endif

@@ -75,6 +75,7 @@ CREATE TABLE sync_self(
   node        BLOB NOT NULL,        -- hash of our identity key
   site_id     TEXT NOT NULL,        -- the site this node writes for
   time_zone   TEXT NOT NULL,        -- of its business days: Asia/Kolkata
+  today       TEXT NOT NULL,        -- the expression for such a day that stands in DEFAULTs
   certificate INTEGER NOT NULL,     -- serial of our certificate, as a signed number
   parent      BLOB,                 -- node above; NULL at the root
   parent_address TEXT,              -- tcp://host:port of the parent; NULL at the root
@@ -258,6 +259,12 @@ CREATE TABLE sync_offer(
   offer_key BLOB NOT NULL           -- key of the offer's own row, canonical
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_offer_row ON sync_offer(table_id, key);
+-- Deliveries with leaves that are newer than this version: of tables, classes
+-- or columns it lacks. An upgrade folds the rows of those it brings.
+CREATE TABLE sync_newer(
+  position INTEGER PRIMARY KEY,     -- of the delivery
+  leaves   INTEGER NOT NULL         -- how many of it
+) STRICT;
 
 -- Rows whose merged state the table could not take; it shows the last good one.
 CREATE TABLE sync_unprojected(

@@ -88,9 +88,8 @@ static void install(struct fixture *f, const char *site_id, bool root)
 
 static int set_up(void **state)
 {
-    static const struct zone_offset offset = {.offset_s = 19800};
-    const struct schema_site site = {
-        .site_id = SITE, .offsets = &offset, .offset_count = 1};
+    const struct schema_site site = {.site_id = SITE,
+                                     .today = "(date('now','+05:30'))"};
     struct fixture *f = calloc(1, sizeof *f);
     struct err e = {0};
     assert_non_null(f);
@@ -99,7 +98,7 @@ static int set_up(void **state)
     ready(database_open(f->path, DATABASE_NODE, DATABASE_CREATE, &f->db, &e),
           &e);
     ready(database_begin(f->db, &e), &e);
-    ready(schema_upgrade(f->db, &site, &e), &e);
+    ready(schema_upgrade(f->db, &schema_embedded, &site, &e), &e);
     (void)database_schema(f->db, DATABASE_SCHEMA_OPEN);
     node_run(f, odd_sql);
     (void)database_schema(f->db, DATABASE_SCHEMA_FIXED);

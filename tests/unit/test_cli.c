@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <spawn.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -226,6 +227,55 @@ static void status_names_the_line_of_a_configuration_error(void **state)
     free(replica);
 }
 
+/* Past the guards. */
+static void run_as_node(const char *replica, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(replica, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void a_replica_of_a_newer_program_is_a_configuration_error(void **state)
+{
+    static const char *const commands[] = {"run", "verify", "rebuild"};
+    (void)state;
+    char *replica = scratch_path(folder, "replica.db");
+    said(run("init", "--site", "PB-HQ", "--address", "tcp://127.0.0.1:1", NULL),
+         CLI_DONE, "is the root of a new network", NULL);
+    run_as_node(replica, "PRAGMA user_version = 9999");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        said(run(commands[i], NULL), CLI_CONFIG, NULL,
+             "the replica has schema 9999, this program knows up to ");
+    }
+    said(run("status", NULL), CLI_FAILED,
+         "! schema    the replica has 9999 and this program ", NULL);
+    assert_int_equal(scratch_number(replica, "PRAGMA user_version"), 9999);
+    free(replica);
+}
+
+static void status_counts_what_is_newer(void **state)
+{
+    (void)state;
+    char *replica = scratch_replica_of_clinic(folder);
+    run_as_node(replica,
+                "INSERT INTO sync_newer VALUES(1, 2), (5, 1);"
+                "INSERT INTO sync_verdict VALUES"
+                "(1, 0, 20, x'00', 'waiting', -6, 'it is newer'),"
+                "(2, 0, 20, x'00', 'waiting', -7, 'the insert is not held')");
+    said(run("status", NULL), CLI_FAILED,
+         "  newer     3 changes of a newer sangam are kept and passed on",
+         NULL);
+    said(run("status", NULL), CLI_FAILED,
+         "  waiting   1 change waits for something that has not come yet (the "
+         "insert is not held)",
+         NULL);
+    free(replica);
+}
+
 /* --- import --------------------------------------------------------------- */
 
 static void import_says_how_many_rows_and_under_which_name(void **state)
@@ -307,6 +357,8 @@ int main(void)
         test(status_says_what_needs_someone_and_exits_1),
         test(status_is_json_for_programs),
         test(status_names_the_line_of_a_configuration_error),
+        test(a_replica_of_a_newer_program_is_a_configuration_error),
+        test(status_counts_what_is_newer),
         test(import_says_how_many_rows_and_under_which_name),
         test(import_of_a_bad_file_exits_1_and_names_the_fault),
         test(import_of_a_bad_header_or_no_file_exits_1),

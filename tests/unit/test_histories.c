@@ -14,6 +14,7 @@
 #include "protocol/elements.h"
 #include "store/parts.h"
 #include "support/dice.h"
+#include "support/later.h"
 #include "support/tree.h"
 
 /* Random work at random nodes, over links that are there now and then. In the
@@ -38,6 +39,7 @@ struct history {
     size_t added; /* sites, in order of later_sites */
     size_t written;
     size_t refused; /* by guards, or because the key was there */
+    bool mixed;     /* nodes are upgraded on the way */
 };
 
 struct later_site {
@@ -357,6 +359,74 @@ static writer *const writers[] = {
 
 enum { WRITERS = sizeof writers / sizeof writers[0] };
 
+/* --- writing what the embedded schema does not have ----------------------- */
+
+static void write_guarded_person(const struct slots *s, char *out,
+                                 size_t out_bytes)
+{
+    (void)snprintf(out, out_bytes,
+                   "INSERT INTO person(person_id, beneficiary_no, guardian,"
+                   " seen_at) VALUES('p-%s-%zu', 'N-%llu', 'G-%llu', 'S-%llu')",
+                   s->district, s->person, (unsigned long long)s->value,
+                   (unsigned long long)s->value, (unsigned long long)s->value);
+}
+
+static void change_guardian(const struct slots *s, char *out, size_t out_bytes)
+{
+    change(out, out_bytes, "person", "person_id", "guardian", s);
+}
+
+static void change_both(const struct slots *s, char *out, size_t out_bytes)
+{
+    change(out, out_bytes, "person", "person_id",
+           "vital_status = 'alive', phone = 'both', consent", s);
+}
+
+static void change_bed(const struct slots *s, char *out, size_t out_bytes)
+{
+    change(out, out_bytes, "enrolment", "enrolment_id", "bed", s);
+}
+
+static void write_visit(const struct slots *s, char *out, size_t out_bytes)
+{
+    (void)snprintf(out, out_bytes,
+                   "INSERT INTO visit(visit_id, person_id, place)"
+                   " VALUES('v-%s-%zu', 'p-%s-%zu', 'P-%llu')",
+                   s->district, s->key, s->district, s->person,
+                   (unsigned long long)s->value);
+}
+
+static void change_visit(const struct slots *s, char *out, size_t out_bytes)
+{
+    change(out, out_bytes, "visit", "visit_id", "place", s);
+}
+
+static void write_test(const struct slots *s, char *out, size_t out_bytes)
+{
+    (void)snprintf(out, out_bytes,
+                   "INSERT INTO test_event(test_id, person_id, result)"
+                   " VALUES('t-%s-%zu', 'p-%s-%zu', '%llu')",
+                   s->district, s->key, s->district, s->person,
+                   (unsigned long long)s->value % 3);
+}
+
+static void write_holiday(const struct slots *s, char *out, size_t out_bytes)
+{
+    (void)snprintf(out, out_bytes,
+                   "INSERT INTO ref_holiday(day, name) VALUES('D-%zu', '%llu')"
+                   " ON CONFLICT(day) DO UPDATE SET name = excluded.name",
+                   s->key, (unsigned long long)s->value);
+}
+
+static writer *const later_writers[] = {
+    write_guarded_person, write_guarded_person, change_guardian,
+    change_guardian,      change_both,          change_bed,
+    change_bed,           write_visit,          change_visit,
+    write_test,           write_holiday,
+};
+
+enum { LATER_WRITERS = sizeof later_writers / sizeof later_writers[0] };
+
 static void write_something(struct history *h)
 {
     struct dice *d = &h->dice;
@@ -369,7 +439,11 @@ static void write_something(struct history *h)
         .value = dice_u64(d) >> 40,
     };
     char sql[1024];
-    writers[which](&slots, sql, sizeof sql);
+    writer *write = writers[which];
+    if (h->tree->nodes[node].schema != &schema_embedded && dice_even(d)) {
+        write = later_writers[which % LATER_WRITERS];
+    }
+    write(&slots, sql, sizeof sql);
     try_sql(h, node, sql);
 }
 
@@ -402,6 +476,18 @@ static void move_clock(struct history *h)
     h->tree->now_ms += dice_even(&h->dice) ? ms : -ms;
 }
 
+/* What a site of one version enrols, any version may join. */
+static void upgrade_one(struct history *h, int node)
+{
+    const struct schema *later = later_schema(LATER_COLUMNS);
+    if (h->mixed && h->tree->nodes[node].schema != later) {
+        tree_upgrade(h->tree, node, later);
+    }
+    if (h->mixed) {
+        h->tree->schema = dice_even(&h->dice) ? later : &schema_embedded;
+    }
+}
+
 static void take_step(struct history *h)
 {
     int node = (int)dice_below(&h->dice, (size_t)h->tree->count);
@@ -420,6 +506,9 @@ static void take_step(struct history *h)
         }
         break;
     case 3:
+        if (dice_below(&h->dice, 3) == 0) {
+            upgrade_one(h, node);
+        }
         if (dice_below(&h->dice, 8) == 0) {
             assert_int_equal(replica_rebuild(h->tree->nodes[node].replica,
                                              h->tree->now_ms, &leaves, &e),
@@ -897,6 +986,18 @@ static sqlite3 *ask_oracle(struct replica *r)
     return db;
 }
 
+/* A column that came with an upgrade shows its default. */
+static void assert_never_written(const struct column *c,
+                                 const struct value *shown)
+{
+    static const struct value null = {.type = VALUE_NULL};
+    const struct value unasked = value_text("unasked");
+    bool has_default = strcmp(c->name, "consent") == 0;
+    assert_true(has_default || strcmp(c->name, "guardian") == 0 ||
+                strcmp(c->name, "seen_at") == 0 || strcmp(c->name, "bed") == 0);
+    assert_true(value_equal(shown, has_default ? &unasked : &null));
+}
+
 /* Compares one row; what the oracle has not heard of is NULL or a default. */
 static size_t compare_row(sqlite3_stmt *ask, const struct table *t,
                           sqlite3_stmt *row, const char *site)
@@ -915,9 +1016,13 @@ static size_t compare_row(sqlite3_stmt *ask, const struct table *t,
         sqlite3_bind_int64(ask, 1, t->id);
         sqlite3_bind_blob(ask, 2, key.data, (int)key.len, SQLITE_TRANSIENT);
         sqlite3_bind_int(ask, 3, t->columns[i].id);
-        assert_int_equal(sqlite3_step(ask), SQLITE_ROW);
-        struct value told = database_column(ask, 0);
         struct value shown = database_column(row, (int)i);
+        if (sqlite3_step(ask) == SQLITE_DONE) {
+            assert_never_written(&t->columns[i], &shown);
+            sqlite3_reset(ask);
+            continue;
+        }
+        struct value told = database_column(ask, 0);
         if (!value_equal(&told, &shown)) {
             fail_msg("%s: %s.%s shows '%s', and the journal says '%s'", site,
                      t->name, t->columns[i].name,
@@ -993,7 +1098,9 @@ static void assert_why(struct replica *r, const struct table *t,
             (void)snprintf(shown[count++], 64, "%s", name);
         }
     }
-    assert_true(count + 1 >= t->column_count); /* all but the key */
+    /* all but the key, and those that came with an upgrade */
+    assert_true(count + 1 >= t->column_count ||
+                manifest_table(replica_manifest(r), 9100) != NULL);
     why_clear(&why);
 }
 
@@ -1033,6 +1140,20 @@ static void look(struct history *h, struct seen *seen)
         tree_get(h->tree, HQ, "SELECT count(*) FROM person WHERE alerts > ''"));
 }
 
+/* All that each version holds is right; then all are of one. */
+static void end_the_mixture(struct history *h)
+{
+    for (int i = 0; i < h->tree->count; i++) {
+        tree_check(h->tree, i);
+    }
+    for (int i = 0; i < h->tree->count; i++) {
+        upgrade_one(h, i);
+        assert_string_equal(
+            tree_get(h->tree, i, "SELECT count(*) FROM sync_newer"), "0");
+    }
+    tree_sync(h->tree);
+}
+
 static void live(struct history *h, struct seen *seen)
 {
     h->tree = tree_new();
@@ -1046,6 +1167,10 @@ static void live(struct history *h, struct seen *seen)
         take_step(h);
     }
     tree_sync(h->tree);
+    if (h->mixed) {
+        assert_digests_agree(h);
+        end_the_mixture(h);
+    }
     look(h, seen);
     assert_at_rest(h);
     assert_nodes_agree(h);
@@ -1064,13 +1189,12 @@ static void live(struct history *h, struct seen *seen)
     tree_free(h->tree);
 }
 
-static void whatever_happens_all_nodes_come_to_agree(void **state)
+static void live_many(bool mixed)
 {
-    (void)state;
     bool long_run = getenv("SANGAM_LONG") != NULL;
     struct seen seen = {0};
     for (int i = 0; i < (long_run ? HISTORIES_LONG : HISTORIES); i++) {
-        struct history h = {.dice = dice_seeded()};
+        struct history h = {.dice = dice_seeded(), .mixed = mixed};
         live(&h, &seen);
         if (getenv("SANGAM_SEED") != NULL) {
             return; /* that history again, and no other */
@@ -1079,6 +1203,19 @@ static void whatever_happens_all_nodes_come_to_agree(void **state)
     assert_true(seen.handed > 0);
     assert_true(seen.reviews > 0);
     assert_true(seen.lists > 0);
+}
+
+static void whatever_happens_all_nodes_come_to_agree(void **state)
+{
+    (void)state;
+    live_many(false);
+}
+
+static void nodes_of_two_versions_come_to_agree_when_they_are_of_one(
+    void **state)
+{
+    (void)state;
+    live_many(true);
 }
 
 /* --- what a history alone would not tell --------------------------------- */
@@ -1208,6 +1345,8 @@ int main(void)
         cmocka_unit_test(a_local_write_that_loses_is_put_back),
         cmocka_unit_test(a_change_that_was_taken_back_is_not_signed),
         cmocka_unit_test(whatever_happens_all_nodes_come_to_agree),
+        cmocka_unit_test(
+            nodes_of_two_versions_come_to_agree_when_they_are_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,9 +35,8 @@ static void ready(int code, const struct err *e)
 
 static int set_up(void **state)
 {
-    static const struct zone_offset offset = {.offset_s = 19800};
-    const struct schema_site site = {
-        .site_id = "PB-LDH-C01", .offsets = &offset, .offset_count = 1};
+    const struct schema_site site = {.site_id = "PB-LDH-C01",
+                                     .today = "(date('now','+05:30'))"};
     struct fixture *f = calloc(1, sizeof *f);
     struct err e = {0};
     assert_non_null(f);
@@ -46,7 +45,7 @@ static int set_up(void **state)
     ready(database_open(f->path, DATABASE_NODE, DATABASE_CREATE, &f->db, &e),
           &e);
     ready(database_begin(f->db, &e), &e);
-    ready(schema_upgrade(f->db, &site, &e), &e);
+    ready(schema_upgrade(f->db, &schema_embedded, &site, &e), &e);
     ready(database_commit(f->db, &e), &e);
     (void)database_schema(f->db, DATABASE_SCHEMA_OPEN);
     *state = f;

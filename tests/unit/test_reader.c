@@ -134,7 +134,7 @@ static void a_reader_upgrades_nothing(void **state)
         const char *sql;
         const char *says;
     } others[] = {
-        {"PRAGMA user_version = 1", "'sangam run' of this program upgrades"},
+        {"PRAGMA user_version = 1", "start the node with this program once"},
         {"PRAGMA user_version = 999", "install a newer sangam"},
     };
     struct looked l = look();

@@ -1597,13 +1597,15 @@ static void assert_altered_file_is_refused(struct tree *t, int node,
     (void)snprintf(back, sizeof back, "cp '%s.kept' '%s'", n->path, n->path);
     assert_int_equal(system(copy), 0);
     alter(t, node, sql);
-    int rc = replica_open(n->path, &n->keys, &n->replica, &e);
+    const struct replica_start start = {.schema = &schema_embedded};
+    int rc = replica_open(n->path, &n->keys, &start, &n->replica, &e);
     if (rc != ERR_CORRUPT) {
         fail_msg("%s: expected corrupt, got %s: %s", sql, err_word(rc), e.text);
     }
     assert_int_equal(system(back), 0);
     assert_int_equal(sqlite3_open(n->path, &n->client), SQLITE_OK);
-    assert_int_equal(replica_open(n->path, &n->keys, &n->replica, &e), 0);
+    assert_int_equal(replica_open(n->path, &n->keys, &start, &n->replica, &e),
+                     0);
 }
 
 static void an_altered_certificate_on_disk_is_found_at_start(void **state)
@@ -1638,10 +1640,11 @@ static void a_replica_opens_with_its_own_keys_alone(void **state)
     (void)state;
     struct tree *t = tree_new();
     struct keys other;
+    const struct replica_start start = {.schema = &schema_embedded};
     struct replica *r = NULL;
     struct err e;
     keys_generate(&other);
-    assert_int_equal(replica_open(t->nodes[HQ].path, &other, &r, &e),
+    assert_int_equal(replica_open(t->nodes[HQ].path, &other, &start, &r, &e),
                      ERR_CONFIG);
     assert_null(r);
     tree_free(t);

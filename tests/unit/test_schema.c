@@ -64,10 +64,13 @@ static int upgrade(struct fixture *f, const char *site_id,
                    const struct zone_offset *offsets, size_t count,
                    struct err *e)
 {
-    const struct schema_site site = {
-        .site_id = site_id, .offsets = offsets, .offset_count = count};
+    struct bytes today = {0};
+    schema_today(offsets, count, &today);
+    const struct schema_site site = {.site_id = site_id,
+                                     .today = (const char *)today.data};
     ready(database_begin(f->db, e), e);
-    int code = schema_upgrade(f->db, &site, e);
+    int code = schema_upgrade(f->db, &schema_embedded, &site, e);
+    bytes_free(&today);
     struct err committed = {0};
     ready(database_commit(f->db, &committed), &committed);
     return code;
@@ -119,11 +122,12 @@ static void a_new_replica_gets_every_step(void **state)
     struct err e = {0};
     char version[16];
     ready(upgrade(f, "PB-LDH-C01", india, 1, &e), &e);
-    (void)snprintf(version, sizeof version, "%u", (unsigned)schema_version());
+    (void)snprintf(version, sizeof version, "%u",
+                   (unsigned)schema_version(&schema_embedded));
     answers(f, "PRAGMA user_version", version);
     answers(f, "PRAGMA application_id", "1398894183");
     answers(f, "SELECT count(*) > 10 FROM sync_table", "1");
-    assert_true(schema_version() >= 2);
+    assert_true(schema_version(&schema_embedded) >= 2);
     /* and is a replica now */
     database_close(&f->db);
     ready(database_open(f->path, DATABASE_TOOL, DATABASE_EXISTING, &f->db, &e),

@@ -88,23 +88,22 @@ static void ok(int rc, const struct err *e)
 }
 
 static const char self_of_clinic[] =
-    "INSERT INTO sync_self(one, network, node, site_id, time_zone,"
+    "INSERT INTO sync_self(one, network, node, site_id, time_zone, today,"
     " certificate, parent, parent_address, journal, last_hlc)"
-    " VALUES (1, zeroblob(32), randomblob(32), 'PB-LDH-C01', 'Asia/Kolkata',"
+    " VALUES (1, zeroblob(32), randomblob(32), 'PB-LDH-C01', 'Asia/Kolkata', '',"
     " 1, randomblob(32), 'tcp://hub.example:7447', 1, 0)";
 
 static const char self_of_root[] =
-    "INSERT INTO sync_self(one, network, node, site_id, time_zone,"
+    "INSERT INTO sync_self(one, network, node, site_id, time_zone, today,"
     " certificate, parent, parent_address, journal, last_hlc)"
-    " VALUES (1, zeroblob(32), randomblob(32), 'PB-HQ', 'Asia/Kolkata',"
+    " VALUES (1, zeroblob(32), randomblob(32), 'PB-HQ', 'Asia/Kolkata', '',"
     " 1, NULL, NULL, 1, 0)";
 
 static char *make_replica(const char *folder, const struct sql_site *site,
                           const char *self)
 {
-    static const struct zone_offset india = {.from_s = 0, .offset_s = 19800};
-    const struct schema_site schema_site = {
-        .site_id = site->site_id, .offsets = &india, .offset_count = 1};
+    const struct schema_site schema_site = {.site_id = site->site_id,
+                                            .today = "(date('now','+05:30'))"};
     char *path = scratch_path(folder, "replica.db");
     struct database *db = NULL;
     struct manifest *manifest = NULL;
@@ -112,7 +111,7 @@ static char *make_replica(const char *folder, const struct sql_site *site,
 
     ok(database_open(path, DATABASE_NODE, DATABASE_CREATE, &db, &e), &e);
     ok(database_begin(db, &e), &e);
-    ok(schema_upgrade(db, &schema_site, &e), &e);
+    ok(schema_upgrade(db, &schema_embedded, &schema_site, &e), &e);
     ok(manifest_load(db, &manifest, &e), &e);
     ok(capture_install(db, manifest, site, &e), &e);
     ok(database_run(db, self, &e), &e);

@@ -82,16 +82,31 @@ static struct tree_node *new_node(struct tree *t, int parent)
     assert_true(t->count < TREE_NODES_MAX);
     struct tree_node *n = &t->nodes[t->count];
     n->parent = parent;
+    n->schema = t->schema;
     keys_generate(&n->keys);
     (void)snprintf(n->path, sizeof n->path, "%s/%d.db", t->folder, t->count);
     t->count++;
     return n;
 }
 
-static void open_node(struct tree_node *n)
+static int try_open(struct tree *t, struct tree_node *n, struct err *e)
 {
-    must(replica_open(n->path, &n->keys, &n->replica, said));
-    open_client(n);
+    const struct replica_start start = {
+        .schema = n->schema,
+        .now_ms = t->now_ms,
+        .offsets = &india,
+        .offset_count = 1,
+    };
+    int rc = replica_open(n->path, &n->keys, &start, &n->replica, e);
+    if (rc == 0) {
+        open_client(n);
+    }
+    return rc;
+}
+
+static void open_node(struct tree *t, struct tree_node *n)
+{
+    must(try_open(t, n, said));
 }
 
 struct tree *tree_new(void)
@@ -102,15 +117,19 @@ struct tree *tree_new(void)
     t->folder = strdup("/tmp/sangam-tree-XXXXXX");
     assert_non_null(mkdtemp(t->folder));
     t->now_ms = INT64_C(1790000000000);
+    t->schema = &schema_embedded;
     struct tree_node *root = new_node(t, -1);
     struct replica_birth birth = {
         .network = keys_node(root->keys.sign_public),
         .time_zone = "Asia/Kolkata",
-        .site = {.site_id = "PB-HQ", .offsets = &india, .offset_count = 1},
+        .site_id = "PB-HQ",
+        .offsets = &india,
+        .offset_count = 1,
+        .schema = t->schema,
     };
     must(
         replica_create(root->path, &birth, &root->keys, NULL, t->now_ms, said));
-    open_node(root);
+    open_node(t, root);
     tree_sql(t, 0,
              "INSERT INTO ref_site(site_id, name, kind, department,"
              " district_code, parent_site_id) VALUES"
@@ -143,7 +162,23 @@ void tree_restart(struct tree *t, int node)
     struct tree_node *n = &t->nodes[node];
     sqlite3_close(n->client);
     replica_close(&n->replica);
-    open_node(n);
+    open_node(t, n);
+}
+
+int tree_upgrade_try(struct tree *t, int node, const struct schema *schema,
+                     struct err *e)
+{
+    struct tree_node *n = &t->nodes[node];
+    sqlite3_close(n->client);
+    n->client = NULL;
+    replica_close(&n->replica);
+    n->schema = schema;
+    return try_open(t, n, e);
+}
+
+void tree_upgrade(struct tree *t, int node, const struct schema *schema)
+{
+    must(tree_upgrade_try(t, node, schema, said));
 }
 
 void tree_ask(struct tree *t, int parent, const char *site,
@@ -193,7 +228,10 @@ int tree_add(struct tree *t, int parent, const char *site)
     struct replica_birth birth = {
         .network = request.network,
         .time_zone = "Asia/Kolkata",
-        .site = {.site_id = site, .offsets = &india, .offset_count = 1},
+        .site_id = site,
+        .offsets = &india,
+        .offset_count = 1,
+        .schema = t->schema,
         .has_parent = true,
         .parent = grant.as.grant.parent,
         .parent_address = "tcp://127.0.0.1:1",
@@ -201,7 +239,7 @@ int tree_add(struct tree *t, int parent, const char *site)
     must(replica_create(n->path, &birth, &n->keys, &grant.as.grant, t->now_ms,
                         said));
     message_clear(&grant);
-    open_node(n);
+    open_node(t, n);
     return t->count - 1;
 }
 

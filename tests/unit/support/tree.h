@@ -21,12 +21,14 @@ struct tree_node {
     char path[256];
     struct keys keys;
     struct replica *replica;
-    sqlite3 *client; /* an ordinary program's connection */
-    int parent;      /* index, -1 for the root */
+    sqlite3 *client;             /* an ordinary program's connection */
+    int parent;                  /* index, -1 for the root */
+    const struct schema *schema; /* what its program knows */
 };
 
 struct tree {
-    char *folder; /* owned */
+    char *folder;                /* owned */
+    const struct schema *schema; /* of nodes added from now on */
     int64_t now_ms;
     struct tree_node nodes[TREE_NODES_MAX];
     int count;
@@ -65,6 +67,11 @@ void tree_sync(struct tree *t);
 struct peer tree_peer(struct tree *t, int at, int other);
 /* Closes and opens a node, as a restart does. */
 void tree_restart(struct tree *t, int node);
+/* The same, but another program starts; its code comes back. After an error
+ * the node is closed. */
+int tree_upgrade_try(struct tree *t, int node, const struct schema *schema,
+                     struct err *e);
+void tree_upgrade(struct tree *t, int node, const struct schema *schema);
 
 /* Replays the journal beside the replica and folds each row: nothing differs
  * [I-10], [I-2]. */
