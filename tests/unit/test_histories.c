@@ -755,7 +755,8 @@ static void bind_score(sqlite3_stmt *stmt, int at, const struct column *c,
     } else if (v->type == VALUE_INTEGER) {
         sqlite3_bind_int64(stmt, at, -v->integer);
     } else if (v->type == VALUE_TEXT) { /* 2026-01-07: the day decides */
-        sqlite3_bind_int64(stmt, at, -atoll((const char *)v->bytes.data + 8));
+        sqlite3_bind_int64(stmt, at,
+                           -strtoll((const char *)v->bytes.data + 8, NULL, 10));
     } else {
         sqlite3_bind_int64(stmt, at, INT64_MIN);
     }
@@ -1123,21 +1124,26 @@ static void assert_whys(struct history *h, int node, const char *table,
 
 /* --- a history ----------------------------------------------------------- */
 
-/* Did histories come across what they are for? */
+/* Histories that came across what they are for, */
 struct seen {
-    int handed;  /* rows that changed hands */
-    int reviews; /* columns that wait for a person */
-    int lists;
+    int handed;  /* in which rows changed hands, */
+    int reviews; /* columns wait for a person, */
+    int lists;   /* and lists hold something */
 };
 
 static void look(struct history *h, struct seen *seen)
 {
-    seen->handed += atoi(tree_get(
-        h->tree, HQ, "SELECT count(*) FROM enrolment WHERE owner_epoch > 1"));
+    seen->handed += strcmp(tree_get(h->tree, HQ,
+                                    "SELECT count(*) FROM enrolment"
+                                    " WHERE owner_epoch > 1"),
+                           "0") != 0;
     seen->reviews +=
-        atoi(tree_get(h->tree, HQ, "SELECT count(*) FROM sync_review"));
-    seen->lists += atoi(
-        tree_get(h->tree, HQ, "SELECT count(*) FROM person WHERE alerts > ''"));
+        strcmp(tree_get(h->tree, HQ, "SELECT count(*) FROM sync_review"),
+               "0") != 0;
+    seen->lists += strcmp(tree_get(h->tree, HQ,
+                                   "SELECT count(*) FROM person"
+                                   " WHERE alerts > ''"),
+                          "0") != 0;
 }
 
 /* All that each version holds is right; then all are of one. */
