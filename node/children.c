@@ -269,11 +269,14 @@ int children_news(struct children *c, uint64_t head, struct err *e)
     return rc;
 }
 
+/* The first may use up the turn at the write lock, so another begins in each
+ * of those that are not the parent's (loop.c). */
 int children_work(struct children *c, struct err *e)
 {
+    size_t first = c->hold->turns / 2;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < c->count; i++) {
-        rc = link_work(c->links[i], e);
+        rc = link_work(c->links[(first + i) % c->count], e);
     }
     return rc;
 }

@@ -125,6 +125,18 @@ static void add_peers(cJSON *json, const struct status *s)
     }
 }
 
+static void add_readers(cJSON *json, const struct holders *readers)
+{
+    cJSON *list = cJSON_AddArrayToObject(json, "snapshots_held_by");
+    for (size_t i = 0; i < readers->count && i < HOLDERS_MAX; i++) {
+        cJSON *reader = cJSON_CreateObject();
+        add_number(reader, "process", (uint64_t)readers->items[i].pid);
+        (void)cJSON_AddStringToObject(reader, "command",
+                                      readers->items[i].command);
+        (void)cJSON_AddItemToArray(list, reader);
+    }
+}
+
 static void add_rest(cJSON *json, const struct health *h)
 {
     const struct status *s = &h->status;
@@ -139,6 +151,7 @@ static void add_rest(cJSON *json, const struct health *h)
     add_number(json, "disk_free_bytes", h->free_bytes);
     add_number(json, "replica_bytes", h->replica_bytes);
     add_number(json, "wal_bytes", h->wal_bytes);
+    add_readers(json, &h->readers);
 
     cJSON *conf = cJSON_AddObjectToObject(json, "configuration");
     for (size_t i = 0; (key = conf_key(i)) != NULL; i++) {

@@ -20,10 +20,11 @@ enum {
     /* A clock this wrong is worth a person's look; stamps are refused at
      * FUTURE_MS_MAX. */
     OFFSET_MS_MAX = FUTURE_MS_MAX / 2,
-    /* The node truncates the log at CHECKPOINT_FRAMES, about 1.6 MB; forty
-     * times that means that a program reads without an end. */
+    /* The node truncates the log at CHECKPOINT_FRAMES, about 1.6 MB. Five times
+     * that, and somebody keeps a snapshot: worth a line; forty times, and it
+     * reads without an end. */
+    WAL_BYTES_NOTED = 8 * 1024 * 1024,
     WAL_BYTES_MAX = 64 * 1024 * 1024,
-
 };
 
 /* Room for a month of doses of a busy clinic, many times over. */
@@ -262,11 +263,12 @@ static void judge_disk(struct health *h)
     remark(h, "disk", h->free_bytes < disk_free_bytes_min,
            "%s free; the replica has %s", print_size(h->free_bytes, free_size),
            print_size(h->replica_bytes + h->wal_bytes, size));
-    if (h->wal_bytes > WAL_BYTES_MAX) {
-        remark(h, "disk", true,
-               "the write-ahead log has %s: a program keeps a read open; "
-               "close or restart it",
-               print_size(h->wal_bytes, size));
+    if (h->wal_bytes > WAL_BYTES_NOTED) {
+        char who[HOLDERS_TEXT_BYTES];
+        bool needed = h->wal_bytes > WAL_BYTES_MAX;
+        remark(h, "disk", needed, "the write-ahead log has %s: %s a snapshot%s",
+               print_size(h->wal_bytes, size), holders_say(&h->readers, who),
+               needed ? "; close or restart it" : "");
     }
 }
 
@@ -304,6 +306,8 @@ static void look_at_disk(const struct home *home, struct health *h)
     }
     h->replica_bytes = size_of_file(home->replica, "");
     h->wal_bytes = size_of_file(home->replica, "-wal");
+    /* the daemon ends what it reads */
+    holders_find(home->replica, HOLDERS_SNAPSHOT, h->holder, &h->readers);
 }
 
 int health_look(const struct home *home, int64_t now_ms, struct health *ret,

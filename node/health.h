@@ -9,6 +9,7 @@
 #define SANGAM_HEALTH_H
 
 #include "node/conf.h"
+#include "node/holders.h"
 #include "node/home.h"
 #include "node/status.h"
 #include "node/zone.h"
@@ -29,6 +30,7 @@ struct health {
     struct err conf_wrong; /* code 0: the configuration is fine */
     int holder;            /* as home_holder() */
     uint64_t free_bytes, replica_bytes, wal_bytes;
+    struct holders readers;        /* whoever holds a snapshot */
     struct health_remark *remarks; /* owned */
     size_t remark_count;
     bool needs_someone; /* one of the remarks does */

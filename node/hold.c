@@ -3,6 +3,7 @@
 
 #include "node/clock.h"
 #include "node/fault.h"
+#include "node/holders.h"
 #include "node/log.h"
 
 #include <assert.h>
@@ -12,6 +13,12 @@ enum {
     BUSY_WAIT_MS = 1000,
     /* Somebody has to make room first. */
     FULL_WAIT_MS = 30 * 1000,
+    /* A pause (hold.h): longer than the 100 ms in which SQLite looks again,
+     * with room for a program that wakes up late; after how much use; and how
+     * much use is remembered, should one transaction take longer still. */
+    PAUSE_MS = 120,
+    USED_MS_PAUSE = 2 * PAUSE_MS,
+    USED_MS_MAX = 2 * USED_MS_PAUSE,
 };
 
 void hold_begin(struct hold *h, const struct err *cause)
@@ -27,8 +34,13 @@ void hold_begin(struct hold *h, const struct err *cause)
         log_error("replica", "%s -> nothing is taken in until there is room",
                   cause->text);
     } else {
-        log_warning("replica", "%s -> nothing is taken in until it is free",
-                    cause->text);
+        struct holders holders;
+        char who[HOLDERS_TEXT_BYTES];
+        holders_find(h->replica, HOLDERS_WRITE, 0, &holders);
+        log_warning("replica",
+                    "%s; %s the write lock -> nothing is taken in until it is "
+                    "free",
+                    cause->text, holders_say(&holders, who));
     }
 }
 
@@ -39,4 +51,26 @@ void hold_end(struct hold *h)
     }
     h->code = 0;
     h->until_ms = 0;
+}
+
+bool hold_blocks(const struct hold *h, int64_t now_ms)
+{
+    return h->code != 0 && now_ms < h->until_ms;
+}
+
+void hold_used(struct hold *h, int64_t began_ms, int64_t now_ms)
+{
+    int64_t left_alone_ms = began_ms - h->ended_ms;
+    int64_t paid_ms = 2 * left_alone_ms;
+    if (now_ms == began_ms) {
+        return;
+    }
+    h->turns += left_alone_ms >= PAUSE_MS;
+    h->used_ms = h->used_ms > paid_ms ? h->used_ms - paid_ms : 0;
+    h->used_ms += now_ms - began_ms;
+    h->used_ms = h->used_ms < USED_MS_MAX ? h->used_ms : (int64_t)USED_MS_MAX;
+    h->ended_ms = now_ms;
+    if (h->used_ms >= USED_MS_PAUSE) {
+        h->until_ms = now_ms + PAUSE_MS;
+    }
 }

@@ -114,7 +114,7 @@ int link_note(struct link *l, struct peer_note *n, struct err *e)
 {
     l->noted_ms = clock_mono_ms();
     n->now_ms = clock_wall_ms() - (l->noted_ms - l->heard_ms);
-    if (l->heard_ms == 0 || l->noted_ms < l->hold->until_ms) {
+    if (l->heard_ms == 0 || hold_blocks(l->hold, l->noted_ms)) {
         return 0;
     }
     int rc = replica_note_peer(l->replica, &l->peer.node, n, e);

@@ -11,8 +11,9 @@
  * gone.
  *
  * A fault of the peer closes the link, and only this one [I-7]. A replica that
- * is busy or full makes all links wait (hold.h). Every function that can fail fails only with what must stop the node
- * (FAULT_FATAL).
+ * is busy or full makes all links wait, and other programs have their turn at
+ * the write lock (hold.h). Every function that can fail fails only with what
+ * must stop the node (FAULT_FATAL).
  */
 #ifndef SANGAM_LINK_H
 #define SANGAM_LINK_H

@@ -22,6 +22,7 @@ struct link {
     int64_t opened_ms; /* 0: not yet */
     /* what the session asked for and has not got yet */
     const struct changesets *storing; /* NULL: nothing */
+    size_t stored;                    /* of those, the first so many */
     bool walking;
     uint64_t walk_from;
     int64_t digest_ms;      /* when one is due; INT64_MAX: none is */

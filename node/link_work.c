@@ -28,25 +28,39 @@ static void tell_stored(const struct link *l, const struct stored *s)
     }
 }
 
+static int stored_all(struct link *l, const struct stored *s, struct err *e)
+{
+    struct session_event event = {
+        .kind = SESSION_STORED,
+        .as.stored = {s->refusals, s->refusal_count},
+    };
+    l->peer.have.position = l->storing->position;
+    l->storing = NULL;
+    l->stored = 0;
+    return link_step(l, &event, e);
+}
+
+/* Stores one piece of what came. */
 static int store(struct link *l, struct err *e)
 {
-    struct session_event event = {.kind = SESSION_STORED};
     struct stored *s = calloc(1, sizeof *s); /* 33 KiB, much for a stack */
     if (s == NULL) {
         abort();
     }
-    int rc = replica_store(l->replica, &l->peer, l->peer.have.journal,
-                           l->storing, clock_wall_ms(), s, e);
-    if (rc == 0) {
-        hold_end(l->hold);
-        tell_stored(l, s);
-        l->peer.have.position = l->storing->position;
-        l->storing = NULL;
-        event.as.stored.refusals = s->refusals;
-        event.as.stored.refusal_count = s->refusal_count;
-        rc = link_step(l, &event, e);
-    } else {
+    struct changesets left = *l->storing;
+    left.items += l->stored;
+    left.count -= l->stored;
+    int64_t began_ms = clock_mono_ms();
+    int rc = replica_store(l->replica, &l->peer, l->peer.have.journal, &left,
+                           clock_wall_ms(), s, e);
+    if (rc != 0) {
         rc = link_failed(l, e, e);
+    } else {
+        hold_end(l->hold);
+        hold_used(l->hold, began_ms, clock_mono_ms());
+        tell_stored(l, s);
+        l->stored += s->taken;
+        rc = s->end ? stored_all(l, s, e) : 0;
     }
     free(s);
     return rc;
@@ -93,11 +107,13 @@ static int say_digest(struct link *l, struct err *e)
 
 static int note_acked(struct link *l, struct err *e)
 {
+    int64_t began_ms = clock_mono_ms();
     int rc = replica_acked(l->replica, &l->peer.node, l->acked, e);
     if (rc != 0) {
         return link_failed(l, e, e);
     }
     hold_end(l->hold);
+    hold_used(l->hold, began_ms, clock_mono_ms());
     l->acked_ms = INT64_MAX;
     l->acked_noted_ms = clock_mono_ms();
     return 0;

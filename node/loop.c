@@ -52,16 +52,26 @@ static int spread_news(struct loop *l, struct err *e)
     return rc == 0 ? upkeep_checkpoint(l->upkeep, e) : rc;
 }
 
+static int work_of_children(struct loop *l, struct err *e)
+{
+    return l->children != NULL ? children_work(l->children, e) : 0;
+}
+
+static int work_of_uplink(struct loop *l, struct err *e)
+{
+    return l->uplink != NULL ? uplink_work(l->uplink, e) : 0;
+}
+
+/* The first may use up the turn at the write lock (hold.h): every second turn
+ * is the parent's. */
 static int work_of_links(struct loop *l, struct err *e)
 {
-    int rc = 0;
-    if (l->children != NULL) {
-        rc = children_work(l->children, e);
+    bool parent_first = l->hold.turns % 2 == 1;
+    int rc = parent_first ? work_of_uplink(l, e) : work_of_children(l, e);
+    if (rc != 0) {
+        return rc;
     }
-    if (rc == 0 && l->uplink != NULL) {
-        rc = uplink_work(l->uplink, e);
-    }
-    return rc;
+    return parent_first ? work_of_children(l, e) : work_of_uplink(l, e);
 }
 
 /* --- time ---------------------------------------------------------------- */
@@ -303,7 +313,7 @@ static void close_loop(struct loop *l)
 int loop_run(const struct home *h, const struct conf *c,
              const struct keys *keys, struct replica *r, struct err *e)
 {
-    struct loop l = {.replica = r};
+    struct loop l = {.replica = r, .hold.replica = h->replica};
     zmq_pollitem_t items[SOURCES];
     int rc = open_loop(&l, h, c, keys, e);
     if (rc == 0) {

@@ -3,6 +3,7 @@
 
 #include "node/clock.h"
 #include "node/fault.h"
+#include "node/holders.h"
 #include "node/log.h"
 #include "node/watch.h"
 
@@ -12,8 +13,13 @@
 enum {
     /* Invites expire by the day; new ones disturb the replica. */
     INVITES_MS = 60 * 1000,
-    /* A reader that stood in the way of a checkpoint is given this long. */
-    CHECKPOINT_BUSY_MS = 10 * 1000,
+    /* A checkpoint that waits for a reader holds writers off meanwhile. So it
+     * is tried again when nobody is seen to read, or after so long; */
+    CHECKPOINT_BLOCKED_MS = 30 * 1000,
+    CHECKPOINT_LOOK_MS = 1000,
+    /* a reader is told of when it stays, */
+    CHECKPOINT_TELL_MS = 10 * 1000,
+    /* and again when it does not end. */
     CHECKPOINT_TOLD_MS = 10 * 60 * 1000,
     /* What cannot be signed now, for another reason than a lock. */
     DRAIN_FAILED_MS = 60 * 1000,
@@ -27,9 +33,12 @@ struct upkeep {
     /* when to do what again, monotonic; INT64_MAX: not before asked for */
     int64_t drain_ms;
     int64_t invites_ms;
-    int64_t checkpoint_ms;
-    int64_t checkpoint_told_ms; /* 0: never */
-    int drain_failed;           /* ERR_* said in the log, 0: works */
+    int64_t look_ms;       /* blocked: look who is there, */
+    int64_t checkpoint_ms; /* and try in any case */
+    int64_t blocked_ms;    /* a checkpoint is, since then; 0: none */
+    int64_t told_ms;       /* of who blocks it; 0: never */
+    bool told;             /* since blocked_ms */
+    int drain_failed;      /* ERR_* said in the log, 0: works */
 };
 
 /* --- life ---------------------------------------------------------------- */
@@ -125,7 +134,8 @@ static int drain_failed(struct upkeep *u, struct err *e)
 static int drain(struct upkeep *u, struct err *e)
 {
     struct drained d = {0};
-    if (clock_mono_ms() < u->hold->until_ms) {
+    int64_t began_ms = clock_mono_ms();
+    if (began_ms < u->hold->until_ms) {
         u->drain_ms = u->hold->until_ms;
         return 0;
     }
@@ -133,6 +143,7 @@ static int drain(struct upkeep *u, struct err *e)
         return drain_failed(u, e);
     }
     hold_end(u->hold);
+    hold_used(u->hold, began_ms, clock_mono_ms());
     if (u->drain_failed != 0) {
         log_info("local changes", "signed again -> going on");
     }
@@ -205,31 +216,67 @@ static int look_at_replica(struct upkeep *u, struct err *e)
 
 /* --- checkpoints --------------------------------------------------------- */
 
-static void tell_reader(struct upkeep *u, int64_t now_ms)
+static void tell_blocked(struct upkeep *u, const struct holders *h,
+                         int64_t now_ms)
 {
-    if (u->checkpoint_told_ms != 0 &&
-        now_ms - u->checkpoint_told_ms < CHECKPOINT_TOLD_MS) {
+    char who[HOLDERS_TEXT_BYTES];
+    bool stays = now_ms - u->blocked_ms >= CHECKPOINT_TELL_MS;
+    if (!stays ||
+        (u->told_ms != 0 && now_ms - u->told_ms < CHECKPOINT_TOLD_MS)) {
         return;
     }
-    u->checkpoint_told_ms = now_ms;
-    log_warning("replica", "a program has been reading or writing for long -> "
-                           "replica.db-wal grows until it ends");
+    u->told = true;
+    u->told_ms = now_ms;
+    log_warning("replica",
+                "%s a snapshot, for %" PRId64 " s or longer -> replica.db-wal "
+                "grows until it ends",
+                holders_say(h, who), (now_ms - u->blocked_ms) / 1000);
+}
+
+/* Is there still somebody in the way of a checkpoint? */
+static bool is_blocked(struct upkeep *u, int64_t now_ms)
+{
+    struct holders h;
+    if (u->blocked_ms == 0 || now_ms < u->look_ms) {
+        return u->blocked_ms != 0;
+    }
+    u->look_ms = now_ms + CHECKPOINT_LOOK_MS;
+    holders_find(u->hold->replica, HOLDERS_SNAPSHOT, 0, &h);
+    bool gone = h.source == HOLDERS_LOCKS && h.count == 0;
+    if (!gone) {
+        tell_blocked(u, &h, now_ms);
+    }
+    return !gone && now_ms < u->checkpoint_ms;
+}
+
+static void went_through(struct upkeep *u)
+{
+    if (u->told) {
+        log_info("replica", "the snapshot ended -> replica.db-wal truncated");
+    }
+    u->told = false;
+    u->blocked_ms = 0;
 }
 
 int upkeep_checkpoint(struct upkeep *u, struct err *e)
 {
     bool busy = false;
-    int64_t now_ms = clock_mono_ms();
-    if (now_ms < u->checkpoint_ms) {
+    int64_t began_ms = clock_mono_ms();
+    if (is_blocked(u, began_ms)) {
         return 0;
     }
     int rc = replica_checkpoint(u->replica, &busy, e);
+    int64_t now_ms = clock_mono_ms();
     if (rc != 0) {
         return fault_of(rc) == FAULT_FATAL ? rc : 0;
     }
+    hold_used(u->hold, began_ms, now_ms);
     if (busy) {
-        tell_reader(u, now_ms);
-        u->checkpoint_ms = clock_mono_ms() + CHECKPOINT_BUSY_MS;
+        u->blocked_ms = u->blocked_ms == 0 ? now_ms : u->blocked_ms;
+        u->look_ms = now_ms + CHECKPOINT_LOOK_MS;
+        u->checkpoint_ms = now_ms + CHECKPOINT_BLOCKED_MS;
+    } else {
+        went_through(u);
     }
     return 0;
 }

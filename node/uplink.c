@@ -108,7 +108,7 @@ static int note_failure(struct uplink *u, const char *says, struct err *e)
         .now_ms = clock_wall_ms() - (now_ms - u->heard_ms),
         .says = says,
     };
-    if (u->heard_ms == 0 || now_ms < u->hold->until_ms) {
+    if (u->heard_ms == 0 || hold_blocks(u->hold, now_ms)) {
         return 0;
     }
     int rc =

@@ -73,7 +73,7 @@ int replica_rebuild(struct replica *r, int64_t now_ms, uint64_t *ret_leaves,
         return rc;
     }
     while (rc == 0 && drained.more) {
-        rc = replica_drain_once(r, now_ms, &drained, e);
+        rc = replica_drain_some(r, now_ms, &drained, e);
     }
     if (rc == 0) {
         rc = empty_tables(r, e);

@@ -70,21 +70,37 @@ static int drain_list(struct replica *r, const struct capture_list *list,
     return rc == 0 ? capture_forget(r->db, list, e) : rc;
 }
 
-int replica_drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
-                       struct err *e)
+/* One list of captures; *ret_count: how many rows of it. */
+static int drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
+                      size_t *ret_count, struct err *e)
 {
     struct capture_list *list = NULL;
     size_t count = 0;
-    ret->more = false;
     int rc = capture_read(r->db, r->manifest, &list, e);
     if (rc == 0) {
         (void)capture_list_items(list, &count);
     }
     if (count > 0) {
         rc = drain_list(r, list, now_ms, ret, e);
-        ret->more = rc == 0;
     }
     capture_list_destroy(&list);
+    *ret_count = count;
+    return rc;
+}
+
+/* A pause in the captures ends a list, so there may be many short ones; after
+ * half of the rows no other list is begun, as it may be a whole one. */
+int replica_drain_some(struct replica *r, int64_t now_ms, struct drained *ret,
+                       struct err *e)
+{
+    size_t taken = 0;
+    size_t count = 1;
+    int rc = 0;
+    while (rc == 0 && count > 0 && taken < DRAIN_ROWS_MAX / 2) {
+        rc = drain_once(r, now_ms, ret, &count, e);
+        taken += count + CHANGESET_ROWS;
+    }
+    ret->more = count > 0;
     return rc;
 }
 
@@ -98,6 +114,6 @@ int replica_drain(struct replica *r, int64_t now_ms, struct drained *ret,
         return rc;
     }
     rc = replica_begin(r, e);
-    return rc == 0 ? replica_end(r, replica_drain_once(r, now_ms, ret, e), e)
+    return rc == 0 ? replica_end(r, replica_drain_some(r, now_ms, ret, e), e)
                    : rc;
 }

@@ -96,8 +96,9 @@ struct draft {
 int replica_sign(struct replica *r, struct draft *drafts, size_t count,
                  int64_t captured_ms, int64_t now_ms, struct err *e);
 
-/* Drains once inside the caller's transaction. */
-int replica_drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
+/* Drains inside the caller's transaction, about DRAIN_ROWS_MAX captures: adds
+ * to the counts and says whether there may be more. */
+int replica_drain_some(struct replica *r, int64_t now_ms, struct drained *ret,
                        struct err *e);
 
 /* Fills in a journal delivery as it travels, with every field; the leaves are

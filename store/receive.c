@@ -414,30 +414,34 @@ static int save_token(struct receiving *in, uint64_t journal, uint64_t position,
     return database_done(in->r->db, stmt, e);
 }
 
-static int drain_first(struct receiving *in, struct err *e)
+/* How many changesets, the first ones, one transaction takes: at least one. */
+static size_t piece_of(const struct changesets *stretch)
 {
-    struct drained drained = {.more = true};
-    int rc = 0;
-    while (rc == 0 && drained.more) {
-        rc = replica_drain_once(in->r, in->now_ms, &drained, e);
+    size_t rows = 0;
+    size_t count = 0;
+    for (; count < stretch->count; count++) {
+        rows += stretch->items[count].leaf_count + CHANGESET_ROWS;
+        if (count > 0 && rows > APPLY_ROWS_MAX) {
+            break;
+        }
     }
-    return rc;
+    return count;
 }
 
-static int receive_stretch(struct receiving *in,
-                           const struct changesets *stretch,
-                           uint64_t from_journal, struct err *e)
+static int receive_piece(struct receiving *in, const struct changesets *stretch,
+                         uint64_t from_journal, struct err *e)
 {
     struct tally tally = {0};
     struct origin *from = NULL;
     size_t certificates = registry_certificate_count(in->r->merger.registry);
-    int rc = drain_first(in, e);
-    if (rc == 0) {
-        rc = registry_add_origin(in->r->merger.registry, in->r->db,
+    size_t count = piece_of(stretch);
+    bool end = count == stretch->count;
+    uint64_t position =
+        end ? stretch->position : stretch->items[count - 1].position;
+    int rc = registry_add_origin(in->r->merger.registry, in->r->db,
                                  &in->from->node, &from, e);
-    }
     in->from_no = from == NULL ? 0 : from->no;
-    for (size_t i = 0; rc == 0 && i < stretch->count; i++) {
+    for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = receive(in, &stretch->items[i], e);
     }
     if (rc == 0) {
@@ -450,7 +454,22 @@ static int receive_stretch(struct receiving *in,
     in->ret->leaves = tally.leaves;
     in->ret->waiting = tally.waiting;
     in->ret->refused = tally.refused;
-    return rc == 0 ? save_token(in, from_journal, stretch->position, e) : rc;
+    in->ret->taken = count;
+    in->ret->end = end;
+    return rc == 0 ? save_token(in, from_journal, position, e) : rc;
+}
+
+/* What programs wrote goes first. Of a long backlog this transaction signs a
+ * part and does nothing else: more in it would keep programs waiting. */
+static int drain_and_receive(struct receiving *in,
+                             const struct changesets *stretch,
+                             uint64_t from_journal, struct err *e)
+{
+    struct drained drained = {0};
+    int rc = replica_drain_some(in->r, in->now_ms, &drained, e);
+    return rc == 0 && !drained.more
+               ? receive_piece(in, stretch, from_journal, e)
+               : rc;
 }
 
 int replica_store(struct replica *r, const struct peer *from,
@@ -462,6 +481,6 @@ int replica_store(struct replica *r, const struct peer *from,
     assert(from->neighbour != NEIGHBOUR_NONE);
     int rc = replica_begin(r, e);
     return rc == 0 ? replica_end(
-                         r, receive_stretch(&in, stretch, from_journal, e), e)
+                         r, drain_and_receive(&in, stretch, from_journal, e), e)
                    : rc;
 }

@@ -140,6 +140,8 @@ int replica_drain(struct replica *r, int64_t now_ms, struct drained *ret,
 /* --- links ---------------------------------------------------------------- */
 
 struct stored {
+    size_t taken;        /* the first so many of the stretch are durable */
+    bool end;            /* all of it is, and the token is at its position */
     uint64_t changesets; /* new to the journal */
     uint64_t leaves;
     uint64_t waiting;
@@ -148,10 +150,15 @@ struct stored {
     size_t refusal_count;
 };
 
-/* Verifies, journals and applies a stretch of a neighbour's journal, after a
- * drain in the same transaction, and moves the token. What a hop may not do
- * (a signature, a gap, a fork, an unknown origin) fails the whole stretch:
- * nothing is stored and the link should be closed with the error. */
+/* Verifies, journals and applies the first piece of a stretch of a neighbour's
+ * journal, about APPLY_ROWS_MAX leaves, after a drain in the same transaction,
+ * and moves the token. Until `end` call again with what is left of the
+ * stretch. Where programs have written more than one drain takes, it signs a
+ * part of that and takes nothing yet.
+ *
+ * What a hop may not do (a signature, a gap, a fork, an unknown origin) fails
+ * the whole piece: nothing of it is stored and the link should be closed with
+ * the error. */
 int replica_store(struct replica *r, const struct peer *from,
                   uint64_t from_journal, const struct changesets *stretch,
                   int64_t now_ms, struct stored *ret, struct err *e);

@@ -215,7 +215,7 @@ static int bring_rows(struct starting *s, struct err *e)
     struct drained drained = {.more = true};
     int rc = 0;
     while (rc == 0 && drained.more) {
-        rc = replica_drain_once(s->r, s->how->now_ms, &drained, e);
+        rc = replica_drain_some(s->r, s->how->now_ms, &drained, e);
     }
     if (rc == 0) {
         rc = fold_newer(s->r, e);

@@ -102,16 +102,20 @@ static void store(struct branch *b, int to, const struct peer *from,
         .position = walked->position,
     };
     b->tree->now_ms += 10;
-    struct gauge before = gauge_now();
-    must(replica_store(b->tree->nodes[to].replica, from, journal, &stretch,
-                       b->tree->now_ms, &stored, &e),
-         &e);
-    checkpoint(b, to);
-    gauge_add(&shipped->store, &before);
-    if (stored.refused + stored.waiting > 0) {
-        (void)fprintf(stderr, "bench: leaves were refused or wait\n");
-        exit(EXIT_FAILURE);
-    }
+    do {
+        struct gauge before = gauge_now();
+        must(replica_store(b->tree->nodes[to].replica, from, journal, &stretch,
+                           b->tree->now_ms, &stored, &e),
+             &e);
+        checkpoint(b, to);
+        gauge_add(&shipped->store, &before);
+        if (stored.refused + stored.waiting > 0) {
+            (void)fprintf(stderr, "bench: leaves were refused or wait\n");
+            exit(EXIT_FAILURE);
+        }
+        stretch.items += stored.taken;
+        stretch.count -= stored.taken;
+    } while (!stored.end);
 }
 
 struct shipped branch_ship(struct branch *b, int from, int to)

@@ -859,7 +859,7 @@ static void a_list_is_bounded_in_rows(void **state)
     size_t count = 0;
     int64_t left = 0;
     node_run(f, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
-                " FROM n WHERE i < 16384 + 5) INSERT INTO sync_pending"
+                " FROM n WHERE i < 1024 + 5) INSERT INTO sync_pending"
                 "(table_id, what, k1, at_ms) SELECT 20, 0, i, 0 FROM n");
     struct capture_list *list = read_list(f);
     (void)capture_list_items(list, &count);

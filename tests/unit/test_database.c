@@ -4,7 +4,9 @@
 #include "protocol/limits.h"
 #include "support/scratch.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +162,6 @@ static void a_connection_has_the_settings_we_rely_on(void **state)
         {"PRAGMA foreign_keys", 0},
         {"PRAGMA synchronous", 2},
         {"PRAGMA cell_size_check", 1},
-        {"PRAGMA busy_timeout", BUSY_MS},
         {"PRAGMA trusted_schema", 0},
         {"PRAGMA cache_size", -16384},
         {"PRAGMA temp_store", 1},
@@ -266,6 +267,55 @@ static void a_write_transaction_that_finds_a_writer_fails_alone(void **state)
     database_rollback(f->db);
     assert_int_equal(number(f->db, "SELECT count(*) FROM t"), 1);
     database_close(&tool);
+}
+
+/* A program that writes without a pause to speak of. */
+struct busy_program {
+    const char *path;
+    atomic_bool ending;
+    atomic_int transactions;
+};
+
+static void *write_without_end(void *context)
+{
+    struct busy_program *p = context;
+    sqlite3 *db = NULL;
+    bool works = sqlite3_open(p->path, &db) == SQLITE_OK;
+    (void)sqlite3_busy_timeout(db, BUSY_MS);
+    while (works && !atomic_load(&p->ending)) {
+        works = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == 0;
+        (void)sqlite3_sleep(30);
+        works = works && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == 0;
+        (void)sqlite3_sleep(3);
+        (void)atomic_fetch_add(&p->transactions, 1);
+    }
+    (void)sqlite3_close(db);
+    return works ? p : NULL;
+}
+
+/* SQLite's own handler needs about ten of the program's transactions. */
+static void a_program_that_writes_without_a_pause_is_not_waited_for_long(
+    void **state)
+{
+    enum { ROUNDS = 10, WAITED_MAX = 4 * ROUNDS };
+    struct fixture *f = *state;
+    struct busy_program p = {.path = f->path};
+    struct err e = {0};
+    pthread_t thread;
+    void *worked = NULL;
+    int waited = 0;
+    assert_int_equal(pthread_create(&thread, NULL, write_without_end, &p), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        (void)sqlite3_sleep(40);
+        int before = atomic_load(&p.transactions);
+        ready(database_begin(f->db, &e), &e);
+        waited += atomic_load(&p.transactions) - before;
+        database_rollback(f->db);
+    }
+    atomic_store(&p.ending, true);
+    assert_int_equal(pthread_join(thread, &worked), 0);
+    assert_ptr_equal(worked, &p);
+    assert_true(waited <= WAITED_MAX);
 }
 
 static void a_read_transaction_sees_what_was_there_when_it_began(void **state)
@@ -459,6 +509,7 @@ int main(void)
         TEST(a_reader_reads_and_does_not_write),
         TEST(nothing_is_defined_attached_or_set),
         TEST(a_write_transaction_that_finds_a_writer_fails_alone),
+        TEST(a_program_that_writes_without_a_pause_is_not_waited_for_long),
         TEST(a_read_transaction_sees_what_was_there_when_it_began),
         TEST(another_programs_commit_changes_the_data_version),
         TEST(a_long_wal_is_checkpointed_and_a_short_one_left),

@@ -282,8 +282,12 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
             .position = walked.position,
         };
         t->now_ms += 10;
-        rc = replica_store(receiver, &here, journal, &stretch, t->now_ms,
-                           &stored, e);
+        do {
+            rc = replica_store(receiver, &here, journal, &stretch, t->now_ms,
+                               &stored, e);
+            stretch.items += stored.taken;
+            stretch.count -= stored.taken;
+        } while (rc == 0 && !stored.end);
         if (rc == 0) {
             must(replica_acked(sender, &there.node, walked.position, said));
         }
