@@ -136,6 +136,9 @@ enum {
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */
     CHECKPOINT_FRAMES = 400,
+    /* Rows in local_changed: a month of a busy district. A program that has
+     * not read so many is better off starting over. */
+    FEED_ROWS_MAX = 100 * 1000,
     /* Nodes one replica can know: 700 clinics with room for successors. */
     NODES_MAX = 8192,
     /* How long the node waits for another program's write lock. */

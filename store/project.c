@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/feed.h"
 #include "store/sql.h"
 
 enum { VERB_DELETE = PROJECT_UPDATE + 1, VERB_READ, TEXTS_MAX = 256 };
@@ -20,6 +21,7 @@ struct text {
 
 struct projector {
     struct database *db;
+    struct feed *feed; /* owned */
     struct text texts[TEXTS_MAX];
     size_t text_count;
     size_t next; /* whose place goes to the next, once all are taken */
@@ -32,7 +34,13 @@ struct projector *projector_new(struct database *db)
         abort();
     }
     p->db = db;
+    p->feed = feed_new(db);
     return p;
+}
+
+int projector_start(struct projector *p, struct err *e)
+{
+    return feed_start(p->feed, e);
 }
 
 void projector_destroy(struct projector **p)
@@ -43,6 +51,7 @@ void projector_destroy(struct projector **p)
     for (size_t i = 0; i < (*p)->text_count; i++) {
         bytes_free(&(*p)->texts[i].sql);
     }
+    feed_destroy(&(*p)->feed);
     free(*p);
     *p = NULL;
 }
@@ -149,7 +158,7 @@ int projector_write(struct projector *p, enum project_verb verb,
     if (rc == 0) {
         *ret_written = sqlite3_changes(database_handle(p->db)) > 0;
     }
-    return rc;
+    return rc == 0 && *ret_written ? feed_row(p->feed, t, row->key, e) : rc;
 }
 
 int projector_delete(struct projector *p, const struct table *t,
@@ -157,7 +166,9 @@ int projector_delete(struct projector *p, const struct table *t,
 {
     sqlite3_stmt *stmt;
     int rc = statement(p, VERB_DELETE, t, key, &stmt, e);
-    return rc == 0 ? database_done(p->db, stmt, e) : rc;
+    rc = rc == 0 ? database_done(p->db, stmt, e) : rc;
+    bool deleted = sqlite3_changes(database_handle(p->db)) > 0;
+    return rc == 0 && deleted ? feed_row(p->feed, t, key, e) : rc;
 }
 
 int projector_read(struct projector *p, const struct table *t,

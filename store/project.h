@@ -13,6 +13,9 @@
 struct projector;
 
 struct projector *projector_new(struct database *db);
+/* Reads which rows programs want to hear of (feed.h); at the start of each
+ * transaction. */
+int projector_start(struct projector *p, struct err *e);
 void projector_destroy(struct projector **p);
 
 enum project_verb {

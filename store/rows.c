@@ -33,7 +33,7 @@ int merger_start(struct merger *m, struct err *e)
     if (rc == 0) {
         rc = exists(m->db, "SELECT 1 FROM sync_review LIMIT 1", &m->reviews, e);
     }
-    return rc;
+    return rc == 0 ? projector_start(m->projector, e) : rc;
 }
 
 struct stamp merger_stamp(const struct merger *m, const struct changeset *cs)

@@ -274,6 +274,27 @@ CREATE TABLE sync_unprojected(
   PRIMARY KEY(table_id, key)
 ) STRICT, WITHOUT ROWID;
 
+-- -------------------------------------------------------------------- feed --
+
+-- What programs want to hear of: rows the node writes, for which no trigger
+-- fires. A program adds and takes away its own rows.
+CREATE TABLE local_subscription(
+  table_name TEXT PRIMARY KEY NOT NULL, -- a replicated table
+  start_over INTEGER NOT NULL DEFAULT 0 -- 1: nobody read for long; read the whole table, then set 0
+             CHECK(start_over IN (0, 1))
+) STRICT;
+
+-- Rows of those tables that the node wrote or deleted. A program reads up to
+-- the highest changed_id and deletes what it has read.
+CREATE TABLE local_changed(
+  changed_id INTEGER PRIMARY KEY,
+  table_name TEXT NOT NULL,
+  k1 ANY, k2 ANY, k3 ANY            -- the key
+) STRICT;
+INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
+  (91, 'local_subscription', 'local', NULL, NULL, NULL),
+  (92, 'local_changed', 'local', NULL, NULL, NULL);
+
 -- ------------------------------------------------------------------- links --
 
 -- Neighbours in the tree.
@@ -287,3 +308,68 @@ CREATE TABLE sync_peer(
   offset_ms  INTEGER,               -- its clock minus ours, when last greeted
   says       TEXT                   -- the last thing that went wrong, NULL when well
 ) STRICT, WITHOUT ROWID;
+
+-- ------------------------------------------------------------------- views --
+
+-- What a tool may ask of the file (docs/reader-contract.md). Instants are UTC.
+
+-- One row: this node, and what of its work is safe at its parent.
+CREATE VIEW v_sync_status AS
+WITH own AS (
+  SELECT s.site_id, s.parent IS NOT NULL AS has_parent, o.origin_no,
+         o.head_seq, p.acked, p.heard_ms, p.synced_ms
+    FROM sync_self s
+    LEFT JOIN sync_origin o ON o.node = s.node
+    LEFT JOIN sync_peer p ON p.node = s.parent
+), unsafe AS (
+  SELECT count(*) AS changesets, min(c.hlc) AS hlc
+    FROM own
+    JOIN sync_delivery d ON d.origin_no = own.origin_no
+                        AND d.position > coalesce(own.acked, 0)
+    JOIN sync_changeset c ON c.origin_no = d.origin_no AND c.seq = d.seq
+                         AND c.incarnation = d.incarnation
+   WHERE own.has_parent
+)
+SELECT own.site_id,                                -- the site this file belongs to
+       own.has_parent,                             -- 0 at headquarters
+       own.head_seq AS last_changeset,             -- number of the last that this node signed
+       (SELECT count(*) FROM sync_pending) AS pending, -- captures not signed yet
+       unsafe.changesets AS not_at_parent,         -- signed, and not acknowledged by the parent
+       own.has_parent AND unsafe.changesets = 0
+         AND NOT EXISTS(SELECT 1 FROM sync_pending) AS all_safe, -- 1: the parent has all of it
+       strftime('%Y-%m-%dT%H:%M:%fZ', (unsafe.hlc >> 16) / 1000.0, 'unixepoch')
+         AS not_safe_since,                        -- oldest work that the parent lacks; NULL: none
+       strftime('%Y-%m-%dT%H:%M:%fZ', own.heard_ms / 1000.0, 'unixepoch')
+         AS parent_heard_at,                       -- last message of the parent
+       strftime('%Y-%m-%dT%H:%M:%fZ', own.synced_ms / 1000.0, 'unixepoch')
+         AS in_step_at,                            -- last time nothing was due and digests agreed
+       (SELECT count(*) FROM sync_parked WHERE dismissed_ms IS NULL) AS parked,
+       (SELECT count(*) FROM sync_verdict WHERE verdict = 'waiting') AS waiting,
+       (SELECT count(*) FROM sync_verdict WHERE verdict = 'refused') AS refused,
+       (SELECT count(*) FROM sync_unprojected) AS not_shown,
+       (SELECT count(*) FROM sync_review) AS reviews -- columns that wait for a person
+  FROM own CROSS JOIN unsafe;
+
+-- One row a site that writes: how far this file knows its work. That nothing
+-- later has come does not say that nothing later was written.
+CREATE VIEW v_sync_site AS
+SELECT c.site AS site_id,                          -- -> ref_site
+       count(DISTINCT c.node) AS nodes,            -- installations, one after the other
+       max(o.head_seq) AS last_changeset,          -- number of the last that is here
+       strftime('%Y-%m-%dT%H:%M:%fZ', max(o.head_hlc >> 16) / 1000.0, 'unixepoch')
+         AS data_through,                          -- when that was written; NULL: nothing is here
+       coalesce(sum(o.leaves), 0) AS changes       -- changes of rows held here
+  FROM sync_certificate c
+  LEFT JOIN sync_origin o ON o.node = c.node AND o.head_seq > 0
+ WHERE c.site IS NOT NULL
+ GROUP BY c.site;
+
+-- What programs wrote and the node has not signed yet, by table.
+CREATE VIEW v_sync_pending AS
+SELECT coalesce(t.name, 'table ' || p.table_id) AS table_name,
+       count(*) AS writes,                         -- inserts, and updated columns
+       strftime('%Y-%m-%dT%H:%M:%fZ', min(p.at_ms) / 1000.0, 'unixepoch') AS first_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', max(p.at_ms) / 1000.0, 'unixepoch') AS last_at
+  FROM sync_pending p
+  LEFT JOIN sync_table t USING(table_id)
+ GROUP BY p.table_id;
