@@ -148,6 +148,9 @@ static void add_rest(cJSON *json, const struct health *h)
     add_number(json, "newer", s->newer);
     add_number(json, "refused", s->refused.count);
     add_number(json, "unprojected", s->unprojected.count);
+    add_number(json, "taken_back", s->voided.count);
+    add_number(json, "nodes_that_ran_twice", s->forks.count);
+    (void)cJSON_AddBoolToObject(json, "ended", s->ended);
     add_number(json, "disk_free_bytes", h->free_bytes);
     add_number(json, "replica_bytes", h->replica_bytes);
     add_number(json, "wal_bytes", h->wal_bytes);

@@ -74,15 +74,17 @@ static void print_cell(const struct question *q, const struct why_leaf *l,
         (void)snprintf(out, size, "%s", l->verified ? "ok" : "BAD");
         break;
     default:
-        (void)snprintf(out, size, "%s",
-                       l->columns[0] != '\0' ? l->columns : "-");
+        (void)snprintf(
+            out, size, "%s%s%s",
+            l->columns[0] != '\0' || l->says[0] != '\0' ? l->columns : "-",
+            l->columns[0] != '\0' && l->says[0] != '\0' ? ": " : "", l->says);
         break;
     }
 }
 
 static void print_table(const struct question *q)
 {
-    char cell[sizeof q->why.leaves->columns];
+    char cell[sizeof q->why.leaves->columns + sizeof q->why.leaves->says + 2];
     int widths[COLUMN_COUNT];
 
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
@@ -128,6 +130,7 @@ static cJSON *json_of_leaf(const struct why_leaf *l)
     (void)cJSON_AddStringToObject(json, "what", word_of_op(l->op));
     (void)cJSON_AddStringToObject(json, "class", l->class_name);
     (void)cJSON_AddStringToObject(json, "verdict", l->verdict);
+    (void)cJSON_AddStringToObject(json, "says", l->says);
     (void)cJSON_AddBoolToObject(json, "signature_verifies", l->verified);
     (void)cJSON_AddStringToObject(json, "columns_that_show", l->columns);
     return json;

@@ -245,6 +245,26 @@ static void judge_counts(struct health *h)
                s->refused.count, s->refused.count == 1 ? " is" : "s are",
                s->refused.says);
     }
+    if (s->voided.count > 0) {
+        remark(h, "clocks", false,
+               "%" PRIu64 " change%s stamped ahead of time, taken back and "
+               "signed anew by %s writer%s",
+               s->voided.count, s->voided.count == 1 ? " was" : "s were",
+               s->voided.count == 1 ? "its" : "their",
+               cli_plural(s->voided.count));
+    }
+    if (s->forks.count > 0) {
+        remark(h, "copies", true,
+               "%s ran twice, from a copied disk or a backup put back: stop "
+               "the copy, revoke the node and enrol its machine anew; of what "
+               "it wrote since only events are shown",
+               s->forks.says);
+    }
+    if (s->ended) {
+        remark(h, "node", true,
+               "it was revoked or retired: nothing written here since is "
+               "signed; enrol this machine anew");
+    }
     if (s->unprojected.count > 0) {
         remark(h, "rows", true,
                "%" PRIu64 " row%s the last good state, because the merged one "

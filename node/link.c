@@ -20,10 +20,23 @@ enum {
 
 /* --- life ---------------------------------------------------------------- */
 
-static struct session *session_of(const struct replica *r,
-                                  const struct peer *peer)
+static struct session *session_of(struct replica *r, const struct peer *peer)
 {
     const struct replica_self *self = replica_self(r);
+    struct session *session;
+    struct refusal *refusals = calloc(ACK_REFUSED_MAX, sizeof *refusals);
+    size_t refusal_count = 0;
+    struct err e = {0};
+    if (refusals == NULL) {
+        abort();
+    }
+    /* one that cannot be read now is told when it comes again */
+    if (replica_refusals(r, peer, refusals, ACK_REFUSED_MAX, &refusal_count,
+                         &e) != 0) {
+        log_warning(peer->site, "%s -> it is not told what was refused",
+                    e.text);
+        refusal_count = 0;
+    }
     struct session_facts facts = {
         .role = peer->neighbour == NEIGHBOUR_PARENT ? SESSION_CHILD
                                                     : SESSION_PARENT,
@@ -35,8 +48,12 @@ static struct session *session_of(const struct replica *r,
         .head = self->head,
         .peer = peer->node,
         .have = peer->have,
+        .refusals = refusals,
+        .refusal_count = refusal_count,
     };
-    return session_new(&facts);
+    session = session_new(&facts);
+    free(refusals);
+    return session;
 }
 
 struct link *link_new(struct replica *r, struct hold *hold,
@@ -71,6 +88,7 @@ void link_destroy(struct link **l)
         return;
     }
     session_destroy(&old->session);
+    free(old->refusals);
     outbox_destroy(&old->outbox);
     free(old);
 }
@@ -133,6 +151,7 @@ int link_close(struct link *l, const char *sentence, struct err *e)
     log_warning(l->peer.site, "%s -> link closed", sentence);
     l->closed = true;
     l->acked_ms = INT64_MAX;
+    l->take_back = 0;
     l->storing = NULL;
     l->walking = false;
     l->digest_ms = INT64_MAX;
@@ -201,10 +220,23 @@ static void acked_to(struct link *l, uint64_t position)
 
 /* --- actions of the session ---------------------------------------------- */
 
+/* Children learn the time from us, as our parent tells it; the parent learns
+ * how wrong our own clock is. */
+static int64_t time_for(const struct link *l)
+{
+    return clock_wall_ms() +
+           (l->peer.neighbour == NEIGHBOUR_CHILD ? clock_correction_ms() : 0);
+}
+
 static int opened(struct link *l, const struct session_action *action,
                   struct err *e)
 {
-    int64_t offset_ms = action->as.opened.time_ms - clock_wall_ms();
+    bool parent = l->peer.neighbour == NEIGHBOUR_PARENT;
+    if (parent) {
+        clock_learn(action->as.opened.time_ms);
+        replica_correct(l->replica, clock_correction_ms());
+    }
+    int64_t offset_ms = action->as.opened.time_ms - time_for(l);
     struct peer_note n = {.greeted = true, .offset_ms = offset_ms};
     /* its greeting may acknowledge what an ack was lost for */
     if (session_acked(l->session) > l->peer.acked) {
@@ -220,9 +252,11 @@ static int opened(struct link *l, const struct session_action *action,
     if (offset_ms > CLOCK_OFF_MS || offset_ms < -CLOCK_OFF_MS) {
         log_warning(l->peer.site,
                     "its clock is %" PRId64 " seconds %s ours -> set the wrong "
-                    "one; the later stamp wins",
+                    "one; %s",
                     (offset_ms < 0 ? -offset_ms : offset_ms) / 1000,
-                    offset_ms < 0 ? "behind" : "ahead of");
+                    offset_ms < 0 ? "behind" : "ahead of",
+                    parent ? "stamps follow the parent's meanwhile"
+                           : "its stamps follow ours meanwhile");
     }
     return link_note(l, &n, e);
 }
@@ -232,11 +266,21 @@ static void acked(struct link *l, const struct session_action *action)
     acked_to(l, action->as.acked.position);
     for (size_t i = 0; i < action->as.acked.refusal_count; i++) {
         const struct refusal *refusal = &action->as.acked.refusals[i];
-        log_warning(l->peer.site,
-                    "changeset at position %" PRIu64 " was refused there (%s): "
-                    "%s -> it stays here",
-                    refusal->position, err_word(refusal->code),
-                    refusal->sentence);
+        bool first_ahead = refusal->code == ERR_FUTURE &&
+                           l->peer.neighbour == NEIGHBOUR_PARENT &&
+                           l->take_back == 0;
+        if (first_ahead) {
+            l->take_back = refusal->position;
+        }
+        if (first_ahead || refusal->code != ERR_FUTURE) {
+            log_warning(l->peer.site,
+                        "changeset at position %" PRIu64 " was refused there "
+                        "(%s): %s -> %s",
+                        refusal->position, err_word(refusal->code),
+                        refusal->sentence,
+                        first_ahead ? "it and what follows are signed anew"
+                                    : "it stays here");
+        }
     }
 }
 
@@ -322,7 +366,7 @@ int link_step(struct link *l, struct session_event *event, struct err *e)
         return 0;
     }
     event->now_ms = clock_mono_ms();
-    event->time_ms = clock_wall_ms();
+    event->time_ms = time_for(l);
     session_step(l->session, event, &actions);
     for (size_t i = 0; rc == 0 && i < actions.count && !l->closed; i++) {
         rc = act(l, &actions.items[i], e);

@@ -23,6 +23,8 @@ struct link {
     /* what the session asked for and has not got yet */
     const struct changesets *storing; /* NULL: nothing */
     size_t stored;                    /* of those, the first so many */
+    struct refusal *refusals;         /* owned; of the pieces that are stored */
+    size_t refusal_count;
     bool walking;
     uint64_t walk_from;
     int64_t digest_ms;      /* when one is due; INT64_MAX: none is */
@@ -31,7 +33,8 @@ struct link {
     int64_t acked_ms;       /* when `acked` is to be noted; INT64_MAX: it is */
     int64_t acked_noted_ms; /* 0: not yet */
     uint64_t acked;
-    int64_t heard_ms; /* 0: not yet */
+    uint64_t take_back; /* the parent turned away this position; 0: none */
+    int64_t heard_ms;   /* 0: not yet */
     int64_t noted_ms;
 };
 

@@ -10,15 +10,28 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void tell_stored(const struct link *l, const struct stored *s)
 {
     if (s->refused > 0) {
         log_warning(l->peer.site,
-                    "%" PRIu64 " leaves refused: %s -> kept, not "
-                    "shown; 'sangam status' counts them",
-                    s->refused,
-                    s->refusal_count > 0 ? s->refusals[0].sentence : "see why");
+                    "%" PRIu64 " leaves refused -> kept, not shown; 'sangam "
+                    "status' counts them",
+                    s->refused);
+    }
+    if (s->refusal_count > 0) {
+        log_warning(l->peer.site, "%zu changesets turned away: %s",
+                    s->refusal_count, s->refusals[0].sentence);
+    }
+    if (s->folded > 0) {
+        log_warning(l->peer.site,
+                    "evidence came late: %" PRIu64 " rows were folded again",
+                    s->folded);
+    }
+    if (s->cloned) {
+        log_error(l->peer.site, "a node below it ran twice, from a copied disk "
+                                "-> stop the copy; 'sangam status' names it");
     }
     if (s->changesets > 0) {
         log_debug(l->peer.site,
@@ -28,22 +41,40 @@ static void tell_stored(const struct link *l, const struct stored *s)
     }
 }
 
-static int stored_all(struct link *l, const struct stored *s, struct err *e)
+/* What was turned away of the pieces so far is told with the last. */
+static void keep_refusals(struct link *l, const struct stored *s)
+{
+    size_t count = l->refusal_count + s->refusal_count;
+    if (s->refusal_count == 0) {
+        return;
+    }
+    l->refusals = realloc(l->refusals, count * sizeof *l->refusals);
+    if (l->refusals == NULL) {
+        abort();
+    }
+    memcpy(l->refusals + l->refusal_count, s->refusals,
+           s->refusal_count * sizeof *l->refusals);
+    l->refusal_count = count;
+}
+
+static int stored_all(struct link *l, struct err *e)
 {
     struct session_event event = {
         .kind = SESSION_STORED,
-        .as.stored = {s->refusals, s->refusal_count},
+        .as.stored = {l->refusals, l->refusal_count},
     };
     l->peer.have.position = l->storing->position;
     l->storing = NULL;
     l->stored = 0;
-    return link_step(l, &event, e);
+    int rc = link_step(l, &event, e);
+    l->refusal_count = 0;
+    return rc;
 }
 
 /* Stores one piece of what came. */
 static int store(struct link *l, struct err *e)
 {
-    struct stored *s = calloc(1, sizeof *s); /* 33 KiB, much for a stack */
+    struct stored *s = calloc(1, sizeof *s); /* 260 KiB, much for a stack */
     if (s == NULL) {
         abort();
     }
@@ -60,7 +91,8 @@ static int store(struct link *l, struct err *e)
         hold_used(l->hold, began_ms, clock_mono_ms());
         tell_stored(l, s);
         l->stored += s->taken;
-        rc = s->end ? stored_all(l, s, e) : 0;
+        keep_refusals(l, s);
+        rc = s->end ? stored_all(l, e) : 0;
     }
     free(s);
     return rc;
@@ -119,6 +151,29 @@ static int note_acked(struct link *l, struct err *e)
     return 0;
 }
 
+/* What the parent turned away was stamped ahead of its clock. */
+static int take_back(struct link *l, struct err *e)
+{
+    struct taken_back taken;
+    int64_t began_ms = clock_mono_ms();
+    int rc =
+        replica_take_back(l->replica, l->take_back, clock_wall_ms(), &taken, e);
+    if (rc != 0) {
+        return link_failed(l, e, e);
+    }
+    hold_end(l->hold);
+    hold_used(l->hold, began_ms, clock_mono_ms());
+    l->take_back = 0;
+    if (taken.changesets > 0) {
+        log_warning("local changes",
+                    "%" PRIu64 " changesets were stamped %" PRId64
+                    " seconds ahead -> taken back and signed anew; set this "
+                    "machine's clock",
+                    taken.changesets, taken.ahead_ms / 1000);
+    }
+    return 0;
+}
+
 static int64_t later(int64_t a_ms, int64_t b_ms)
 {
     return a_ms > b_ms ? a_ms : b_ms;
@@ -127,7 +182,8 @@ static int64_t later(int64_t a_ms, int64_t b_ms)
 /* A replica that is locked or full can be read all the same. */
 static int64_t write_due_ms(const struct link *l)
 {
-    return later(l->storing != NULL ? 0 : l->acked_ms, l->hold->until_ms);
+    bool now = l->storing != NULL || l->take_back != 0;
+    return later(now ? 0 : l->acked_ms, l->hold->until_ms);
 }
 
 static int64_t read_due_ms(const struct link *l)
@@ -164,6 +220,9 @@ int link_work(struct link *l, struct err *e)
         return flush(l, e);
     }
     if (write_due_ms(l) <= now_ms) {
+        if (l->take_back != 0) {
+            return take_back(l, e);
+        }
         return l->acked_ms <= now_ms ? note_acked(l, e) : store(l, e);
     }
     return l->walking ? walk(l, e) : say_digest(l, e);

@@ -135,6 +135,7 @@ static void tell_alive(struct loop *l)
 /* Does what is due by the clock, and a round of work. */
 static int work(struct loop *l, struct err *e)
 {
+    replica_correct(l->replica, clock_correction_ms());
     int rc = upkeep_work(l->upkeep, e);
     if (rc == 0 && l->tick_ms <= clock_mono_ms()) {
         rc = tick(l, e);

@@ -206,6 +206,23 @@ static int read_count(struct database *db, const char *sql,
     return 0;
 }
 
+/* ERR_FUTURE: taken back by its writer. */
+#define FUTURE "-11"
+
+static int read_ended(struct database *db, struct status *s, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = one_row(db,
+                     "SELECT EXISTS(SELECT 1 FROM sync_revocation r JOIN"
+                     " sync_self s ON r.node = s.node)",
+                     &stmt, e);
+    if (rc == 0) {
+        s->ended = sqlite3_column_int(stmt, 0) != 0;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
 static int read_counts(struct database *db, struct status *s, struct err *e)
 {
     _Static_assert(ERR_VERSION == -6, "these are counted apart, below");
@@ -231,8 +248,26 @@ static int read_counts(struct database *db, struct status *s, struct err *e)
     if (rc == 0) {
         rc = read_count(db,
                         "SELECT count(*), says, min(position)"
-                        " FROM sync_verdict WHERE verdict = 'refused'",
+                        " FROM sync_verdict WHERE verdict = 'refused'"
+                        " AND code <> " FUTURE,
                         &s->refused, e);
+    }
+    if (rc == 0) {
+        rc = read_count(db,
+                        "SELECT count(*), says, min(position)"
+                        " FROM sync_verdict WHERE code = " FUTURE,
+                        &s->voided, e);
+    }
+    if (rc == 0) {
+        rc = read_count(db,
+                        "SELECT count(DISTINCT f.node),"
+                        " group_concat(DISTINCT (SELECT c.site FROM"
+                        " sync_certificate c WHERE c.node = f.node)) FROM"
+                        " sync_fork f",
+                        &s->forks, e);
+    }
+    if (rc == 0) {
+        rc = read_ended(db, s, e);
     }
     if (rc == 0) {
         rc = read_count(db,

@@ -57,6 +57,9 @@ struct status {
     struct status_count refused;
     struct status_count unprojected;
     struct status_count reviews; /* wait for a person */
+    struct status_count voided;  /* what writers took back and signed anew */
+    struct status_count forks;   /* nodes that ran twice; their sites */
+    bool ended;                  /* this node was revoked or retired */
 };
 
 int status_read(struct database *db, struct status *ret, struct err *e);

@@ -94,6 +94,38 @@ void changeset_header_encode(const struct changeset_header *h,
     assert(b.len == CHANGESET_HEADER_BYTES && b.data == out);
 }
 
+static void take_hash(struct cursor *c, struct hash *ret)
+{
+    const uint8_t *bytes = cursor_take(c, HASH_BYTES);
+    if (bytes != NULL) {
+        memcpy(ret->bytes, bytes, HASH_BYTES);
+    }
+}
+
+int changeset_header_decode(struct slice bytes, struct changeset_header *ret,
+                            struct err *e)
+{
+    struct cursor c = cursor_of(bytes);
+    struct changeset_header h = {.seq = 0};
+    take_hash(&c, &h.network);
+    take_hash(&c, &h.origin);
+    h.incarnation = cursor_u64(&c);
+    h.seq = cursor_u64(&c);
+    h.prev_incarnation = cursor_u64(&c);
+    take_hash(&c, &h.prev);
+    h.hlc = cursor_u64(&c);
+    h.schema_version = cursor_u32(&c);
+    h.certificate = cursor_u64(&c);
+    h.leaf_count = cursor_u32(&c);
+    take_hash(&c, &h.root);
+    if (!cursor_done(&c) || h.incarnation == 0 || h.seq == 0 ||
+        h.seq > INT64_MAX || h.hlc > INT64_MAX) {
+        return err_set(e, ERR_FORMAT, "these bytes are no changeset's header");
+    }
+    *ret = h;
+    return 0;
+}
+
 /* The bytes under the signature. */
 static void signed_bytes(const struct changeset_header *header,
                          uint8_t out[DOMAIN_BYTES + CHANGESET_HEADER_BYTES])
@@ -263,21 +295,29 @@ struct changeset *changeset_sign(const struct changeset_header *header,
     return cs;
 }
 
-int changeset_verify(const struct changeset *cs,
-                     const uint8_t sign_public[KEY_PUBLIC_BYTES], struct err *e)
+int changeset_header_verify(const struct changeset_header *header,
+                            const uint8_t signature[SIGNATURE_BYTES],
+                            const uint8_t sign_public[KEY_PUBLIC_BYTES],
+                            struct err *e)
 {
     uint8_t bytes[DOMAIN_BYTES + CHANGESET_HEADER_BYTES];
-    signed_bytes(&cs->header, bytes);
-    if (crypto_sign_verify_detached(cs->signature, bytes, sizeof bytes,
+    signed_bytes(header, bytes);
+    if (crypto_sign_verify_detached(signature, bytes, sizeof bytes,
                                     sign_public) != 0) {
         char origin[HASH_SHORT_BYTES];
-        hash_print_short(&cs->header.origin, origin);
+        hash_print_short(&header->origin, origin);
         return err_set(e, ERR_SIGNATURE,
                        "changeset %llu of node %s: the signature does not "
                        "verify",
-                       (unsigned long long)cs->header.seq, origin);
+                       (unsigned long long)header->seq, origin);
     }
     return 0;
+}
+
+int changeset_verify(const struct changeset *cs,
+                     const uint8_t sign_public[KEY_PUBLIC_BYTES], struct err *e)
+{
+    return changeset_header_verify(&cs->header, cs->signature, sign_public, e);
 }
 
 /* --- withhold ------------------------------------------------------------ */

@@ -99,6 +99,15 @@ int changeset_verify(const struct changeset *cs,
 
 void changeset_header_encode(const struct changeset_header *header,
                              uint8_t out[CHANGESET_HEADER_BYTES]);
+/* A header alone, as evidence carries it; the form is checked and no more.
+ * ERR_FORMAT. */
+int changeset_header_decode(struct slice bytes, struct changeset_header *ret,
+                            struct err *e);
+/* ERR_SIGNATURE. */
+int changeset_header_verify(const struct changeset_header *header,
+                            const uint8_t signature[SIGNATURE_BYTES],
+                            const uint8_t sign_public[KEY_PUBLIC_BYTES],
+                            struct err *e);
 struct hash changeset_hash(const struct changeset_header *header);
 
 /* The hash of the leaf in a slot that is not withheld. */

@@ -118,6 +118,9 @@ enum {
      * post, or were tried late. A clinic that finds an older one in a drawer
      * asks for another anyway. */
     INVITE_GRACE_DAYS = 30,
+    /* A clock this far off the parent's is corrected where stamps are made.
+     * Less is what a slow line leaves unsure, and harms nobody. */
+    CLOCK_TRUST_MS = 60 * 1000,
     /* A pause in capture times that splits a backlog into two changesets. */
     CAPTURE_GAP_MS = 60 * 1000,
 

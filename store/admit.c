@@ -5,6 +5,7 @@
 
 #include "protocol/context.h"
 #include "protocol/elements.h"
+#include "store/evidence.h"
 
 const char admit_newer[] = "it is newer than this node";
 
@@ -22,19 +23,61 @@ static bool births(const struct table *table, const struct leaf *leaf)
 
 /* --- control ------------------------------------------------------------- */
 
-static enum admission admit_control(struct registry *r,
-                                    const struct certificate *origin,
-                                    const struct leaf *leaf, struct err *says)
+static int admit_certificate(struct registry *r,
+                             const struct certificate *origin,
+                             const struct changeset_header *header,
+                             const struct leaf *leaf, struct err *says)
 {
     struct certificate c;
-    if (leaf->table != TABLE_CERTIFICATE) {
+    int rc = certificate_of_leaf(leaf, &c, says);
+    if (rc == 0) {
+        rc = registry_admit(r, &origin->node, &c, says);
+    }
+    if (rc == 0) {
+        standing_add_certificate(registry_standing(r), &c, header);
+    }
+    return rc;
+}
+
+/* A proof speaks for itself, and nobody's end is undone by what follows it;
+ * other control leaves count as far as their changeset does. */
+static bool stands_alone(const struct changeset_header *header,
+                         const struct leaf *leaf)
+{
+    struct revocation v;
+    return leaf->table == TABLE_FORK ||
+           (leaf->table == TABLE_REVOCATION &&
+            revocation_of_leaf(leaf, &v, NULL) == 0 &&
+            hash_equal(&v.node, &header->origin));
+}
+
+static enum admission admission_of(int rc)
+{
+    if (rc == 0) {
+        return ADMISSION_YES;
+    }
+    return rc == ERR_UNKNOWN || rc == ERR_FORK ? ADMISSION_WAITING
+                                               : ADMISSION_REFUSED;
+}
+
+static enum admission admit_control(struct registry *r,
+                                    const struct certificate *origin,
+                                    const struct changeset_header *header,
+                                    const struct leaf *leaf, struct err *says)
+{
+    int rc;
+    if (leaf->table == TABLE_CERTIFICATE) {
+        rc = admit_certificate(r, origin, header, leaf, says);
+        rc = rc == 0 || rc == ERR_FORBIDDEN ? rc : ERR_FORMAT;
+    } else if (evidence_is(leaf->table)) {
+        rc = evidence_admit(r, origin, header, leaf, says);
+    } else {
         return ADMISSION_UNKNOWN;
     }
-    if (certificate_of_leaf(leaf, &c, says) != 0 ||
-        registry_admit(r, &origin->node, &c, says) != 0) {
-        return ADMISSION_REFUSED;
+    if (rc == 0 && !stands_alone(header, leaf)) {
+        rc = evidence_verdict(r, header, says);
     }
-    return ADMISSION_YES;
+    return admission_of(rc);
 }
 
 /* --- what the certificate allows ----------------------------------------- */
@@ -338,13 +381,23 @@ static bool writer_fits(const struct table *table, const struct registry *r,
     return owner_fits(table, origin, leaf, says);
 }
 
+/* Events of both branches of a fork stay: what was dispensed was dispensed. */
+static enum admission stands(const struct table *table, struct registry *r,
+                             const struct changeset_header *header,
+                             struct err *says)
+{
+    int rc = header == NULL ? 0 : evidence_verdict(r, header, says);
+    return rc == ERR_FORK && table->kind == TABLE_EVENT ? ADMISSION_YES
+                                                        : admission_of(rc);
+}
+
 enum admission admit_leaf(const struct manifest *m, struct registry *r,
                           const struct certificate *origin,
                           const struct changeset_header *header,
                           const struct leaf *leaf, struct err *says)
 {
     if (leaf->class_id == CLASS_CONTROL || leaf->table <= TABLE_CONTROL_MAX) {
-        return admit_control(r, origin, leaf, says);
+        return admit_control(r, origin, header, leaf, says);
     }
     const struct table *table = manifest_table(m, leaf->table);
     if (table == NULL) {
@@ -355,6 +408,7 @@ enum admission admit_leaf(const struct manifest *m, struct registry *r,
         !writer_fits(table, r, origin, leaf, says)) {
         return ADMISSION_REFUSED;
     }
-    return table_has_class(table, leaf->class_id) ? ADMISSION_YES
-                                                  : ADMISSION_UNKNOWN;
+    return table_has_class(table, leaf->class_id)
+               ? stands(table, r, header, says)
+               : ADMISSION_UNKNOWN;
 }

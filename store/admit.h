@@ -19,12 +19,14 @@ enum admission {
     ADMISSION_YES,
     ADMISSION_UNKNOWN, /* of a table or class of it that this version lacks:
                           kept and relayed */
+    ADMISSION_WAITING, /* for what may still come: a person's word on a fork, a
+                          certificate */
     ADMISSION_REFUSED,
 };
 
 /* `header` is that of its changeset, NULL before it is signed. `says` gets the
- * reason of a refusal. A certificate that is admitted is known
- * to the registry from now on. */
+ * reason when it is not admitted. What a control leaf says that is admitted is
+ * known to the registry from now on. */
 enum admission admit_leaf(const struct manifest *m, struct registry *r,
                           const struct certificate *origin,
                           const struct changeset_header *header,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/fold.h"
+#include "store/late.h"
 #include "store/list.h"
 #include "store/merge.h"
 #include "store/offers.h"
@@ -73,7 +74,7 @@ struct batch *batch_new(void)
     return b;
 }
 
-static void empty(struct batch *b)
+void batch_drop(struct batch *b)
 {
     for (size_t i = 0; i < b->changeset_count; i++) {
         changeset_destroy(&b->changesets[i]);
@@ -93,7 +94,7 @@ void batch_destroy(struct batch **b)
     if (*b == NULL) {
         return;
     }
-    empty(*b);
+    batch_drop(*b);
     bytes_free(&(*b)->offered);
     bytes_free(&(*b)->memory);
     bytes_free(&(*b)->key);
@@ -198,8 +199,9 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
         entry->table = table;
         entry->key = b->leaf.key_bytes;
         entry->rank = merge_rank_of(table, &b->leaf, &stamp);
-        if (admission == ADMISSION_REFUSED) {
-            entry->word = "refused";
+        if (admission == ADMISSION_REFUSED || admission == ADMISSION_WAITING) {
+            entry->word =
+                admission == ADMISSION_REFUSED ? "refused" : "waiting";
             entry->code = says.code;
             entry->says = strdup(says.text);
         } else if (admission == ADMISSION_UNKNOWN) {
@@ -567,13 +569,30 @@ static int note_judged(struct group *g, struct err *e)
     for (size_t i = 0; rc == 0 && i < g->count; i++) {
         const struct entry *entry = &g->entries[i];
         if (entry->word != NULL) {
-            bool waits = entry->code == ERR_VERSION;
+            bool waits = strcmp(entry->word, "waiting") == 0;
             g->tally->waiting += waits;
             g->tally->refused += !waits;
             rc = note(g, entry, entry->word, entry->code, entry->says, e);
         }
     }
     return rc;
+}
+
+/* What a program wrote and its node signed does not count: the row goes back
+ * to what does. */
+static int undo_judged(struct group *g, struct err *e)
+{
+    struct value key[KEY_COLUMNS_MAX];
+    for (size_t i = 0; i < g->count; i++) {
+        const struct entry *entry = &g->entries[i];
+        if (entry->word != NULL && entry->source == BATCH_LOCAL &&
+            g->table->kind != TABLE_CONTROL &&
+            row_key_of(g->table, entry->key, key, NULL) == 0) {
+            decode_entry(g, entry);
+            return refold(g, g->batch->leaf.scope_bytes, e);
+        }
+    }
+    return 0;
 }
 
 static int merge_group(struct group *g, struct err *e)
@@ -594,7 +613,8 @@ static int merge_group(struct group *g, struct err *e)
     }
     bool record =
         g->table->kind == TABLE_RECORD || g->table->kind == TABLE_REFERENCE;
-    return record ? merge_record(g, e) : merge_event(g, e);
+    rc = record ? merge_record(g, e) : merge_event(g, e);
+    return rc == 0 ? undo_judged(g, e) : rc;
 }
 
 static size_t group_length(const struct batch *b, size_t from)
@@ -651,6 +671,6 @@ int batch_merge(struct batch *b, struct merger *m, struct tally *tally,
         rc = newer_save(m, b->newer[i].position, b->newer[i].leaves, e);
     }
     bytes_free(&g.name_bytes);
-    empty(b);
-    return rc;
+    batch_drop(b);
+    return rc == 0 ? late_apply(m, &tally->folded, e) : rc;
 }

@@ -18,6 +18,7 @@ struct tally {
     uint64_t waiting;
     uint64_t refused;
     uint64_t unknown; /* of tables this version lacks */
+    uint64_t folded;  /* rows folded again, because evidence came late */
 };
 
 struct batch;
@@ -35,7 +36,11 @@ enum batch_source {
 void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
                uint64_t position, enum batch_source source);
 
-/* Merges all leaves into states and rows, and empties the batch. */
+/* Forgets them: their rows will be folded. */
+void batch_drop(struct batch *b);
+
+/* Merges all leaves into states and rows, and empties the batch. Evidence among
+ * them takes effect on what was merged before (late.h). */
 int batch_merge(struct batch *b, struct merger *m, struct tally *tally,
                 struct err *e);
 

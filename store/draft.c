@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/evidence.h"
 #include "store/offers.h"
 
 /* A draft while its memory still moves. */
@@ -236,6 +237,21 @@ static bool is_routed(const struct touched *row, const struct leaf *leaf,
     return true;
 }
 
+/* A node that knows of its end signs nothing after it. What waits for a
+ * person's word on a fork is signed: it may count yet. */
+static bool is_alive(const struct drafting *d, struct err *says)
+{
+    struct replica *r = d->r;
+    const struct changeset_header next = {
+        .origin = r->self.node,
+        .incarnation = r->self.incarnation,
+        .seq = replica_own_origin(r)->head_seq + 1,
+        .hlc = r->last_hlc + 1,
+        .certificate = r->self.certificate,
+    };
+    return evidence_verdict(r->merger.registry, &next, says) != ERR_FORBIDDEN;
+}
+
 /* Our own admission: what others would refuse is not signed but parked. An
  * insert of which the first leaf, the life, is parked is parked whole. */
 static int finish_leaf(struct drafting *d, const struct touched *row,
@@ -249,6 +265,7 @@ static int finish_leaf(struct drafting *d, const struct touched *row,
     bool parked = d->leaf.op == LEAF_INSERT && says->code != 0;
     if (parked || !is_routed(row, &d->leaf, says) ||
         !sizes_fit(&d->leaf, says) || !owns(d, &d->leaf, says) ||
+        !is_alive(d, says) ||
         admit_leaf(r->manifest, r->merger.registry, own, NULL, &d->leaf,
                    says) != ADMISSION_YES) {
         draft_undo(d);

@@ -35,34 +35,15 @@ void replica_certificate_for(const struct replica *r, const struct keys *keys,
 int replica_sign_certificate(struct replica *r, const struct certificate *c,
                              int64_t now_ms, struct err *e)
 {
-    static const uint8_t all[] = {SCOPE_ALL, 0, 0, 0, 0};
     struct leaf *leaf = calloc(1, sizeof *leaf);
     struct bytes memory = {0};
-    struct bytes key = {0};
-    struct bytes body = {0};
-    struct tally tally = {0};
     if (leaf == NULL) {
         abort();
     }
     certificate_leaf(c, &memory, leaf);
-    leaf_encode_key(leaf, &key);
-    leaf_encode_body(leaf, &body);
-    struct draft draft = {
-        .class_id = CLASS_CONTROL,
-        .scope = {.kind = SCOPE_ALL},
-        .scope_bytes = {.data = all, .len = sizeof all},
-        .table = TABLE_CERTIFICATE,
-        .key = slice_of(&key),
-        .body = slice_of(&body),
-    };
-    int rc = replica_sign(r, &draft, 1, now_ms, now_ms, e);
-    if (rc > 0) {
-        rc = batch_merge(r->batch, &r->merger, &tally, e);
-    }
+    int rc = replica_sign_control(r, leaf, now_ms, now_ms, e);
     free(leaf);
     bytes_free(&memory);
-    bytes_free(&key);
-    bytes_free(&body);
     return rc;
 }
 

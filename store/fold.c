@@ -145,13 +145,23 @@ static void mark_scope(const struct table *t, struct slice scope,
     }
 }
 
+static int next_marked(struct collecting *c, struct slice marks,
+                       struct delivery *d, struct err *e)
+{
+    struct merger *m = c->m;
+    if (m->index == NULL) {
+        return journal_next_of_marks(m->journal, d->position, marks, d, e);
+    }
+    uint64_t position = journal_index_next(m->index, d->position, marks);
+    return position == 0 ? 0 : journal_next(m->journal, position - 1, 0, d, e);
+}
+
 static int collect_marked(struct collecting *c, struct slice marks,
                           struct err *e)
 {
     struct delivery d = {0};
     int rc;
-    while ((rc = journal_next_of_marks(c->m->journal, d.position, marks, &d,
-                                       e)) == 1) {
+    while ((rc = next_marked(c, marks, &d, e)) == 1) {
         rc = collect_delivery(c, &d, e);
         if (rc != 0) {
             break;
@@ -343,6 +353,9 @@ static int fold_leaf(struct merger *m, struct fold *f,
         return 0;
     case ADMISSION_UNKNOWN:
         wait(folded, ERR_VERSION, admit_newer);
+        return 0;
+    case ADMISSION_WAITING:
+        wait(folded, says.code, says.text);
         return 0;
     case ADMISSION_YES:
         break;

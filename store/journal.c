@@ -67,7 +67,7 @@ static int mark_leaves(const struct changeset *cs, struct bytes *marks)
     "SELECT d.position, d.origin_no, d.from_no, d.reach, d.seq,"               \
     " d.incarnation, c.hlc, c.schema_version, c.certificate, c.leaf_count,"    \
     " c.prev_incarnation, coalesce(c.prev, p.hash), c.hash, c.signature,"      \
-    " d.leaves"                                                                \
+    " d.leaves, c.voided"                                                      \
     " FROM sync_delivery AS d"                                                 \
     " CROSS JOIN sync_changeset AS c"                                          \
     "  ON c.origin_no = d.origin_no AND c.seq = d.seq"                         \
@@ -124,6 +124,7 @@ static int read_delivery(sqlite3_stmt *stmt, struct delivery *ret,
     }
     struct value leaves = database_column(stmt, 14);
     ret->leaves = leaves.bytes;
+    ret->voided = sqlite3_column_int(stmt, 15) != 0;
     bool first = ret->seq == 1;
     if ((!first && !copy_blob(stmt, 11, ret->prev.bytes, HASH_BYTES)) ||
         !copy_blob(stmt, 12, ret->hash.bytes, HASH_BYTES) ||
@@ -197,6 +198,124 @@ int journal_next_of_marks(struct database *db, uint64_t after,
     return found == 0 ? rc : next_of(db, next_delivery, found - 1, ret, e);
 }
 
+/* --- index --------------------------------------------------------------- */
+
+struct marked {
+    uint32_t mark;
+    uint64_t position;
+};
+
+struct journal_index {
+    struct marked *items; /* by mark, then position */
+    size_t count;
+    size_t cap;
+};
+
+static int compare_marked(const void *a, const void *b)
+{
+    const struct marked *x = a;
+    const struct marked *y = b;
+    if (x->mark != y->mark) {
+        return x->mark > y->mark ? 1 : -1;
+    }
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+static uint32_t mark_at(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+           (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static void index_delivery(struct journal_index *index, sqlite3_stmt *stmt)
+{
+    struct slice marks = database_column(stmt, 1).bytes;
+    for (size_t i = 0; i + JOURNAL_MARK_BYTES <= marks.len;
+         i += JOURNAL_MARK_BYTES) {
+        if (index->count == index->cap) {
+            index->cap = index->cap == 0 ? 4096 : index->cap * 2;
+            index->items =
+                realloc(index->items, index->cap * sizeof *index->items);
+            if (index->items == NULL) {
+                abort();
+            }
+        }
+        index->items[index->count++] = (struct marked){
+            .mark = mark_at(marks.data + i),
+            .position = column_u64(stmt, 0),
+        };
+    }
+}
+
+int journal_index_new(struct database *db, struct journal_index **ret,
+                      struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, next_marks, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct journal_index *index = calloc(1, sizeof *index);
+    if (index == NULL) {
+        abort();
+    }
+    struct value from = value_integer(0);
+    database_bind(stmt, ":after", &from);
+    while ((rc = database_step(db, stmt, e)) == 1) {
+        index_delivery(index, stmt);
+    }
+    if (rc < 0) {
+        journal_index_destroy(&index);
+        return rc;
+    }
+    if (index->count > 0) {
+        qsort(index->items, index->count, sizeof *index->items, compare_marked);
+    }
+    *ret = index;
+    return 0;
+}
+
+void journal_index_destroy(struct journal_index **index)
+{
+    if (*index != NULL) {
+        free((*index)->items);
+        free(*index);
+    }
+    *index = NULL;
+}
+
+/* The first item above this one. */
+static size_t place_above(const struct journal_index *index,
+                          const struct marked *item)
+{
+    size_t low = 0;
+    size_t high = index->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_marked(&index->items[middle], item) > 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+uint64_t journal_index_next(const struct journal_index *index, uint64_t after,
+                            struct slice marks)
+{
+    uint64_t first = 0;
+    for (size_t i = 0; i < marks.len; i += JOURNAL_MARK_BYTES) {
+        const struct marked item = {mark_at(marks.data + i), after};
+        size_t at = place_above(index, &item);
+        bool found = at < index->count && index->items[at].mark == item.mark;
+        if (found && (first == 0 || index->items[at].position < first)) {
+            first = index->items[at].position;
+        }
+    }
+    return first;
+}
+
 int journal_open(struct packer *packer, const struct hash *network,
                  const struct hash *origin, const struct delivery *d,
                  struct changeset **ret, struct err *e)
@@ -236,7 +355,7 @@ int journal_held(struct database *db, uint32_t origin_no, uint64_t seq,
                  uint64_t incarnation, struct held *ret, struct err *e)
 {
     static const char sql[] =
-        "SELECT hash, held FROM sync_changeset WHERE origin_no = ?1"
+        "SELECT hash, held, hlc FROM sync_changeset WHERE origin_no = ?1"
         " AND seq = ?2 AND incarnation = ?3";
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
@@ -253,9 +372,82 @@ int journal_held(struct database *db, uint32_t origin_no, uint64_t seq,
     }
     if (rc == 1) {
         ret->leaves = (uint32_t)column_u64(stmt, 1);
+        ret->hlc = column_u64(stmt, 2);
         sqlite3_reset(stmt);
     }
     return rc;
+}
+
+int journal_find(struct database *db, uint32_t origin_no, uint64_t seq,
+                 uint64_t incarnation, struct delivery *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT position FROM sync_delivery WHERE origin_no = ?1 AND seq = ?2"
+        " AND incarnation = ?3 ORDER BY position LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
+    rc = database_step(db, stmt, e);
+    if (rc != 1) {
+        return rc;
+    }
+    uint64_t position = column_u64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return next_of(db, next_delivery, position - 1, ret, e);
+}
+
+int journal_set_voided(struct database *db, const struct delivery *d,
+                       bool voided, struct err *e)
+{
+    static const char sql[] =
+        "UPDATE sync_changeset SET voided = ?4 WHERE origin_no = ?1"
+        " AND seq = ?2 AND incarnation = ?3";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, d->origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)d->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)d->incarnation);
+    sqlite3_bind_int(stmt, 4, voided);
+    return database_done(db, stmt, e);
+}
+
+int journal_tip(struct database *db, uint32_t origin_no,
+                struct changeset_header *ret, struct hash *ret_hash,
+                struct err *e)
+{
+    static const char sql[] =
+        "SELECT seq, incarnation, hlc, certificate, hash FROM sync_changeset"
+        " WHERE origin_no = ?1 AND NOT voided ORDER BY hlc DESC LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, origin_no);
+    rc = database_step(db, stmt, e);
+    if (rc != 1) {
+        return rc;
+    }
+    *ret = (struct changeset_header){
+        .seq = column_u64(stmt, 0),
+        .incarnation = column_u64(stmt, 1),
+        .hlc = column_u64(stmt, 2),
+        .certificate = column_u64(stmt, 3),
+    };
+    bool sound = copy_blob(stmt, 4, ret_hash->bytes, HASH_BYTES);
+    (void)sqlite3_reset(stmt);
+    return sound ? 1
+                 : err_set(e, ERR_CORRUPT,
+                           "changeset %llu of the journal is damaged",
+                           (unsigned long long)ret->seq);
 }
 
 int journal_head(struct database *db, uint64_t *ret, struct err *e)
@@ -305,8 +497,8 @@ static int append_header(struct database *db, const struct arrival *a,
     static const char sql[] =
         "INSERT INTO sync_changeset(origin_no, seq, incarnation, hlc,"
         " schema_version, certificate, leaf_count, prev_incarnation, prev,"
-        " hash, signature, held) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-        " ?10, ?11, ?12)";
+        " hash, signature, held, voided) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+        " ?8, ?9, ?10, ?11, ?12, ?13)";
     const struct changeset_header *h = &a->changeset->header;
     int held = prev_is_held(db, a, e);
     sqlite3_stmt *stmt;
@@ -334,6 +526,7 @@ static int append_header(struct database *db, const struct arrival *a,
     sqlite3_bind_blob(stmt, 11, a->changeset->signature, SIGNATURE_BYTES,
                       SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 12, visible(a->changeset));
+    sqlite3_bind_int(stmt, 13, a->voided);
     return database_done(db, stmt, e);
 }
 

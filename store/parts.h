@@ -10,6 +10,8 @@
  *   walk.c      what is due goes out                   sums.c    digests
  *   enrol.c     requests and certificates     invitations.c  invites
  *   renew.c     certificates for new classes  upgrade.c    older files
+ *   revoke.c    ends of nodes                 clone.c      branches
+ *   refused.c   what a first hop turns away   takeback.c   and is signed anew
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H
@@ -33,6 +35,7 @@ struct replica {
     bool reader;   /* in one read transaction from open to close */
     uint64_t last_hlc;
     uint32_t data_version; /* when last looked */
+    int64_t correction_ms; /* replica_correct() */
     struct message grant;  /* the enrolment; cleared at the root */
     bool enrolled;         /* `grant` is set */
 };
@@ -60,21 +63,27 @@ int replica_end(struct replica *r, int rc, struct err *e);
 
 struct origin *replica_own_origin(struct replica *r);
 
-/* Journals a changeset (taken), counts its leaves and puts it into the batch.
- * `moves_head`: it continues what is held of its origin. */
+/* Journals a changeset (taken), counts its leaves and puts it into the
+ * batch. */
 struct incoming {
     struct changeset *changeset;
     struct slice packed;
     struct origin *origin;
     uint32_t from_no;
     bool again;
-    bool moves_head;
     enum batch_source source;
 };
 int replica_take(struct replica *r, struct incoming *in, struct err *e);
+/* The head of an origin is the last held in time of what it did not take
+ * back. */
+void replica_advance(struct origin *o, const struct changeset_header *h,
+                     const struct hash *hash);
 
 /* Is a leaf that is not withheld of scope `all`? */
 bool slot_is_of_all(const struct slot *slot);
+
+/* The caller's time as the parent would tell it. */
+int64_t replica_now(const struct replica *r, int64_t now_ms);
 
 /* Remembers a stamp as a floor for our own, unless it lies so far ahead that
  * it would stop our clock. */
@@ -95,6 +104,47 @@ struct draft {
  * or negative ERR_*. */
 int replica_sign(struct replica *r, struct draft *drafts, size_t count,
                  int64_t captured_ms, int64_t now_ms, struct err *e);
+
+/* --- first hop: refused.c --- */
+
+/* A changeset that a child brings of its own, verified. */
+struct offered {
+    const struct changeset_header *header;
+    const struct hash *hash;
+    uint64_t position;
+    const struct origin *origin;
+    const char *site;
+    uint64_t journal; /* of the child */
+};
+/* 1: it is stamped too far ahead of the clock, or builds on one that was; it
+ * is noted, and *ret says so. */
+int replica_turn_away(struct replica *r, const struct offered *offered,
+                      int64_t now_ms, struct refusal *ret, struct err *e);
+/* The hash of one that was turned away: 1, 0 not known. */
+int replica_refused_hash(struct replica *r, const struct origin *o,
+                         uint64_t seq, uint64_t incarnation, struct hash *ret,
+                         struct err *e);
+/* The origin goes on at this number. */
+int replica_forget_refused(struct replica *r, const struct origin *o,
+                           uint64_t seq, struct err *e);
+
+/* --- branches: clone.c --- */
+
+/* The proof that a name has this content too: 1, 0 when the two do not. */
+int replica_prove_fork(struct replica *r, const struct origin *o,
+                       const struct signed_header *other,
+                       struct fork_proof *ret, struct err *e);
+/* A changeset that began a branch or continues one is held now. Does it show
+ * that the node ran twice? Then the proof is signed: 1. */
+int replica_look_for_clone(struct replica *r, const struct origin *o,
+                           const struct changeset_header *h, int64_t now_ms,
+                           struct err *e);
+int replica_sign_proof(struct replica *r, const struct fork_proof *p,
+                       int64_t now_ms, struct err *e);
+
+/* Signs one control leaf as a changeset of its own, and applies it. */
+int replica_sign_control(struct replica *r, const struct leaf *leaf,
+                         int64_t captured_ms, int64_t now_ms, struct err *e);
 
 /* Drains inside the caller's transaction, about DRAIN_ROWS_MAX captures: adds
  * to the counts and says whether there may be more. */

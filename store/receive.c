@@ -9,9 +9,13 @@
 struct receiving {
     struct replica *r;
     const struct peer *from;
+    uint64_t from_journal;
     uint32_t from_no;
     int64_t now_ms;
+    struct tally tally;
     struct stored *ret;
+    bool proves_fork; /* `proof` is set */
+    struct fork_proof proof;
 };
 
 /* One changeset of it. */
@@ -21,9 +25,11 @@ struct checked {
     const struct certificate *certificate;
     bool whole_chain; /* its origin's changesets all come here */
     struct changeset *changeset;
+    struct changeset_header header; /* of it, when it was verified */
     struct hash hash;
     bool held; /* its header is in the journal already */
     uint32_t held_leaves;
+    bool branches; /* it continues something else than the head */
 };
 
 /* --- who sends what ------------------------------------------------------ */
@@ -75,7 +81,31 @@ static int find_prev(struct receiving *in, struct checked *c,
         header->prev = before.hash;
         return 0;
     }
-    return rc < 0 ? rc : err_set(e, ERR_CHAIN, "the one before it is not held");
+    if (rc == 0) {
+        rc = replica_refused_hash(in->r, c->origin, header->seq - 1,
+                                  header->prev_incarnation, &header->prev, e);
+    }
+    return rc == 0  ? err_set(e, ERR_CHAIN, "the one before it is not held")
+           : rc < 0 ? rc
+                    : 0;
+}
+
+/* Two contents of one name, both signed: nobody but their writer could make
+ * them. The proof is signed when nothing of the stretch is left. */
+static int found_fork(struct receiving *in, struct checked *c, struct err *e)
+{
+    struct registry *registry = in->r->merger.registry;
+    int rc = 0;
+    if (!standing_is_forked(registry_standing(registry), &c->header)) {
+        struct signed_header other = {.header = c->header};
+        memcpy(other.signature, c->changeset->signature, SIGNATURE_BYTES);
+        rc = replica_prove_fork(in->r, c->origin, &other, &in->proof, e);
+        in->proves_fork = rc == 1;
+    }
+    return rc < 0 ? rc
+                  : err_set(e, ERR_FORK,
+                            "another content has this name; a clone of the "
+                            "node runs: stop the copy");
 }
 
 static int find_held(struct receiving *in, struct checked *c, struct err *e)
@@ -88,9 +118,7 @@ static int find_held(struct receiving *in, struct checked *c, struct err *e)
         return rc;
     }
     if (!hash_equal(&held.hash, &c->hash)) {
-        return err_set(e, ERR_FORK,
-                       "another content has this name; a clone of the node "
-                       "may be running");
+        return found_fork(in, c, e);
     }
     c->held = true;
     c->held_leaves = held.leaves;
@@ -117,7 +145,8 @@ static int open_and_verify(struct receiving *in, struct checked *c,
     memcpy(c->changeset->signature, c->travelling->signature, SIGNATURE_BYTES);
     rc = changeset_verify(c->changeset, c->certificate->sign_public, e);
     if (rc == 0) {
-        c->hash = changeset_hash(&c->changeset->header);
+        c->header = c->changeset->header;
+        c->hash = changeset_hash(&c->header);
         rc = find_held(in, c, e);
     }
     return rc;
@@ -156,78 +185,59 @@ static int check_shown(const struct checked *c, struct err *e)
                     : 0;
 }
 
-static int fork_of(const struct checked *c, struct err *e)
+/* The whole chain comes here: it continues what is held, in time too. What
+ * continues something else than the head is a branch: of a node that took back
+ * what it said, that was restored, or that was cloned (clone.c). */
+static int check_chain(struct receiving *in, struct checked *c, struct err *e)
 {
-    return err_set(e, ERR_FORK,
-                   "its chain is held further on, and without it; the node "
-                   "was restored or cloned (held up to %llu)",
-                   (unsigned long long)c->origin->head_seq);
-}
-
-/* The whole chain comes here: it continues at the head, in time too. */
-static int check_chain(const struct checked *c, struct err *e)
-{
-    const struct changeset_header *h = &c->changeset->header;
+    const struct changeset_header *h = &c->header;
     const struct origin *o = c->origin;
-    if (h->seq <= o->head_seq) {
-        return c->held ? 0 : fork_of(c, e);
+    struct held before = {.hlc = 0};
+    int rc = 1;
+    if (c->held && h->hlc <= o->head_hlc) {
+        return 0;
     }
-    if (h->seq != o->head_seq + 1) {
+    if (h->seq > 1) {
+        rc = journal_held(in->r->db, o->no, h->seq - 1, h->prev_incarnation,
+                          &before, e);
+    }
+    if (rc == 0 && h->seq > o->head_seq + 1) {
         return err_set(e, ERR_CHAIN,
                        "number %llu is missing before it; something on the "
                        "way lost or hides it",
                        (unsigned long long)o->head_seq + 1);
     }
-    bool continues =
-        h->seq == 1 || (hash_equal(&h->prev, &o->head_hash) &&
-                        h->prev_incarnation == o->head_incarnation);
-    if (!continues) {
+    if (rc == 0 || (rc == 1 && !hash_equal(&h->prev, &before.hash))) {
         return err_set(e, ERR_CHAIN, "it does not continue what is held");
     }
-    if (h->hlc <= o->head_hlc) {
+    if (rc == 1 && h->hlc <= before.hlc) {
         return err_set(e, ERR_CHAIN, "its stamp is not above the one before");
     }
-    return 0;
-}
-
-static int all_prior(struct replica *r, const struct origin *o,
-                     uint16_t class_id, uint64_t *ret, struct err *e)
-{
-    static const char sql[] =
-        "SELECT seq FROM sync_all_prior WHERE origin_no = ?1"
-        " AND class_id = ?2";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, o->no);
-    sqlite3_bind_int(stmt, 2, class_id);
-    rc = database_step(r->db, stmt, e);
-    *ret = rc == 1 ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_reset(stmt);
+    c->branches = h->seq != o->head_seq + 1 ||
+                  (h->seq > 1 && h->prev_incarnation != o->head_incarnation);
     return rc < 0 ? rc : 0;
 }
 
-static int all_prior_save(struct replica *r, const struct origin *o,
-                          uint16_t class_id, uint64_t seq, struct err *e)
+/* Is any changeset of this number held? */
+static int is_number_held(struct receiving *in, const struct origin *o,
+                          uint64_t seq, struct err *e)
 {
-    static const char sql[] =
-        "INSERT INTO sync_all_prior(origin_no, class_id, seq)"
-        " VALUES(?1, ?2, ?3) ON CONFLICT(origin_no, class_id)"
-        " DO UPDATE SET seq = excluded.seq";
+    static const char sql[] = "SELECT 1 FROM sync_changeset"
+                              " WHERE origin_no = ?1 AND seq = ?2 LIMIT 1";
     sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
+    int rc = database_statement(in->r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
     sqlite3_bind_int64(stmt, 1, o->no);
-    sqlite3_bind_int(stmt, 2, class_id);
-    sqlite3_bind_int64(stmt, 3, (int64_t)seq);
-    return database_done(r->db, stmt, e);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    rc = database_step(in->r->db, stmt, e);
+    (void)sqlite3_reset(stmt);
+    return rc;
 }
 
-/* Only leaves of scope `all` come here: `prior` shows a gap among them. */
+/* Only leaves of scope `all` come here: each names the number of the one
+ * before it, and what it names must be here. */
 static int check_prior(struct receiving *in, const struct checked *c,
                        struct err *e)
 {
@@ -240,28 +250,24 @@ static int check_prior(struct receiving *in, const struct checked *c,
     assert(c->changeset != NULL);
     for (size_t i = 0; rc == 0 && i < c->changeset->header.leaf_count; i++) {
         const struct slot *slot = &c->changeset->slots[i];
-        uint64_t seq = c->changeset->header.seq;
-        uint64_t seen = 0;
         if (slot->form == SLOT_WITHHELD ||
             leaf_decode_head(slot->head, leaf, NULL) != 0 ||
             leaf->scope.kind != SCOPE_ALL || leaf->class_id == last_class) {
             continue;
         }
         last_class = leaf->class_id;
-        rc = all_prior(in->r, c->origin, leaf->class_id, &seen, e);
-        if (rc == 0 && seq <= seen && !c->held) {
-            rc = fork_of(c, e);
+        if (leaf->prior == 0) {
+            continue;
         }
-        if (rc == 0 && seq > seen && leaf->prior != seen) {
-            rc = err_set(e, ERR_CHAIN,
-                         "number %llu with leaves for all of class %u is "
-                         "missing before it; something on the way hides it",
-                         (unsigned long long)leaf->prior,
-                         (unsigned)leaf->class_id);
-        }
-        if (rc == 0 && seq > seen) {
-            rc = all_prior_save(in->r, c->origin, leaf->class_id, seq, e);
-        }
+        rc = is_number_held(in, c->origin, leaf->prior, e);
+        rc = rc == 0  ? err_set(e, ERR_CHAIN,
+                                "number %llu with leaves for all of class %u "
+                                 "is missing before it; something on the way "
+                                 "hides it",
+                                (unsigned long long)leaf->prior,
+                                (unsigned)leaf->class_id)
+             : rc < 0 ? rc
+                      : 0;
     }
     free(leaf);
     return rc;
@@ -319,20 +325,6 @@ static int keep_new(struct receiving *in, struct checked *c, bool *ret_any,
     return rc;
 }
 
-/* A changeset whose certificates came ahead of the walk is in its place now. */
-static void advance_head(struct checked *c)
-{
-    assert(c->changeset != NULL);
-    const struct changeset_header *h = &c->changeset->header;
-    if (h->seq > c->origin->head_seq) {
-        c->origin->head_seq = h->seq;
-        c->origin->head_incarnation = h->incarnation;
-        c->origin->head_hash = c->hash;
-        c->origin->head_hlc = h->hlc;
-        c->origin->changed = true;
-    }
-}
-
 /* --- in ------------------------------------------------------------------ */
 
 static int take(struct receiving *in, struct checked *c, struct err *e)
@@ -343,12 +335,13 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
         .origin = c->origin,
         .from_no = in->from_no,
         .again = c->held,
-        .moves_head = true,
         .source = BATCH_REMOTE,
     };
     bool any = true;
     int rc = 0;
-    advance_head(c);
+    if (c->held) { /* its certificates came ahead of the walk */
+        replica_advance(c->origin, &c->header, &c->hash);
+    }
     if (c->held && c->held_leaves == c->changeset->header.leaf_count) {
         return 0; /* all of it is here */
     }
@@ -360,7 +353,7 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
         }
     }
     if (rc == 0 && any) {
-        replica_floor(in->r, c->changeset->header.hlc, in->now_ms);
+        replica_floor(in->r, c->header.hlc, in->now_ms);
         in->ret->changesets++;
         incoming.changeset = c->changeset;
         c->changeset = NULL;
@@ -368,6 +361,73 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
     }
     bytes_free(&packed);
     return rc;
+}
+
+/* Evidence about its own origin takes effect before the next changeset, which
+ * may build on it. */
+static int settle(struct receiving *in, const struct checked *c, struct err *e)
+{
+    struct replica *r = in->r;
+    bool evidence = standing_concerns(registry_standing(r->merger.registry),
+                                      &c->header.origin);
+    int rc = evidence ? batch_merge(r->batch, &r->merger, &in->tally, e) : 0;
+    if (rc == 0 && c->branches && !c->held) {
+        rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);
+        in->ret->cloned = in->ret->cloned || rc == 1;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* A child's own changeset that is taken: what was turned away at this number
+ * and after it was given up. */
+static int forget_refused(struct receiving *in, const struct checked *c,
+                          struct err *e)
+{
+    bool own = in->from->neighbour == NEIGHBOUR_CHILD &&
+               hash_equal(&c->header.origin, &in->from->node);
+    return own && !c->held
+               ? replica_forget_refused(in->r, c->origin, c->header.seq, e)
+               : 0;
+}
+
+/* The first hop alone judges a stamp by its clock: 1 when it turned this one
+ * away. */
+static int turn_away(struct receiving *in, const struct checked *c,
+                     struct err *e)
+{
+    struct stored *ret = in->ret;
+    bool first_hop = in->from->neighbour == NEIGHBOUR_CHILD &&
+                     hash_equal(&c->travelling->origin, &in->from->node);
+    if (!first_hop) {
+        return 0;
+    }
+    const struct offered offered = {
+        .header = &c->header,
+        .hash = &c->hash,
+        .position = c->travelling->position,
+        .origin = c->origin,
+        .site = in->from->site,
+        .journal = in->from_journal,
+    };
+    int rc = replica_turn_away(in->r, &offered, in->now_ms,
+                               &ret->refusals[ret->refusal_count], e);
+    ret->refusal_count += rc == 1;
+    return rc;
+}
+
+static int receive_sound(struct receiving *in, struct checked *c, struct err *e)
+{
+    int rc = check_shown(c, e);
+    if (rc == 0) {
+        rc = c->whole_chain ? check_chain(in, c, e) : check_prior(in, c, e);
+    }
+    if (rc == 0) {
+        rc = forget_refused(in, c, e);
+    }
+    if (rc == 0) {
+        rc = take(in, c, e);
+    }
+    return rc == 0 ? settle(in, c, e) : rc;
 }
 
 static int receive(struct receiving *in, const struct travelling *travelling,
@@ -378,20 +438,17 @@ static int receive(struct receiving *in, const struct travelling *travelling,
     if (rc == 0) {
         rc = open_and_verify(in, &c, e);
     }
-    if (rc == 0) {
-        rc = check_shown(&c, e);
+    if (rc == 0 && !c.held) { /* what was taken stays */
+        rc = turn_away(in, &c, e);
     }
     if (rc == 0) {
-        rc = c.whole_chain ? check_chain(&c, e) : check_prior(in, &c, e);
+        rc = receive_sound(in, &c, e);
     }
-    if (rc == 0) {
-        rc = take(in, &c, e);
-    }
-    if (rc != 0) {
+    if (rc < 0) {
         (void)name(e, &c, in);
     }
     changeset_destroy(&c.changeset);
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 static int save_token(struct receiving *in, uint64_t journal, uint64_t position,
@@ -429,9 +486,8 @@ static size_t piece_of(const struct changesets *stretch)
 }
 
 static int receive_piece(struct receiving *in, const struct changesets *stretch,
-                         uint64_t from_journal, struct err *e)
+                         struct err *e)
 {
-    struct tally tally = {0};
     struct origin *from = NULL;
     size_t certificates = registry_certificate_count(in->r->merger.registry);
     size_t count = piece_of(stretch);
@@ -445,42 +501,77 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
         rc = receive(in, &stretch->items[i], e);
     }
     if (rc == 0) {
-        rc = batch_merge(in->r->batch, &in->r->merger, &tally, e);
+        rc = batch_merge(in->r->batch, &in->r->merger, &in->tally, e);
     }
     if (rc == 0 &&
         registry_certificate_count(in->r->merger.registry) > certificates) {
         rc = replica_renew(in->r, in->now_ms, e);
     }
-    in->ret->leaves = tally.leaves;
-    in->ret->waiting = tally.waiting;
-    in->ret->refused = tally.refused;
+    in->ret->leaves = in->tally.leaves;
+    in->ret->waiting = in->tally.waiting;
+    in->ret->refused = in->tally.refused;
+    in->ret->folded = in->tally.folded;
     in->ret->taken = count;
     in->ret->end = end;
-    return rc == 0 ? save_token(in, from_journal, position, e) : rc;
+    return rc == 0 ? save_token(in, in->from_journal, position, e) : rc;
 }
 
 /* What programs wrote goes first. Of a long backlog this transaction signs a
  * part and does nothing else: more in it would keep programs waiting. */
 static int drain_and_receive(struct receiving *in,
-                             const struct changesets *stretch,
-                             uint64_t from_journal, struct err *e)
+                             const struct changesets *stretch, struct err *e)
 {
     struct drained drained = {0};
     int rc = replica_drain_some(in->r, in->now_ms, &drained, e);
-    return rc == 0 && !drained.more
-               ? receive_piece(in, stretch, from_journal, e)
-               : rc;
+    return rc == 0 && !drained.more ? receive_piece(in, stretch, e) : rc;
+}
+
+static int drain_all(struct receiving *in, struct err *e)
+{
+    struct drained drained = {.more = true};
+    int rc = 0;
+    while (rc == 0 && drained.more) {
+        rc = replica_drain_some(in->r, in->now_ms, &drained, e);
+    }
+    return rc;
+}
+
+/* The stretch is refused; that it proves a fork everybody is to know [I-4]. It
+ * comes again until it is told, should telling fail now. */
+static void tell_fork(struct receiving *in)
+{
+    struct err ignored;
+    struct replica *r = in->r;
+    if (replica_begin(r, &ignored) == 0) {
+        int rc = drain_all(in, &ignored); /* rows will be folded */
+        if (rc == 0) {
+            rc = replica_sign_proof(r, &in->proof, in->now_ms, &ignored);
+        }
+        (void)replica_end(r, rc, &ignored);
+    }
 }
 
 int replica_store(struct replica *r, const struct peer *from,
                   uint64_t from_journal, const struct changesets *stretch,
                   int64_t now_ms, struct stored *ret, struct err *e)
 {
-    struct receiving in = {.r = r, .from = from, .now_ms = now_ms, .ret = ret};
-    *ret = (struct stored){0};
+    struct receiving in = {
+        .r = r,
+        .from = from,
+        .from_journal = from_journal,
+        .now_ms = now_ms,
+        .ret = ret,
+    };
+    memset(ret, 0, offsetof(struct stored, refusals));
+    ret->refusal_count = 0;
     assert(from->neighbour != NEIGHBOUR_NONE);
+    assert(stretch->count <= MESSAGE_CHANGESETS_MAX);
     int rc = replica_begin(r, e);
-    return rc == 0 ? replica_end(
-                         r, drain_and_receive(&in, stretch, from_journal, e), e)
-                   : rc;
+    if (rc == 0) {
+        rc = replica_end(r, drain_and_receive(&in, stretch, e), e);
+    }
+    if (rc == ERR_FORK && in.proves_fork) {
+        tell_fork(&in);
+    }
+    return rc;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/evidence.h"
 #include "store/journal.h"
 
 /* An origin as it is, first, and as it was at the mark. */
@@ -24,6 +25,8 @@ struct registry {
     /* at the mark; what came later stands behind it */
     size_t marked_origins;
     size_t marked_certificates;
+    struct standing *standing;
+    bool evidence_held; /* the journal has some: seen while loading */
 };
 
 /* Room for one more in a list of pointers. */
@@ -51,6 +54,17 @@ void leaf_sum_add(struct leaf_sum *s, const struct hash *leaf)
     s->leaves++;
 }
 
+void leaf_sum_remove(struct leaf_sum *s, const struct hash *leaf)
+{
+    int borrow = 0;
+    for (int i = HASH_BYTES - 1; i >= 0; i--) {
+        int rest = s->sum.bytes[i] - leaf->bytes[i] - borrow;
+        borrow = rest < 0;
+        s->sum.bytes[i] = (uint8_t)rest;
+    }
+    s->leaves--;
+}
+
 void registry_destroy(struct registry **r)
 {
     if (*r == NULL) {
@@ -64,6 +78,7 @@ void registry_destroy(struct registry **r)
     }
     free((*r)->origins);
     free((*r)->certificates);
+    standing_destroy(&(*r)->standing);
     free(*r);
     *r = NULL;
 }
@@ -196,6 +211,7 @@ void registry_mark(struct registry *r)
     }
     r->marked_origins = r->origin_count;
     r->marked_certificates = r->certificate_count;
+    standing_mark(r->standing);
 }
 
 void registry_return(struct registry *r)
@@ -211,6 +227,7 @@ void registry_return(struct registry *r)
             r->origins[i]->now = r->origins[i]->marked;
         }
     }
+    standing_return(r->standing);
 }
 
 /* --- certificates -------------------------------------------------------- */
@@ -270,6 +287,11 @@ const struct certificate *registry_certificate_at(const struct registry *r,
                                                   size_t index)
 {
     return r->certificates[index];
+}
+
+struct standing *registry_standing(const struct registry *r)
+{
+    return r->standing;
 }
 
 bool registry_is_root(const struct registry *r, const struct hash *node)
@@ -490,9 +512,11 @@ static int load_changeset(struct registry *r, const struct changeset *cs,
     assert(cs != NULL);
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
         const struct slot *slot = &cs->slots[i];
-        if (slot->form != SLOT_VISIBLE ||
-            leaf_decode(slot->head, slot->body, leaf, NULL) != 0 ||
-            leaf->table != TABLE_CERTIFICATE ||
+        bool sound = slot->form == SLOT_VISIBLE &&
+                     leaf_decode(slot->head, slot->body, leaf, NULL) == 0;
+        r->evidence_held =
+            r->evidence_held || (sound && evidence_is(leaf->table));
+        if (!sound || leaf->table != TABLE_CERTIFICATE ||
             certificate_of_leaf(leaf, &c, NULL) != 0) {
             continue; /* refused when it came in, and still */
         }
@@ -502,16 +526,51 @@ static int load_changeset(struct registry *r, const struct changeset *cs,
                              : changeset_verify(cs, key, e);
             verified = rc == 0;
         }
-        if (rc == 0) {
-            (void)registry_admit(r, &cs->header.origin, &c, NULL);
+        if (rc == 0 && registry_admit(r, &cs->header.origin, &c, NULL) == 0) {
+            standing_add_certificate(r->standing, &c, &cs->header);
         }
     }
     free(leaf);
     return rc;
 }
 
-static int load_certificates(struct registry *r, struct database *db,
-                             struct packer *packer, struct err *e)
+/* Notes the evidence in one changeset of the journal. */
+static int load_evidence(struct registry *r, const struct changeset *cs,
+                         struct err *e)
+{
+    struct leaf *leaf = malloc(sizeof *leaf);
+    const struct certificate *origin =
+        registry_certificate(r, &cs->header.origin, cs->header.certificate);
+    bool verified = false;
+    int rc = 0;
+    if (leaf == NULL) {
+        abort();
+    }
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        const struct slot *slot = &cs->slots[i];
+        if (slot->form != SLOT_VISIBLE || origin == NULL ||
+            leaf_decode(slot->head, slot->body, leaf, NULL) != 0 ||
+            leaf->class_id != CLASS_CONTROL || !evidence_is(leaf->table)) {
+            continue;
+        }
+        if (!verified) {
+            rc = changeset_verify(cs, origin->sign_public, e);
+            verified = rc == 0;
+        }
+        if (rc == 0) {
+            (void)evidence_admit(r, origin, &cs->header, leaf, NULL);
+        }
+    }
+    free(leaf);
+    return rc;
+}
+
+typedef int load_function(struct registry *r, const struct changeset *cs,
+                          struct err *e);
+
+static int load_control(struct registry *r, struct database *db,
+                        struct packer *packer, load_function *load,
+                        struct err *e)
 {
     struct delivery d = {0};
     int rc;
@@ -522,12 +581,12 @@ static int load_certificates(struct registry *r, struct database *db,
                  ? err_set(e, ERR_CORRUPT, "an origin is missing")
                  : journal_open(packer, &r->network, &o->node, &d, &cs, e);
         if (rc == 0) {
-            rc = load_changeset(r, cs, e);
+            rc = load(r, cs, e);
         }
         changeset_destroy(&cs);
         if (rc != 0) {
             (void)err_wrap(e,
-                           "certificates of delivery %llu do not verify; the "
+                           "control leaves of delivery %llu do not verify; the "
                            "file was damaged or altered, restore it",
                            (unsigned long long)d.position);
             return ERR_CORRUPT;
@@ -569,17 +628,23 @@ int registry_load(struct database *db, struct packer *packer,
         abort();
     }
     r->network = *network;
+    r->standing = standing_new();
     int rc = load_origins(r, db, e);
     if (rc == 0 && grant != NULL) {
         rc = load_grant(r, packer, grant, e);
     }
     if (rc == 0) {
-        rc = load_certificates(r, db, packer, e);
+        rc = load_control(r, db, packer, load_changeset, e);
+    }
+    if (rc == 0 && r->evidence_held) {
+        /* it may speak of nodes whose certificate came after it */
+        rc = load_control(r, db, packer, load_evidence, e);
     }
     if (rc != 0) {
         registry_destroy(&r);
         return rc;
     }
+    standing_settled(r->standing);
     registry_mark(r);
     *ret = r;
     return 0;

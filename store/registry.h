@@ -18,6 +18,7 @@
 #include "protocol/message.h"
 #include "protocol/pack.h"
 #include "store/database.h"
+#include "store/standing.h"
 
 /* Count and sum modulo 2^256 of leaf hashes. */
 struct leaf_sum {
@@ -26,6 +27,7 @@ struct leaf_sum {
 };
 
 void leaf_sum_add(struct leaf_sum *s, const struct hash *leaf);
+void leaf_sum_remove(struct leaf_sum *s, const struct hash *leaf);
 
 struct origin {
     uint32_t no;
@@ -42,7 +44,7 @@ struct origin {
 struct registry;
 
 /* Reads sync_origin, the certificates that enrolment brought (`grant`, NULL at
- * the root) and the control deliveries of the journal. ERR_CORRUPT when a
+ * the root) and the control deliveries of the journal, evidence included. ERR_CORRUPT when a
  * certificate does not verify: the file was damaged or tampered with. */
 int registry_load(struct database *db, struct packer *packer,
                   const struct hash *network, const struct grant *grant,
@@ -84,6 +86,9 @@ const struct certificate *registry_certificate_at(const struct registry *r,
  * ERR_FORBIDDEN with a sentence. One known already is fine. */
 int registry_admit(struct registry *r, const struct hash *issuer,
                    const struct certificate *c, struct err *e);
+
+/* What control leaves say for and against changesets. */
+struct standing *registry_standing(const struct registry *r);
 
 bool registry_is_root(const struct registry *r, const struct hash *node);
 /* The node just below the root on the way to `node` (itself when there, or

@@ -98,9 +98,20 @@ struct origin *replica_own_origin(struct replica *r)
     return own;
 }
 
+int64_t replica_now(const struct replica *r, int64_t now_ms)
+{
+    return now_ms + r->correction_ms;
+}
+
+void replica_correct(struct replica *r, int64_t correction_ms)
+{
+    r->correction_ms = correction_ms;
+}
+
 void replica_floor(struct replica *r, uint64_t hlc, int64_t now_ms)
 {
-    if (hlc > r->last_hlc && hlc_ms(hlc) <= now_ms + FUTURE_MS_MAX) {
+    if (hlc > r->last_hlc &&
+        hlc_ms(hlc) <= replica_now(r, now_ms) + FUTURE_MS_MAX) {
         r->last_hlc = hlc;
     }
 }
@@ -128,6 +139,19 @@ static void count_leaves(struct origin *o, const struct changeset *cs)
     o->changed = true;
 }
 
+void replica_advance(struct origin *o, const struct changeset_header *h,
+                     const struct hash *hash)
+{
+    if (o->head_seq != 0 && h->hlc <= o->head_hlc) {
+        return;
+    }
+    o->head_seq = h->seq;
+    o->head_incarnation = h->incarnation;
+    o->head_hash = *hash;
+    o->head_hlc = h->hlc;
+    o->changed = true;
+}
+
 int replica_take(struct replica *r, struct incoming *in, struct err *e)
 {
     const struct changeset_header *h = &in->changeset->header;
@@ -138,6 +162,8 @@ int replica_take(struct replica *r, struct incoming *in, struct err *e)
         .origin_no = in->origin->no,
         .from_no = in->from_no,
         .again = in->again,
+        .voided =
+            standing_of(registry_standing(r->merger.registry), h) == STAND_VOID,
     };
     uint64_t position = 0;
     int rc = journal_append(r->db, &arrival, &position, e);
@@ -145,12 +171,9 @@ int replica_take(struct replica *r, struct incoming *in, struct err *e)
         changeset_destroy(&in->changeset);
         return rc;
     }
-    count_leaves(in->origin, in->changeset);
-    if (in->moves_head && h->seq > in->origin->head_seq) {
-        in->origin->head_seq = h->seq;
-        in->origin->head_incarnation = h->incarnation;
-        in->origin->head_hash = arrival.hash;
-        in->origin->head_hlc = h->hlc;
+    if (!arrival.voided) {
+        count_leaves(in->origin, in->changeset);
+        replica_advance(in->origin, h, &arrival.hash);
     }
     batch_add(r->batch, &r->merger, &in->changeset, position, in->source);
     return 0;

@@ -12,6 +12,7 @@
 #ifndef SANGAM_REPLICA_H
 #define SANGAM_REPLICA_H
 
+#include "protocol/evidence.h"
 #include "protocol/message.h"
 #include "store/manifest.h"
 #include "store/schema.h"
@@ -133,6 +134,11 @@ struct drained {
     bool more;       /* call again: the backlog was larger than one drain */
 };
 
+/* What is to be added to the wall clock of this machine, captures included, so
+ * that stamps follow the parent's time: 0 until told. Kept in memory alone: by
+ * the next start the clock may have been set. */
+void replica_correct(struct replica *r, int64_t correction_ms);
+
 /* Signs what programs wrote since the last drain. */
 int replica_drain(struct replica *r, int64_t now_ms, struct drained *ret,
                   struct err *e);
@@ -146,7 +152,11 @@ struct stored {
     uint64_t leaves;
     uint64_t waiting;
     uint64_t refused;
-    struct refusal refusals[ACK_REFUSED_MAX];
+    uint64_t folded; /* rows folded again: evidence came late */
+    bool cloned;     /* a child of ours ran twice: this is the proof */
+    /* Stamped ahead of our clock by the child itself, or built on such: turned
+     * away, for the ack. */
+    struct refusal refusals[MESSAGE_CHANGESETS_MAX];
     size_t refusal_count;
 };
 
@@ -162,6 +172,23 @@ struct stored {
 int replica_store(struct replica *r, const struct peer *from,
                   uint64_t from_journal, const struct changesets *stretch,
                   int64_t now_ms, struct stored *ret, struct err *e);
+
+/* What of the neighbour's journal was turned away and not signed anew yet, for
+ * the opening of a session: at most `cap`, by position. */
+int replica_refusals(struct replica *r, const struct peer *from,
+                     struct refusal *ret, size_t cap, size_t *ret_count,
+                     struct err *e);
+
+/* The parent turned away what we signed at this position: it was stamped ahead
+ * of its clock. From there on this node takes back what it signed and signs the
+ * same again, as a new incarnation, by the corrected clock. Told again, it does
+ * nothing: no changesets. */
+struct taken_back {
+    uint64_t changesets;
+    int64_t ahead_ms; /* the first of them, of the time it is now */
+};
+int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
+                      struct taken_back *ret, struct err *e);
 
 /* What is due to a neighbour after `from`, about `budget` bytes of it. */
 struct walked {
@@ -232,6 +259,12 @@ int replica_invites(struct replica *r, int64_t now_ms, struct invites *ret,
 int replica_enrol(struct replica *r, const struct enrol_request *request,
                   int64_t now_ms, struct message *ret, struct err *e);
 
+/* Ends a node: what it signed after its changeset `after` does not count, here
+ * and everywhere. For a node above it; retiring also for the node itself, not
+ * before its own words. ERR_FORBIDDEN, ERR_UNKNOWN. */
+int replica_revoke(struct replica *r, const struct revocation *v,
+                   int64_t now_ms, struct err *e);
+
 /* --- care ----------------------------------------------------------------- */
 
 /* Checkpoints when the WAL is long; *ret_busy: a reader was in the way. */
@@ -273,6 +306,7 @@ struct why_leaf {
     char from[SITE_BYTES_MAX + 1]; /* site of the neighbour it came through */
     bool verified;                 /* the signature, checked now */
     char verdict[16];              /* admitted, superseded, waiting, refused */
+    char says[160];                /* why; or a warning though it counts */
     enum leaf_op op;
     char class_name[32];
     char columns[512]; /* "status, phase" of this leaf that show */

@@ -21,9 +21,10 @@ struct merger {
     struct packer *packer;
     struct projector *projector;
     const struct hash *network;
-    bool waiting;     /* some leaf held waits */
-    bool unprojected; /* some row could not be shown */
-    bool reviews;     /* some column waits for a person */
+    const struct journal_index *index; /* NULL: folds scan the journal */
+    bool waiting;                      /* some leaf held waits */
+    bool unprojected;                  /* some row could not be shown */
+    bool reviews;                      /* some column waits for a person */
 };
 
 /* Reads the flags; at the start of each transaction. */

@@ -143,7 +143,9 @@ static struct changeset_header next_header(struct replica *r,
         .seq = own->head_seq + 1,
         .prev_incarnation = own->head_seq == 0 ? 0 : own->head_incarnation,
         .prev = own->head_hash,
-        .hlc = hlc_next(r->last_hlc, captured_ms, now_ms),
+        /* programs and this node read one clock */
+        .hlc = hlc_next(r->last_hlc, replica_now(r, captured_ms),
+                        replica_now(r, now_ms)),
         .schema_version = r->self.schema_version,
         .certificate = r->self.certificate,
     };
@@ -174,7 +176,6 @@ static int sign_cut(struct replica *r, const struct cut *cut,
             changeset_sign(&header, leaves, cut->count, seed, &r->keys),
         .origin = replica_own_origin(r),
         .from_no = replica_own_origin(r)->no,
-        .moves_head = true,
         .source = BATCH_LOCAL,
     };
     packer_pack(r->merger.packer, in.changeset, &packed);
@@ -207,4 +208,30 @@ int replica_sign(struct replica *r, struct draft *drafts, size_t count,
         signed_count++;
     }
     return signed_count;
+}
+
+int replica_sign_control(struct replica *r, const struct leaf *leaf,
+                         int64_t captured_ms, int64_t now_ms, struct err *e)
+{
+    static const uint8_t all[] = {SCOPE_ALL, 0, 0, 0, 0};
+    struct bytes key = {0};
+    struct bytes body = {0};
+    struct tally tally = {0};
+    leaf_encode_key(leaf, &key);
+    leaf_encode_body(leaf, &body);
+    struct draft draft = {
+        .class_id = CLASS_CONTROL,
+        .scope = {.kind = SCOPE_ALL},
+        .scope_bytes = {.data = all, .len = sizeof all},
+        .table = leaf->table,
+        .key = slice_of(&key),
+        .body = slice_of(&body),
+    };
+    int rc = replica_sign(r, &draft, 1, captured_ms, now_ms, e);
+    if (rc > 0) {
+        rc = batch_merge(r->batch, &r->merger, &tally, e);
+    }
+    bytes_free(&key);
+    bytes_free(&body);
+    return rc;
 }

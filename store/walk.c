@@ -51,12 +51,14 @@ void travelling_of(const struct delivery *d, const struct hash *origin,
 
 /* Up goes everything. Down go headquarters' leaves, those of the receiver's
  * district, and of the rest what is for all. Nothing goes back where it came
- * from. */
+ * from. What this node took back it does not send; a relay passes on even that,
+ * because a copy of its node may have built on it. */
 static enum due due_of(const struct walking *w, const struct delivery *d,
                        const struct origin *origin)
 {
     const struct registry *registry = w->r->merger.registry;
-    if (w->peer != NULL && d->from_no == w->peer->no) {
+    bool taken_back = d->voided && hash_equal(&origin->node, &w->r->self.node);
+    if (taken_back || (w->peer != NULL && d->from_no == w->peer->no)) {
         return DUE_NOTHING;
     }
     if (w->to->neighbour == NEIGHBOUR_PARENT ||

@@ -77,6 +77,12 @@ static void describe(struct replica *r, const struct fold *f,
     ret->verified =
         c != NULL && changeset_verify(l->changeset, c->sign_public, NULL) == 0;
     copy(ret->verdict, sizeof ret->verdict, l->verdict);
+    if (l->code != 0) {
+        copy(ret->says, sizeof ret->says, l->says);
+    } else if (standing_is_forked(registry_standing(registry), h)) {
+        copy(ret->says, sizeof ret->says,
+             "its node ran twice; events of both are shown");
+    }
     ret->op = leaf->op;
     name_class(r, leaf->class_id, ret->class_name, sizeof ret->class_name);
     list_columns(f, l, leaf, ret->columns, sizeof ret->columns);

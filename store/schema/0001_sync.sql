@@ -109,6 +109,55 @@ INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
   (1, 7, 'tables', 1, 'fixed'), (1, 8, 'may_read', 1, 'fixed'),
   (1, 9, 'may_grant', 1, 'fixed'), (1, 10, 'may_enrol', 1, 'fixed');
 
+-- Evidence against changesets, as its control leaves say
+-- (protocol/evidence.h). Like certificates, read from the journal and not from
+-- here.
+
+-- Nodes that came to an end: nothing of them counts after a number.
+CREATE TABLE sync_revocation(
+  node  BLOB NOT NULL,
+  after INTEGER NOT NULL,           -- the last number that counts
+  kind  TEXT NOT NULL,              -- revoke, or retire (of its own will)
+  PRIMARY KEY(node, after, kind)
+) STRICT;
+
+-- What nodes took back themselves and signed anew: their clock was ahead.
+CREATE TABLE sync_void(
+  node        BLOB NOT NULL,
+  incarnation BLOB NOT NULL,        -- 8 bytes
+  after       INTEGER NOT NULL,     -- the last number of it that counts
+  PRIMARY KEY(node, incarnation, after)
+) STRICT;
+
+-- Nodes that ran twice, proved by headers they signed. From (node, incarnation,
+-- seq) on, events are shown and everything else waits for a person.
+CREATE TABLE sync_fork(
+  first       BLOB NOT NULL,        -- hashes of the headers
+  second      BLOB NOT NULL,
+  node        BLOB,
+  incarnation BLOB,                 -- 8 bytes
+  seq         INTEGER,
+  header_1    BLOB, signature_1 BLOB,
+  header_2    BLOB, signature_2 BLOB,
+  header_3    BLOB, signature_3 BLOB, -- NULL: two contents of one name
+  PRIMARY KEY(first, second)
+) STRICT;
+
+INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
+  (3, 'sync_revocation', 'control', 1, 'all', NULL),
+  (4, 'sync_void', 'control', 1, 'all', NULL),
+  (5, 'sync_fork', 'control', 1, 'all', NULL);
+INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
+  (3, 0, 'node', 1, 'key'), (3, 1, 'after', 1, 'key'), (3, 2, 'kind', 1, 'key'),
+  (4, 0, 'node', 1, 'key'), (4, 1, 'incarnation', 1, 'key'),
+  (4, 2, 'after', 1, 'key'),
+  (5, 0, 'first', 1, 'key'), (5, 1, 'second', 1, 'key'),
+  (5, 2, 'node', 1, 'fixed'), (5, 3, 'incarnation', 1, 'fixed'),
+  (5, 4, 'seq', 1, 'fixed'),
+  (5, 5, 'header_1', 1, 'fixed'), (5, 6, 'signature_1', 1, 'fixed'),
+  (5, 7, 'header_2', 1, 'fixed'), (5, 8, 'signature_2', 1, 'fixed'),
+  (5, 9, 'header_3', 1, 'fixed'), (5, 10, 'signature_3', 1, 'fixed');
+
 -- Invites of this node. `sangam invite` writes a row, the daemon acts on it if
 -- the proof is of its own key.
 CREATE TABLE local_invite(
@@ -182,6 +231,7 @@ CREATE TABLE sync_changeset(
   prev        BLOB,                 -- NULL: hash of (origin_no, seq - 1)
   hash        BLOB NOT NULL,
   signature   BLOB NOT NULL,
+  voided      INTEGER NOT NULL DEFAULT 0, -- 1: its origin took it back; it is in no digest, and its origin does not send it
   PRIMARY KEY(origin_no, seq, incarnation)
 ) STRICT, WITHOUT ROWID;
 
@@ -206,12 +256,19 @@ CREATE TABLE sync_prior(
   PRIMARY KEY(scope, class_id)
 ) STRICT, WITHOUT ROWID;
 
--- The same of other origins, for scope `all`: a gap shows what was withheld.
-CREATE TABLE sync_all_prior(
-  origin_no INTEGER NOT NULL,
-  class_id  INTEGER NOT NULL,
-  seq       INTEGER NOT NULL,
-  PRIMARY KEY(origin_no, class_id)
+-- Changesets of children that were turned away as stamped ahead of the clock,
+-- and those that build on them; told again whenever the link opens, until the
+-- child has signed them anew.
+CREATE TABLE sync_refused(
+  origin_no   INTEGER NOT NULL,
+  seq         INTEGER NOT NULL,
+  incarnation INTEGER NOT NULL,
+  journal     INTEGER NOT NULL,     -- id of the child's journal, and
+  position    INTEGER NOT NULL,     -- where in it
+  code        INTEGER NOT NULL,     -- ERR_*
+  says        TEXT NOT NULL,
+  hash        BLOB NOT NULL,        -- of the header, to verify what builds on it
+  PRIMARY KEY(origin_no, seq, incarnation)
 ) STRICT, WITHOUT ROWID;
 
 -- ------------------------------------------------------------------- merge --

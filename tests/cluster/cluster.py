@@ -118,6 +118,7 @@ class Node:
         self.process = None
         self.port = None
         self.kills = 0
+        self.clock = {}  # what libfaketime is told, for all that runs here
 
     # ---- commands ------------------------------------------------------
 
@@ -150,7 +151,7 @@ class Node:
                 ["setpriv", "--pdeathsig", "KILL", BINARY, "-C",
                  str(self.home), "run"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                env=os.environ | self.clock, start_new_session=True)
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None

@@ -384,7 +384,7 @@ static struct leaf *enrolment_update(const char *id, const char *person_id,
 static struct leaf *newer_control(const char *key)
 {
     return leaf_about(
-        (struct about){CLASS_CONTROL, SCOPE_ALL, NULL, 5, key, LEAF_INSERT});
+        (struct about){CLASS_CONTROL, SCOPE_ALL, NULL, 9, key, LEAF_INSERT});
 }
 
 /* --- verdicts ------------------------------------------------------------ */
@@ -917,32 +917,34 @@ static void one_name_with_two_contents_is_a_fork(void **state)
     tree_send(t, LDH_C, LDH_H);
     struct travelling again = w.items[1];
     sign_again(t, LDH_C, &again, &memory);
-    assert_refused(t, LDH_C, LDH_H, &again, 1, ERR_FORK,
-                   "another content has this name");
-    /* it stops nothing that is sound */
+    struct stored stored;
+    struct err e;
+    assert_int_equal(hand(t, LDH_C, LDH_H, &again, 1, 1000, &stored, &e),
+                     ERR_FORK);
+    assert_non_null(strstr(e.text, "another content has this name"));
+    /* it is proved once, and again changes nothing */
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_fork"),
+                        "1");
+    assert_refused(t, LDH_C, LDH_H, &again, 1, ERR_FORK, "stop the copy");
+    /* what is not of that name or after it goes on */
     tree_sync(t);
     assert_string_equal(tree_get(t, HQ,
                                  "SELECT group_concat(phone) FROM"
                                  " person ORDER BY person_id"),
-                        "55501,55502,55503");
+                        "55501");
     bytes_free(&memory);
     walked_clear(&w);
     tree_free(t);
 }
 
-static void a_second_branch_of_a_chain_is_a_fork(void **state)
+static void what_continues_nothing_held_is_refused(void **state)
 {
     (void)state;
     struct tree *t = tree_of(LDH_C);
     struct bytes memory = {0};
     struct walked w = three_changesets(t);
     tree_send(t, LDH_C, LDH_H);
-    /* the clone of the disk drew another incarnation when it started */
-    struct travelling branch = w.items[1];
-    branch.incarnation ^= 1;
-    sign_again(t, LDH_C, &branch, &memory);
-    assert_refused(t, LDH_C, LDH_H, &branch, 1, ERR_FORK, "restored or cloned");
-    /* the same further on: it does not continue what is held */
+    /* a branch of a branch that did not come here */
     struct travelling next = w.items[2];
     next.seq++;
     next.incarnation ^= 1;
@@ -1667,7 +1669,7 @@ int main(void)
         cmocka_unit_test(a_child_cannot_bring_what_was_made_elsewhere),
         cmocka_unit_test(a_node_without_a_certificate_is_not_heard),
         cmocka_unit_test(one_name_with_two_contents_is_a_fork),
-        cmocka_unit_test(a_second_branch_of_a_chain_is_a_fork),
+        cmocka_unit_test(what_continues_nothing_held_is_refused),
         cmocka_unit_test(time_in_a_chain_goes_forward),
         cmocka_unit_test(what_a_site_may_not_write_changes_no_row_anywhere),
         cmocka_unit_test(a_leaf_that_is_refused_does_not_stop_its_neighbours),

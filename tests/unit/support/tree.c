@@ -163,6 +163,20 @@ void tree_restart(struct tree *t, int node)
     sqlite3_close(n->client);
     replica_close(&n->replica);
     open_node(t, n);
+    n->correction_ms = 0;
+}
+
+int tree_clone(struct tree *t, int node)
+{
+    char sql[400];
+    struct tree_node *copy = new_node(t, t->nodes[node].parent);
+    (void)snprintf(sql, sizeof sql, "VACUUM INTO '%s'", copy->path);
+    tree_sql(t, node, sql);
+    copy->keys = t->nodes[node].keys;
+    copy->ahead_ms = t->nodes[node].ahead_ms;
+    copy->schema = t->nodes[node].schema;
+    open_node(t, copy);
+    return t->count - 1;
 }
 
 int tree_upgrade_try(struct tree *t, int node, const struct schema *schema,
@@ -245,12 +259,42 @@ int tree_add(struct tree *t, int parent, const char *site)
 
 /* --- links --------------------------------------------------------------- */
 
+int64_t tree_clock(const struct tree *t, int node)
+{
+    return t->now_ms + t->nodes[node].ahead_ms;
+}
+
+void tree_greet(struct tree *t, int child)
+{
+    struct tree_node *n = &t->nodes[child];
+    const struct tree_node *above = &t->nodes[n->parent];
+    int64_t off_ms = above->ahead_ms + above->correction_ms - n->ahead_ms;
+    bool trusted = off_ms <= CLOCK_TRUST_MS && off_ms >= -CLOCK_TRUST_MS;
+    n->correction_ms = trusted ? 0 : off_ms;
+    replica_correct(n->replica, n->correction_ms);
+}
+
+static void capture_by_clock(struct tree *t, int node)
+{
+    char sql[120];
+    (void)snprintf(sql, sizeof sql, "UPDATE sync_pending SET at_ms = %lld",
+                   (long long)tree_clock(t, node));
+    sqlite3 *client = t->nodes[node].client;
+    sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, node, sql);
+    sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+}
+
 void tree_drain(struct tree *t, int node)
 {
     struct drained drained = {.more = true};
     t->now_ms += 1000;
+    if (t->nodes[node].ahead_ms != 0) {
+        capture_by_clock(t, node);
+    }
     while (drained.more) {
-        must(replica_drain(t->nodes[node].replica, t->now_ms, &drained, said));
+        must(replica_drain(t->nodes[node].replica, tree_clock(t, node),
+                           &drained, said));
     }
 }
 
@@ -260,6 +304,15 @@ struct peer tree_peer(struct tree *t, int at, int other)
     must(replica_peer_of_curve(t->nodes[at].replica,
                                t->nodes[other].keys.curve_public, &peer, said));
     return peer;
+}
+
+static void take_back(struct tree *t, int node, const struct refusal *refusal)
+{
+    struct taken_back taken;
+    assert_int_equal(refusal->code, ERR_FUTURE);
+    tree_greet(t, node);
+    must(replica_take_back(t->nodes[node].replica, refusal->position,
+                           tree_clock(t, node), &taken, said));
 }
 
 int tree_send_try(struct tree *t, int from, int to, struct err *e)
@@ -273,7 +326,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         struct peer there = tree_peer(t, from, to);
         struct peer here = tree_peer(t, to, from);
         uint64_t at = here.have.journal == journal ? here.have.position : 0;
-        struct stored stored;
+        static struct stored stored;
         must(replica_walk(sender, &there, at, MESSAGE_TARGET_BYTES, &walked,
                           said));
         struct changesets stretch = {
@@ -283,13 +336,16 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         };
         t->now_ms += 10;
         do {
-            rc = replica_store(receiver, &here, journal, &stretch, t->now_ms,
-                               &stored, e);
+            rc = replica_store(receiver, &here, journal, &stretch,
+                               tree_clock(t, to), &stored, e);
             stretch.items += stored.taken;
             stretch.count -= stored.taken;
         } while (rc == 0 && !stored.end);
         if (rc == 0) {
             must(replica_acked(sender, &there.node, walked.position, said));
+        }
+        if (rc == 0 && stored.refusal_count > 0) {
+            take_back(t, from, &stored.refusals[0]);
         }
         bool end = walked.end;
         walked_clear(&walked);

@@ -24,6 +24,8 @@ struct tree_node {
     sqlite3 *client;             /* an ordinary program's connection */
     int parent;                  /* index, -1 for the root */
     const struct schema *schema; /* what its program knows */
+    int64_t ahead_ms;            /* of its clock, of the tree's time */
+    int64_t correction_ms;       /* what it was told since it opened */
 };
 
 struct tree {
@@ -55,8 +57,15 @@ void tree_sql_fails(struct tree *t, int node, const char *sql,
 /* One value as text, "" for NULL or no row; from a few buffers in turn. */
 const char *tree_get(struct tree *t, int node, const char *sql);
 
+/* What its clock says. */
+int64_t tree_clock(const struct tree *t, int node);
+/* The greeting of a child: it learns its parent's time. */
+void tree_greet(struct tree *t, int child);
+
+/* Programs wrote by the node's own clock, if that is not the tree's. */
 void tree_drain(struct tree *t, int node);
-/* Moves everything due from one neighbour to the other. */
+/* Moves everything due from one neighbour to the other. What a parent turns
+ * away the child takes back at once, as node/link.c does. */
 void tree_send(struct tree *t, int from, int to);
 /* The same, but an error is expected: its code comes back, 0 if none. */
 int tree_send_try(struct tree *t, int from, int to, struct err *e);
@@ -72,6 +81,9 @@ void tree_restart(struct tree *t, int node);
 int tree_upgrade_try(struct tree *t, int node, const struct schema *schema,
                      struct err *e);
 void tree_upgrade(struct tree *t, int node, const struct schema *schema);
+/* A copy of a node's disk, as it is now, that runs beside it; returns its
+ * index. tree_sync() is not for trees with one. */
+int tree_clone(struct tree *t, int node);
 
 /* Replays the journal beside the replica and folds each row: nothing differs
  * [I-10], [I-2]. */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Evidence: what control leaves say against changesets that were signed
+ * (docs/semantics.md section 4). Like a certificate each is a leaf of class
+ * control, scope all, op insert, cl 1, prior as any, and never changes. What is
+ * said is all in the key, or hangs on the hashes in it, so that two leaves of
+ * one key say the same.
+ *
+ *   table 3 (sync_revocation)  key: node (blob of 32), the last number that
+ *     still counts (integer), kind (text "revoke" or "retire"); no columns
+ *   table 4 (sync_void)        key: node (the signer's), incarnation (blob of
+ *     8), the last number of it that still counts (integer); no columns
+ *   table 5 (sync_fork)        key: hashes of the first and the second header
+ *     (blobs of 32); columns 2 node, 3 incarnation (blob of 8), 4 seq: what is
+ *     not sure from here on; 5 to 8 the two headers, each as 176 bytes and its
+ *     signature; 9 and 10 a third, or NULL and NULL
+ *
+ * A fork proof is one of two kinds, told apart by the third header:
+ *   fork    two contents of one name; the first has the smaller hash
+ *   clone   two successors of one changeset in two incarnations, the first
+ *           with the lower stamp, and the incarnation of the first still wrote
+ *           (the third) after the second had begun: both ran at one time
+ */
+#ifndef SANGAM_EVIDENCE_H
+#define SANGAM_EVIDENCE_H
+
+#include "certificate.h"
+#include "changeset.h"
+
+enum {
+    TABLE_REVOCATION = 3,
+    TABLE_VOID = 4,
+    TABLE_FORK = 5,
+};
+
+struct revocation {
+    struct hash node;
+    uint64_t after; /* the last number that counts */
+    bool retires;   /* of its own will; else revoked */
+};
+
+/* "Of this incarnation of mine nothing counts after this number." */
+struct voiding {
+    struct hash node;
+    uint64_t incarnation;
+    uint64_t after;
+};
+
+struct signed_header {
+    struct changeset_header header;
+    uint8_t signature[SIGNATURE_BYTES];
+};
+
+struct fork_proof {
+    struct signed_header first;
+    struct signed_header second;
+    bool clone; /* `third` is set */
+    struct signed_header third;
+};
+
+/* The first changeset that is not sure: of the second header. */
+const struct changeset_header *fork_proof_from(const struct fork_proof *p);
+
+/* Each appends the bytes its values need to `memory`; they borrow from it until
+ * it grows again. Prior is 0. */
+void revocation_leaf(const struct revocation *v, struct bytes *memory,
+                     struct leaf *ret);
+void voiding_leaf(const struct voiding *v, struct bytes *memory,
+                  struct leaf *ret);
+void fork_proof_leaf(const struct fork_proof *p, struct bytes *memory,
+                     struct leaf *ret);
+
+/* ERR_FORMAT when the leaf is not exactly of that form. A fork proof is checked
+ * for what it says, but for its signatures. */
+int revocation_of_leaf(const struct leaf *leaf, struct revocation *ret,
+                       struct err *e);
+int voiding_of_leaf(const struct leaf *leaf, struct voiding *ret,
+                    struct err *e);
+int fork_proof_of_leaf(const struct leaf *leaf, struct fork_proof *ret,
+                       struct err *e);
+
+/* Do these headers prove a fork or a clone? Puts the first two in order. */
+bool fork_proof_holds(struct fork_proof *p);
+
+#endif

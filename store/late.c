@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/late.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/fold.h"
+
+/* Rows gathered before they are folded: leaves of one row mostly come close
+ * together, and 16,000 of them are a few megabytes. */
+enum {
+    ROWS_MAX = 16 * 1024,
+    INDEX_ROWS = 16, /* an index costs as much as that many scans */
+};
+
+/* A row that is to be folded; its bytes stand in the memory, in turn. */
+struct touched_row {
+    const struct table *table;
+    struct slice key;
+    struct slice scope;
+};
+
+struct applying {
+    struct merger *m;
+    uint64_t *positions; /* of deliveries whose standing changed */
+    size_t position_count;
+    size_t position_cap;
+    struct touched_row rows[ROWS_MAX];
+    size_t row_count;
+    struct bytes memory;
+    struct journal_index *index; /* owned; NULL until it is worth it */
+    struct leaf leaf;
+    uint64_t *ret_rows;
+};
+
+/* --- which changesets ---------------------------------------------------- */
+
+static bool concerns_any(const struct registry *r)
+{
+    for (size_t i = 0; i < registry_origin_count(r); i++) {
+        const struct origin *o = registry_origin_at(r, i);
+        if (o->head_seq > 0 &&
+            standing_concerns(registry_standing(r), &o->node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void append_position(struct applying *a, uint64_t position)
+{
+    if (a->position_count == a->position_cap) {
+        a->position_cap = a->position_cap == 0 ? 256 : a->position_cap * 2;
+        a->positions =
+            realloc(a->positions, a->position_cap * sizeof *a->positions);
+        if (a->positions == NULL) {
+            abort();
+        }
+    }
+    a->positions[a->position_count++] = position;
+}
+
+/* Reads the headers of the whole journal: evidence is rare. */
+static int find_changed(struct applying *a, struct err *e)
+{
+    static const char sql[] =
+        "SELECT d.position, d.origin_no, d.seq, d.incarnation, c.hlc,"
+        " c.certificate FROM sync_delivery AS d CROSS JOIN sync_changeset AS c"
+        " ON c.origin_no = d.origin_no AND c.seq = d.seq"
+        " AND c.incarnation = d.incarnation ORDER BY d.position";
+    struct registry *r = a->m->registry;
+    struct standing *s = registry_standing(r);
+    sqlite3_stmt *stmt;
+    int rc = database_statement(a->m->journal, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    while ((rc = database_step(a->m->journal, stmt, e)) == 1) {
+        const struct origin *o =
+            registry_origin_no(r, (uint32_t)sqlite3_column_int64(stmt, 1));
+        if (o == NULL || !standing_concerns(s, &o->node)) {
+            continue;
+        }
+        const struct changeset_header h = {
+            .origin = o->node,
+            .seq = (uint64_t)sqlite3_column_int64(stmt, 2),
+            .incarnation = (uint64_t)sqlite3_column_int64(stmt, 3),
+            .hlc = (uint64_t)sqlite3_column_int64(stmt, 4),
+            .certificate = (uint64_t)sqlite3_column_int64(stmt, 5),
+        };
+        if (standing_of(s, &h) != standing_before(s, &h)) {
+            append_position(a, (uint64_t)sqlite3_column_int64(stmt, 0));
+        }
+    }
+    return rc;
+}
+
+/* --- their rows ---------------------------------------------------------- */
+
+/* A leaf whose key no row can have is refused for that, whatever it says. */
+static void note_row(struct applying *a)
+{
+    const struct leaf *leaf = &a->leaf;
+    const struct table *t = manifest_table(a->m->manifest, leaf->table);
+    struct value key[KEY_COLUMNS_MAX];
+    if (t == NULL || row_key_of(t, leaf->key_bytes, key, NULL) != 0) {
+        return;
+    }
+    a->rows[a->row_count++] = (struct touched_row){
+        .table = t,
+        .key = {.len = leaf->key_bytes.len},
+        .scope = {.len = leaf->scope_bytes.len},
+    };
+    bytes_put(&a->memory, leaf->key_bytes.data, leaf->key_bytes.len);
+    bytes_put(&a->memory, leaf->scope_bytes.data, leaf->scope_bytes.len);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct touched_row *x = a;
+    const struct touched_row *y = b;
+    if (x->table != y->table) {
+        return x->table->id > y->table->id ? 1 : -1;
+    }
+    int order = slice_compare(x->key, y->key);
+    return order != 0 ? order : slice_compare(x->scope, y->scope);
+}
+
+/* The memory stands still by now. */
+static void point(struct applying *a)
+{
+    const uint8_t *at = a->memory.data;
+    for (size_t i = 0; i < a->row_count; i++) {
+        struct touched_row *row = &a->rows[i];
+        row->key.data = at;
+        row->scope.data = at + row->key.len;
+        at += row->key.len + row->scope.len;
+    }
+}
+
+/* One scan of the journal for all of them, where there are many. */
+static int index_for_many(struct applying *a, struct err *e)
+{
+    int rc = 0;
+    if (a->row_count >= INDEX_ROWS && a->index == NULL) {
+        rc = journal_index_new(a->m->journal, &a->index, e);
+    }
+    a->m->index = a->index;
+    return rc;
+}
+
+static int fold_gathered(struct applying *a, struct err *e)
+{
+    int rc = index_for_many(a, e);
+    point(a);
+    if (a->row_count > 0) {
+        qsort(a->rows, a->row_count, sizeof *a->rows, compare_rows);
+    }
+    for (size_t i = 0; rc == 0 && i < a->row_count; i++) {
+        const struct touched_row *row = &a->rows[i];
+        if (i == 0 || compare_rows(row, row - 1) != 0) {
+            ++*a->ret_rows;
+            rc = fold_apply(a->m, row->table, row->key, row->scope, e);
+        }
+    }
+    a->row_count = 0;
+    a->m->index = NULL;
+    bytes_clear(&a->memory);
+    return rc;
+}
+
+/* --- sums and heads ------------------------------------------------------ */
+
+static void count_leaf(struct origin *o, const struct changeset *cs, size_t i,
+                       bool voided)
+{
+    struct hash hash = changeset_leaf_hash(cs, i);
+    bool of_all = cs->slots[i].head.data[2] == SCOPE_ALL;
+    (voided ? leaf_sum_remove : leaf_sum_add)(&o->held, &hash);
+    if (of_all) {
+        (voided ? leaf_sum_remove : leaf_sum_add)(&o->all, &hash);
+    }
+    o->changed = true;
+}
+
+/* What was taken back is in no digest and is not sent; the chain goes on from
+ * what was not. */
+static int move_head(struct applying *a, struct origin *o, struct err *e)
+{
+    struct changeset_header tip = {.seq = 0};
+    struct hash hash = {0};
+    int rc = journal_tip(a->m->journal, o->no, &tip, &hash, e);
+    if (rc < 0) {
+        return rc;
+    }
+    o->head_seq = tip.seq;
+    o->head_incarnation = tip.incarnation;
+    o->head_hlc = tip.hlc;
+    o->head_hash = hash;
+    o->changed = true;
+    return 0;
+}
+
+static int apply_delivery(struct applying *a, const struct delivery *d,
+                          struct origin *o, struct err *e)
+{
+    struct changeset *cs = NULL;
+    struct merger *m = a->m;
+    int rc = journal_open(m->packer, m->network, &o->node, d, &cs, e);
+    if (rc != 0) {
+        return rc;
+    }
+    bool voided =
+        standing_of(registry_standing(m->registry), &cs->header) == STAND_VOID;
+    bool turned = voided != d->voided;
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        const struct slot *slot = &cs->slots[i];
+        if (slot->form != SLOT_VISIBLE ||
+            leaf_decode(slot->head, slot->body, &a->leaf, NULL) != 0) {
+            continue;
+        }
+        if (turned) {
+            count_leaf(o, cs, i, voided);
+        }
+        note_row(a);
+        rc = a->row_count == ROWS_MAX ? fold_gathered(a, e) : 0;
+    }
+    changeset_destroy(&cs);
+    return rc;
+}
+
+static int apply_deliveries(struct applying *a, struct err *e)
+{
+    struct database *journal = a->m->journal;
+    struct delivery d;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->position_count; i++) {
+        rc = journal_next(journal, a->positions[i] - 1, 0, &d, e);
+        if (rc == 1) {
+            rc = apply_delivery(
+                a, &d, registry_origin_no(a->m->registry, d.origin_no), e);
+        }
+    }
+    return rc == 0 ? fold_gathered(a, e) : rc;
+}
+
+/* After all of a changeset's deliveries were looked at. */
+static int mark_voided(struct applying *a, struct err *e)
+{
+    struct registry *r = a->m->registry;
+    struct origin *turned = NULL; /* they mostly come origin by origin */
+    struct delivery d;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->position_count; i++) {
+        rc = journal_next(a->m->journal, a->positions[i] - 1, 0, &d, e);
+        if (rc != 1) {
+            break;
+        }
+        struct origin *o = registry_origin_no(r, d.origin_no);
+        const struct changeset_header h = {
+            .origin = o->node,
+            .seq = d.seq,
+            .incarnation = d.incarnation,
+            .hlc = d.hlc,
+            .certificate = d.certificate,
+        };
+        bool voided = standing_of(registry_standing(r), &h) == STAND_VOID;
+        rc = turned != NULL && turned != o ? move_head(a, turned, e) : 0;
+        if (rc == 0 && voided != d.voided) {
+            rc = journal_set_voided(a->m->journal, &d, voided, e);
+            turned = o;
+        }
+    }
+    return rc == 0 && turned != NULL ? move_head(a, turned, e) : rc;
+}
+
+/* --- control leaves that waited ------------------------------------------ */
+
+/* Evidence may wait for the certificate of whom it speaks of. */
+static int fold_waiting(struct applying *a, struct err *e)
+{
+    static const char sql[] = "SELECT DISTINCT table_id, key FROM sync_verdict"
+                              " WHERE table_id <= 9 AND verdict = 'waiting'";
+    static const uint8_t all[] = {SCOPE_ALL, 0, 0, 0, 0};
+    sqlite3_stmt *stmt;
+    int rc = database_statement(a->m->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    while ((rc = database_step(a->m->db, stmt, e)) == 1) {
+        const struct table *t = manifest_table(
+            a->m->manifest, (uint32_t)sqlite3_column_int64(stmt, 0));
+        struct value key = database_column(stmt, 1);
+        if (t == NULL || key.bytes.len < 2 || key.bytes.data[0] != 'k') {
+            continue; /* control leaves have no UUIDs for keys */
+        }
+        a->rows[a->row_count++] = (struct touched_row){
+            .table = t,
+            .key = {.len = key.bytes.len - 1},
+            .scope = {.len = sizeof all},
+        };
+        bytes_put(&a->memory, key.bytes.data + 1, key.bytes.len - 1);
+        bytes_put(&a->memory, all, sizeof all);
+        if (a->row_count == ROWS_MAX) {
+            break; /* the others are looked at when more comes */
+        }
+    }
+    (void)sqlite3_reset(stmt);
+    return rc < 0 ? rc : fold_gathered(a, e);
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+static int apply_once(struct applying *a, struct err *e)
+{
+    struct registry *r = a->m->registry;
+    int rc = 0;
+    a->position_count = 0;
+    if (concerns_any(r)) {
+        rc = find_changed(a, e);
+        if (rc == 0) {
+            rc = apply_deliveries(a, e);
+        }
+        if (rc == 0) {
+            rc = mark_voided(a, e);
+        }
+    }
+    standing_settled(registry_standing(r));
+    return rc == 0 && a->m->waiting ? fold_waiting(a, e) : rc;
+}
+
+int late_apply(struct merger *m, uint64_t *ret_rows, struct err *e)
+{
+    struct standing *s = registry_standing(m->registry);
+    int rc = 0;
+    if (!standing_changed(s)) {
+        return 0;
+    }
+    struct applying *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        abort();
+    }
+    a->m = m;
+    a->ret_rows = ret_rows;
+    while (rc == 0 && standing_changed(s)) {
+        rc = apply_once(a, e);
+    }
+    free(a->positions);
+    journal_index_destroy(&a->index);
+    bytes_free(&a->memory);
+    free(a);
+    return rc;
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/standing.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order in which the evidence of one signer is weighed: what comes
+ * first does not depend on what comes after it. */
+enum kind {
+    KIND_FORK,
+    KIND_RETIREMENT, /* by the node itself */
+    KIND_VOIDING,
+    KIND_CLONE,
+    KIND_REVOCATION, /* by a node above */
+    KIND_CERTIFICATE,
+};
+
+/* One thing that one changeset says of one node. */
+struct item {
+    enum kind kind;
+    struct subject *about;
+    struct subject *by;               /* who signed it */
+    struct changeset_header in;       /* the changeset that says it */
+    bool fit;                         /* its signer's certificate allows it */
+    uint64_t incarnation;             /* that it speaks of; 0: every one */
+    uint64_t after;                   /* the last number it says nothing of */
+    uint64_t serial;                  /* KIND_CERTIFICATE */
+    struct changeset_header sides[2]; /* KIND_CLONE: the second, the third */
+    bool counts;
+    bool counted; /* when the rows were last in step */
+    bool settled; /* it was here then */
+};
+
+/* A node that something is said of. */
+struct subject {
+    struct hash node;
+    struct subject *parent; /* NULL: the root, or no certificate yet */
+    bool concerned;         /* something new is said of it */
+    struct item **about;    /* owned list */
+    size_t count;
+    size_t cap;
+};
+
+struct standing {
+    struct subject **subjects; /* owned */
+    size_t subject_count;
+    size_t subject_cap;
+    struct item **items; /* owned; in order of arrival */
+    size_t item_count;
+    size_t item_cap;
+    size_t against; /* items that are no certificates */
+    size_t marked;  /* items at the mark */
+    bool weighed;   /* `counts` of every item is right */
+};
+
+enum moment { NOW, BEFORE };
+
+static void *grow(void *list, size_t count, size_t *cap)
+{
+    if (count < *cap) {
+        return list;
+    }
+    *cap = *cap == 0 ? 4 : *cap * 2;
+    void *grown = realloc(list, *cap * sizeof(void *));
+    if (grown == NULL) {
+        abort();
+    }
+    return grown;
+}
+
+/* --- life ---------------------------------------------------------------- */
+
+struct standing *standing_new(void)
+{
+    struct standing *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        abort();
+    }
+    s->weighed = true;
+    return s;
+}
+
+void standing_destroy(struct standing **s_p)
+{
+    struct standing *s = *s_p;
+    *s_p = NULL;
+    if (s == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < s->subject_count; i++) {
+        free(s->subjects[i]->about);
+        free(s->subjects[i]);
+    }
+    for (size_t i = 0; i < s->item_count; i++) {
+        free(s->items[i]);
+    }
+    free(s->subjects);
+    free(s->items);
+    free(s);
+}
+
+/* --- nodes --------------------------------------------------------------- */
+
+static struct subject *find(const struct standing *s, const struct hash *node)
+{
+    for (size_t i = 0; i < s->subject_count; i++) {
+        if (hash_equal(&s->subjects[i]->node, node)) {
+            return s->subjects[i];
+        }
+    }
+    return NULL;
+}
+
+static struct subject *subject_of(struct standing *s, const struct hash *node)
+{
+    struct subject *subject = find(s, node);
+    if (subject != NULL) {
+        return subject;
+    }
+    subject = calloc(1, sizeof *subject);
+    if (subject == NULL) {
+        abort();
+    }
+    subject->node = *node;
+    s->subjects = grow(s->subjects, s->subject_count, &s->subject_cap);
+    s->subjects[s->subject_count++] = subject;
+    return subject;
+}
+
+/* Certificates form no ring: registry_admit() sees to that. */
+static size_t depth_of(const struct subject *subject)
+{
+    size_t depth = 0;
+    while (subject->parent != NULL && depth <= TREE_DEPTH_MAX) {
+        subject = subject->parent;
+        depth++;
+    }
+    return depth;
+}
+
+static bool is_above(const struct subject *above, const struct subject *node)
+{
+    size_t steps = 0;
+    while (node->parent != NULL && steps++ <= TREE_DEPTH_MAX) {
+        node = node->parent;
+        if (node == above) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool standing_is_above(const struct standing *s, const struct hash *above,
+                       const struct hash *node)
+{
+    const struct subject *a = find(s, above);
+    const struct subject *b = find(s, node);
+    return a != NULL && b != NULL && is_above(a, b);
+}
+
+/* --- adding -------------------------------------------------------------- */
+
+static bool same_item(const struct item *a, const struct item *b)
+{
+    return a->kind == b->kind && a->by == b->by && a->after == b->after &&
+           a->incarnation == b->incarnation && a->serial == b->serial &&
+           a->in.seq == b->in.seq && a->in.incarnation == b->in.incarnation &&
+           a->in.hlc == b->in.hlc && a->in.certificate == b->in.certificate &&
+           a->sides[0].hlc == b->sides[0].hlc &&
+           a->sides[1].hlc == b->sides[1].hlc &&
+           a->sides[1].seq == b->sides[1].seq;
+}
+
+static const struct item *find_item(const struct subject *subject,
+                                    const struct item *wanted)
+{
+    for (size_t i = 0; i < subject->count; i++) {
+        if (same_item(subject->about[i], wanted)) {
+            return subject->about[i];
+        }
+    }
+    return NULL;
+}
+
+static void add(struct standing *s, const struct item *item)
+{
+    struct subject *about = item->about;
+    if (find_item(about, item) != NULL) {
+        return;
+    }
+    struct item *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        abort();
+    }
+    *copy = *item;
+    s->items = grow(s->items, s->item_count, &s->item_cap);
+    s->items[s->item_count++] = copy;
+    about->about = grow(about->about, about->count, &about->cap);
+    about->about[about->count++] = copy;
+    about->concerned = true;
+    s->against += item->kind != KIND_CERTIFICATE;
+    s->weighed = false;
+}
+
+void standing_add_certificate(struct standing *s, const struct certificate *c,
+                              const struct changeset_header *in)
+{
+    struct item item = {
+        .kind = KIND_CERTIFICATE,
+        .about = subject_of(s, &c->node),
+        .by = subject_of(s, &c->parent),
+        .in = *in,
+        .serial = c->serial,
+    };
+    if (item.by != item.about) {
+        item.about->parent = item.by;
+    }
+    add(s, &item);
+}
+
+static struct item revocation_item(struct standing *s,
+                                   const struct revocation *v,
+                                   const struct changeset_header *in)
+{
+    bool own = hash_equal(&v->node, &in->origin);
+    return (struct item){
+        .kind = own ? KIND_RETIREMENT : KIND_REVOCATION,
+        .about = subject_of(s, &v->node),
+        .by = subject_of(s, &in->origin),
+        .in = *in,
+        .after = v->after,
+    };
+}
+
+/* Nobody retires before the words that say so. */
+void standing_add_revocation(struct standing *s, const struct revocation *v,
+                             const struct changeset_header *in, bool may_enrol)
+{
+    struct item item = revocation_item(s, v, in);
+    bool own = item.kind == KIND_RETIREMENT;
+    item.fit = own ? v->retires && v->after >= in->seq : may_enrol;
+    add(s, &item);
+}
+
+void standing_add_voiding(struct standing *s, const struct voiding *v,
+                          const struct changeset_header *in)
+{
+    struct item item = {
+        .kind = KIND_VOIDING,
+        .about = subject_of(s, &v->node),
+        .by = subject_of(s, &in->origin),
+        .in = *in,
+        .incarnation = v->incarnation,
+        .after = v->after,
+    };
+    item.fit = item.about == item.by;
+    add(s, &item);
+}
+
+void standing_add_fork(struct standing *s, const struct fork_proof *p)
+{
+    const struct changeset_header *from = fork_proof_from(p);
+    struct subject *about = subject_of(s, &from->origin);
+    struct item item = {
+        .kind = p->clone ? KIND_CLONE : KIND_FORK,
+        .about = about,
+        .by = about,
+        .incarnation = from->incarnation,
+        .after = from->seq - 1,
+    };
+    if (p->clone) {
+        item.sides[0] = p->second.header;
+        item.sides[1] = p->third.header;
+    }
+    add(s, &item);
+}
+
+/* --- what is said of a changeset ----------------------------------------- */
+
+static bool speaks_of(const struct item *item, enum kind kind, enum moment when,
+                      const struct changeset_header *h)
+{
+    return item->kind == kind && (when == NOW ? item->counts : item->counted) &&
+           h->seq > item->after &&
+           (item->incarnation == 0 || item->incarnation == h->incarnation);
+}
+
+static bool is_said(const struct subject *o, enum kind kind, enum moment when,
+                    const struct changeset_header *h)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        if (speaks_of(o->about[i], kind, when, h)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A void says nothing of what was stamped before it. */
+static bool is_void(const struct subject *o, enum moment when,
+                    const struct changeset_header *h)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        if (speaks_of(o->about[i], KIND_VOIDING, when, h) &&
+            o->about[i]->in.hlc < h->hlc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is it signed under a certificate that counts? One that lies in no changeset
+ * yet is just being signed. */
+static bool is_certified(const struct subject *o, enum moment when,
+                         const struct changeset_header *h)
+{
+    bool known = false;
+    for (size_t i = 0; i < o->count; i++) {
+        const struct item *item = o->about[i];
+        if (item->kind == KIND_CERTIFICATE && item->serial == h->certificate) {
+            known = known || when == NOW || item->settled;
+            if (when == NOW ? item->counts : item->counted) {
+                return true;
+            }
+        }
+    }
+    return !known;
+}
+
+static bool is_cut_off_above(const struct subject *o, enum moment when,
+                             const struct changeset_header *h)
+{
+    return is_said(o, KIND_REVOCATION, when, h) || !is_certified(o, when, h);
+}
+
+static enum stand stand_of(const struct subject *o, enum moment when,
+                           const struct changeset_header *h)
+{
+    if (is_cut_off_above(o, when, h) || is_said(o, KIND_RETIREMENT, when, h)) {
+        return STAND_CUT_OFF;
+    }
+    if (is_void(o, when, h)) {
+        return STAND_VOID;
+    }
+    return is_said(o, KIND_FORK, when, h) || is_said(o, KIND_CLONE, when, h)
+               ? STAND_FORKED
+               : STAND_COUNTS;
+}
+
+/* --- weighing ------------------------------------------------------------ */
+
+/* Looks only at what was weighed before it (compare_items). */
+static bool weigh(const struct item *item)
+{
+    const struct subject *by = item->by;
+    const struct changeset_header *in = &item->in;
+    switch (item->kind) {
+    case KIND_FORK:
+        return true;
+    case KIND_RETIREMENT:
+        return item->fit && !is_cut_off_above(by, NOW, in) &&
+               !is_said(by, KIND_FORK, NOW, in);
+    case KIND_VOIDING:
+        return item->fit && !is_cut_off_above(by, NOW, in) &&
+               !is_said(by, KIND_RETIREMENT, NOW, in) &&
+               !is_said(by, KIND_FORK, NOW, in) && !is_void(by, NOW, in);
+    case KIND_CLONE:
+        return !is_void(by, NOW, &item->sides[0]) &&
+               !is_void(by, NOW, &item->sides[1]);
+    case KIND_REVOCATION:
+        return item->fit && is_above(by, item->about) &&
+               stand_of(by, NOW, in) == STAND_COUNTS;
+    case KIND_CERTIFICATE:
+        return by == item->about || stand_of(by, NOW, in) == STAND_COUNTS;
+    }
+    abort();
+}
+
+/* An item in the order of weighing. */
+struct ranked {
+    struct item *item;
+    size_t depth; /* of its signer, from 1; 0: it founds the network */
+    size_t place; /* so that the order is one */
+};
+
+/* From the root down; of one signer by kind; voids by their stamps, because
+ * one takes back only what was stamped after it. */
+static int compare_items(const void *a, const void *b)
+{
+    const struct ranked *x = a;
+    const struct ranked *y = b;
+    if (x->depth != y->depth) {
+        return x->depth > y->depth ? 1 : -1;
+    }
+    if (x->item->kind != y->item->kind) {
+        return x->item->kind > y->item->kind ? 1 : -1;
+    }
+    if (x->item->in.hlc != y->item->in.hlc) {
+        return x->item->in.hlc > y->item->in.hlc ? 1 : -1;
+    }
+    return (x->place > y->place) - (x->place < y->place);
+}
+
+static void weigh_all(struct standing *s)
+{
+    if (s->weighed) {
+        return;
+    }
+    struct ranked *order = calloc(s->item_count, sizeof *order);
+    if (order == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < s->item_count; i++) {
+        struct item *item = s->items[i];
+        bool founds = item->kind == KIND_CERTIFICATE && item->by == item->about;
+        order[i] =
+            (struct ranked){item, founds ? 0 : depth_of(item->by) + 1, i};
+    }
+    if (s->against > 0) {
+        qsort(order, s->item_count, sizeof *order, compare_items);
+    }
+    for (size_t i = 0; i < s->item_count; i++) {
+        order[i].item->counts = s->against == 0 || weigh(order[i].item);
+    }
+    free(order);
+    s->weighed = true;
+}
+
+enum stand standing_of(struct standing *s, const struct changeset_header *h)
+{
+    const struct subject *o = s->against == 0 ? NULL : find(s, &h->origin);
+    weigh_all(s);
+    return o == NULL ? STAND_COUNTS : stand_of(o, NOW, h);
+}
+
+bool standing_counts_revocation(struct standing *s, const struct revocation *v,
+                                const struct changeset_header *in)
+{
+    struct item wanted = revocation_item(s, v, in);
+    weigh_all(s);
+    const struct item *item = find_item(wanted.about, &wanted);
+    return item != NULL && item->counts;
+}
+
+bool standing_is_forked(struct standing *s, const struct changeset_header *h)
+{
+    const struct subject *o = find(s, &h->origin);
+    weigh_all(s);
+    return o != NULL &&
+           (is_said(o, KIND_FORK, NOW, h) || is_said(o, KIND_CLONE, NOW, h));
+}
+
+/* --- change -------------------------------------------------------------- */
+
+bool standing_changed(const struct standing *s)
+{
+    for (size_t i = 0; i < s->subject_count; i++) {
+        if (s->subjects[i]->concerned) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool standing_concerns(const struct standing *s, const struct hash *node)
+{
+    const struct subject *o = s->against == 0 ? NULL : find(s, node);
+    size_t steps = 0;
+    while (o != NULL && !o->concerned && steps++ <= TREE_DEPTH_MAX) {
+        o = o->parent;
+    }
+    return o != NULL && o->concerned;
+}
+
+enum stand standing_before(struct standing *s, const struct changeset_header *h)
+{
+    const struct subject *o = find(s, &h->origin);
+    return o == NULL ? STAND_COUNTS : stand_of(o, BEFORE, h);
+}
+
+void standing_settled(struct standing *s)
+{
+    weigh_all(s);
+    for (size_t i = 0; i < s->item_count; i++) {
+        s->items[i]->counted = s->items[i]->counts;
+        s->items[i]->settled = true;
+    }
+    for (size_t i = 0; i < s->subject_count; i++) {
+        s->subjects[i]->concerned = false;
+    }
+}
+
+/* --- back to a mark ------------------------------------------------------- */
+
+void standing_mark(struct standing *s)
+{
+    s->marked = s->item_count;
+}
+
+/* The parent that the last certificate of a node names. */
+static struct subject *parent_of(const struct subject *subject)
+{
+    for (size_t i = subject->count; i > 0; i--) {
+        const struct item *item = subject->about[i - 1];
+        if (item->kind == KIND_CERTIFICATE && item->by != subject) {
+            return item->by;
+        }
+    }
+    return NULL;
+}
+
+/* Items and what each is about stand in the order of their coming. */
+static void forget_last(struct standing *s)
+{
+    struct item *item = s->items[--s->item_count];
+    struct subject *about = item->about;
+    assert(about->about[about->count - 1] == item);
+    about->count--;
+    about->parent = parent_of(about);
+    s->against -= item->kind != KIND_CERTIFICATE;
+    free(item);
+}
+
+void standing_return(struct standing *s)
+{
+    if (s->item_count == s->marked) {
+        return;
+    }
+    while (s->item_count > s->marked) {
+        forget_last(s);
+    }
+    s->weighed = false;
+    standing_settled(s);
+}

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/context.h"
+#include "protocol/hlc.h"
+#include "store/fold.h"
+#include "store/late.h"
+#include "store/parts.h"
+
+/* A first hop turned away what this node signed, because its clock was ahead
+ * (docs/semantics.md section 4, "Future stamp"): the node says that it takes
+ * back what it signed from there on, and signs the same rows anew, under a new
+ * incarnation and by the time it has learnt. */
+
+/* One changeset of the tail that is taken back. */
+struct taken {
+    uint64_t seq;
+    uint64_t incarnation;
+    uint64_t prev_incarnation;
+    uint64_t hlc;
+    struct hash hash;
+    uint64_t again; /* the number it has now */
+};
+
+struct tail {
+    struct replica *r;
+    int64_t now_ms;
+    struct taken good;   /* the last that stays; seq 0: none does */
+    struct taken *taken; /* owned; ascending */
+    size_t count;
+    uint64_t head; /* of the journal, before anything is signed anew */
+    struct leaf leaf;
+    struct bytes memory; /* of the drafts of one changeset, */
+    struct draft drafts[LEAVES_MAX];
+    size_t bodies[LEAVES_MAX]; /* and where a body in it begins, plus 1 */
+};
+
+/* --- where it begins ----------------------------------------------------- */
+
+static int find_own(struct tail *t, uint64_t seq, uint64_t incarnation,
+                    struct taken *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT hlc, coalesce(prev_incarnation, incarnation), hash"
+        " FROM sync_changeset WHERE origin_no = ?1 AND seq = ?2"
+        " AND incarnation = ?3";
+    sqlite3_stmt *stmt;
+    *ret = (struct taken){.seq = seq, .incarnation = incarnation};
+    int rc = database_statement(t->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
+    rc = database_step(t->r->db, stmt, e);
+    if (rc != 1) {
+        return rc < 0 ? rc
+                      : err_set(e, ERR_CORRUPT,
+                                "this node's changeset %llu is not in its "
+                                "journal",
+                                (unsigned long long)seq);
+    }
+    ret->hlc = (uint64_t)sqlite3_column_int64(stmt, 0);
+    ret->prev_incarnation = (uint64_t)sqlite3_column_int64(stmt, 1);
+    if (sqlite3_column_bytes(stmt, 2) == HASH_BYTES) {
+        memcpy(ret->hash.bytes, sqlite3_column_blob(stmt, 2), HASH_BYTES);
+    }
+    (void)sqlite3_reset(stmt);
+    return 0;
+}
+
+static bool is_ahead(const struct tail *t, const struct taken *at)
+{
+    return hlc_ms(at->hlc) > replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
+}
+
+/* From the head back to the first changeset that was turned away, and on while
+ * the stamps are ahead: a parent whose own clock was ahead too may have taken
+ * some of them, and what follows could not be stamped below them. */
+static int find_tail(struct tail *t, const struct delivery *refused,
+                     struct err *e)
+{
+    const struct origin *own = replica_own_origin(t->r);
+    uint64_t seq = own->head_seq;
+    uint64_t incarnation = own->head_incarnation;
+    size_t cap = 0;
+    int rc = 0;
+    t->good = (struct taken){.seq = 0};
+    while (rc == 0 && seq > 0) {
+        struct taken at;
+        rc = find_own(t, seq, incarnation, &at, e);
+        if (rc == 0 && seq < refused->seq && !is_ahead(t, &at)) {
+            t->good = at;
+            break;
+        }
+        if (t->count == cap) {
+            cap = cap == 0 ? 64 : cap * 2;
+            t->taken = realloc(t->taken, cap * sizeof *t->taken);
+            if (t->taken == NULL) {
+                abort();
+            }
+        }
+        t->taken[t->count++] = at;
+        incarnation = at.prev_incarnation;
+        seq--;
+    }
+    for (size_t i = 0; i < t->count / 2; i++) {
+        struct taken at = t->taken[i];
+        t->taken[i] = t->taken[t->count - 1 - i];
+        t->taken[t->count - 1 - i] = at;
+    }
+    return rc;
+}
+
+/* The place of one of the tail, or NULL. */
+static struct taken *taken_of(const struct tail *t, uint64_t seq,
+                              uint64_t incarnation)
+{
+    if (seq <= t->good.seq || seq - t->good.seq > t->count) {
+        return NULL;
+    }
+    struct taken *at = &t->taken[seq - t->good.seq - 1];
+    assert(at->seq == seq);
+    return at->incarnation == incarnation ? at : NULL;
+}
+
+/* --- its changesets one by one ------------------------------------------- */
+
+typedef int each_function(struct tail *t, const struct changeset *cs,
+                          struct err *e);
+
+static int for_each(struct tail *t, each_function *each, struct err *e)
+{
+    struct replica *r = t->r;
+    const struct origin *own = replica_own_origin(r);
+    struct delivery d = {0};
+    int rc;
+    while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1 &&
+           d.position <= t->head) {
+        struct changeset *cs = NULL;
+        if (d.origin_no != own->no ||
+            taken_of(t, d.seq, d.incarnation) == NULL) {
+            continue;
+        }
+        rc = journal_open(r->merger.packer, &r->self.network, &own->node, &d,
+                          &cs, e);
+        if (rc == 0) {
+            rc = each(t, cs, e);
+        }
+        changeset_destroy(&cs);
+        if (rc != 0) {
+            break;
+        }
+    }
+    return rc == 1 ? 0 : rc;
+}
+
+static void decode(struct tail *t, const struct slot *slot)
+{
+    int rc = leaf_decode(slot->head, slot->body, &t->leaf, NULL);
+    assert(rc == 0); /* our own, and whole */
+    (void)rc;
+}
+
+/* The first of the tail in a (scope, class) names what was before it. */
+static int give_back_prior(struct tail *t, const struct changeset *cs,
+                           struct err *e)
+{
+    static const char sql[] =
+        "UPDATE sync_prior SET seq = ?3 WHERE scope = ?1 AND class_id = ?2"
+        " AND seq > ?4";
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        sqlite3_stmt *stmt;
+        decode(t, &cs->slots[i]);
+        rc = database_statement(t->r->db, sql, &stmt, e);
+        if (rc != 0) {
+            break;
+        }
+        sqlite3_bind_blob(stmt, 1, t->leaf.scope_bytes.data,
+                          (int)t->leaf.scope_bytes.len, SQLITE_STATIC);
+        sqlite3_bind_int(stmt, 2, t->leaf.class_id);
+        sqlite3_bind_int64(stmt, 3, (int64_t)t->leaf.prior);
+        sqlite3_bind_int64(stmt, 4, (int64_t)t->good.seq);
+        rc = database_done(t->r->db, stmt, e);
+    }
+    return rc;
+}
+
+/* --- contexts ------------------------------------------------------------ */
+
+/* What a write of the tail covers of the tail itself has another name now. */
+struct covering {
+    struct context_entry entries[2 * CONTEXT_ENTRIES_MAX];
+    size_t count;
+};
+
+static void cover(struct covering *c, const struct context_entry *entry)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (context_entry_compare(&c->entries[i], entry) == 0) {
+            if (entry->seq > c->entries[i].seq) {
+                c->entries[i].seq = entry->seq;
+            }
+            return;
+        }
+    }
+    c->entries[c->count++] = *entry;
+}
+
+static void cover_anew(struct tail *t, struct covering *c,
+                       const struct context_entry *entry)
+{
+    const struct replica_self *self = &t->r->self;
+    struct context_entry own = *entry;
+    const struct taken *at =
+        memcmp(entry->origin, self->node.bytes, HASH_BYTES) == 0
+            ? taken_of(t, entry->seq, entry->incarnation)
+            : NULL;
+    if (at == NULL) {
+        cover(c, entry);
+        return;
+    }
+    own.incarnation = self->incarnation;
+    own.seq = at->again;
+    cover(c, &own);
+    if (t->good.seq > 0 && t->good.incarnation == entry->incarnation) {
+        own.incarnation = entry->incarnation;
+        own.seq = t->good.seq;
+        cover(c, &own);
+    }
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    return context_entry_compare(a, b);
+}
+
+/* Says the contexts of the leaf at hand anew. False where they do not fit. */
+static bool put_contexts(struct tail *t, struct bytes *out)
+{
+    uint16_t count = 0;
+    struct covering *c = malloc(sizeof *c);
+    if (c == NULL) {
+        abort();
+    }
+    bool fits = true;
+    for (size_t i = 0; fits && i < t->leaf.cell_count; i++) {
+        uint16_t column = t->leaf.cells[i].column;
+        struct context context = context_of(t->leaf.contexts, column);
+        struct context_entry entry;
+        c->count = 0;
+        while (context_next(&context, &entry)) {
+            cover_anew(t, c, &entry);
+        }
+        fits = c->count <= CONTEXT_ENTRIES_MAX;
+        if (fits && c->count > 0) {
+            qsort(c->entries, c->count, sizeof *c->entries, compare_entries);
+            context_put(column, c->entries, c->count, out);
+            count++;
+        }
+    }
+    free(c);
+    t->leaf.context_count = count;
+    return fits;
+}
+
+/* --- signing anew -------------------------------------------------------- */
+
+static int draft_leaf(struct tail *t, size_t i, const struct slot *slot,
+                      struct err *e)
+{
+    struct draft *draft = &t->drafts[i];
+    struct bytes contexts = {0};
+    decode(t, slot);
+    *draft = (struct draft){
+        .class_id = t->leaf.class_id,
+        .scope = t->leaf.scope,
+        .scope_bytes = t->leaf.scope_bytes,
+        .table = t->leaf.table,
+        .key = t->leaf.key_bytes,
+        .body = slot->body,
+    };
+    t->bodies[i] = 0;
+    if (t->leaf.context_count == 0) {
+        return 0;
+    }
+    bool fits = put_contexts(t, &contexts);
+    if (fits) {
+        t->leaf.contexts = slice_of(&contexts);
+        size_t at = t->memory.len;
+        leaf_encode_body(&t->leaf, &t->memory);
+        t->bodies[i] = at + 1;
+        draft->body.len = t->memory.len - at;
+    }
+    bytes_free(&contexts);
+    return fits ? 0
+                : err_set(e, ERR_LIMIT,
+                          "a write of this node covers more than %d others",
+                          (int)CONTEXT_ENTRIES_MAX);
+}
+
+/* The rows they touch are folded when all is signed, not merged. */
+static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
+{
+    struct replica *r = t->r;
+    int rc = 0;
+    bytes_clear(&t->memory);
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        rc = draft_leaf(t, i, &cs->slots[i], e);
+    }
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        if (t->bodies[i] != 0) {
+            t->drafts[i].body.data = t->memory.data + t->bodies[i] - 1;
+        }
+    }
+    if (rc == 0) {
+        rc = replica_sign(r, t->drafts, cs->header.leaf_count, t->now_ms,
+                          t->now_ms, e);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    batch_drop(r->batch);
+    taken_of(t, cs->header.seq, cs->header.incarnation)->again =
+        replica_own_origin(r)->head_seq;
+    return 0;
+}
+
+/* --- the words that take it back ----------------------------------------- */
+
+/* The n-th of the tail with another incarnation than those before, or NULL. */
+static const struct taken *nth_incarnation(const struct tail *t, size_t n)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        bool again =
+            i > 0 && t->taken[i].incarnation == t->taken[i - 1].incarnation;
+        if (!again && n-- == 0) {
+            return &t->taken[i];
+        }
+    }
+    return NULL;
+}
+
+static struct voiding voiding_of(const struct tail *t, const struct taken *at)
+{
+    return (struct voiding){
+        .node = t->r->self.node,
+        .incarnation = at->incarnation,
+        .after = t->good.seq,
+    };
+}
+
+/* One leaf for each incarnation, each in a changeset of its own; all stamped
+ * before what they take back, however late this node learnt of it. */
+static int sign_voids(struct tail *t, struct err *e)
+{
+    struct replica *r = t->r;
+    const struct taken *at;
+    int64_t before_ms = hlc_ms(t->taken[0].hlc) - 1 - r->correction_ms;
+    int64_t at_ms = before_ms < t->now_ms ? before_ms : t->now_ms;
+    int rc = 0;
+    for (size_t n = 0; rc == 0 && (at = nth_incarnation(t, n)) != NULL; n++) {
+        struct voiding v = voiding_of(t, at);
+        struct bytes key = {0};
+        struct bytes body = {0};
+        static const uint8_t all[] = {SCOPE_ALL, 0, 0, 0, 0};
+        bytes_clear(&t->memory);
+        voiding_leaf(&v, &t->memory, &t->leaf);
+        leaf_encode_key(&t->leaf, &key);
+        leaf_encode_body(&t->leaf, &body);
+        struct draft draft = {
+            .class_id = CLASS_CONTROL,
+            .scope = {.kind = SCOPE_ALL},
+            .scope_bytes = {.data = all, .len = sizeof all},
+            .table = TABLE_VOID,
+            .key = slice_of(&key),
+            .body = slice_of(&body),
+        };
+        rc = replica_sign(r, &draft, 1, at_ms, t->now_ms, e);
+        rc = rc > 0 ? 0 : rc;
+        batch_drop(r->batch);
+        bytes_free(&key);
+        bytes_free(&body);
+    }
+    if (rc == 0 && replica_own_origin(r)->head_hlc >= t->taken[0].hlc) {
+        return err_set(e, ERR_FUTURE,
+                       "changeset %llu cannot be taken back: there is no time "
+                       "between it and the one before",
+                       (unsigned long long)t->taken[0].seq);
+    }
+    return rc;
+}
+
+static int show_voids(struct tail *t, struct err *e)
+{
+    static const uint8_t all[] = {SCOPE_ALL, 0, 0, 0, 0};
+    const struct table *table = manifest_table(t->r->manifest, TABLE_VOID);
+    const struct taken *at;
+    int rc = 0;
+    for (size_t n = 0; rc == 0 && (at = nth_incarnation(t, n)) != NULL; n++) {
+        struct voiding v = voiding_of(t, at);
+        struct bytes key = {0};
+        bytes_clear(&t->memory);
+        voiding_leaf(&v, &t->memory, &t->leaf);
+        leaf_encode_key(&t->leaf, &key);
+        rc = fold_apply(&t->r->merger, table, slice_of(&key),
+                        (struct slice){.data = all, .len = sizeof all}, e);
+        bytes_free(&key);
+    }
+    return rc;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+/* The highest stamp held that time has reached. */
+static int find_floor(struct tail *t, uint64_t *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT max(hlc) FROM sync_changeset WHERE hlc <= ?1"
+        " AND (origin_no <> ?2 OR seq <= ?3)";
+    int64_t limit_ms = replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
+    sqlite3_stmt *stmt;
+    int rc = database_statement(t->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)hlc_of_ms(limit_ms));
+    sqlite3_bind_int64(stmt, 2, replica_own_origin(t->r)->no);
+    sqlite3_bind_int64(stmt, 3, (int64_t)t->good.seq);
+    rc = database_step(t->r->db, stmt, e);
+    if (rc == 1) {
+        *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* The chain goes on from the last that stays. */
+static void go_back(struct tail *t)
+{
+    struct replica *r = t->r;
+    struct origin *own = replica_own_origin(r);
+    own->head_seq = t->good.seq;
+    own->head_incarnation = t->good.incarnation;
+    own->head_hash = t->good.hash;
+    own->head_hlc = t->good.hlc;
+    own->changed = true;
+    r->last_hlc = t->good.hlc;
+    randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
+}
+
+static int sign_tail(struct tail *t, struct err *e)
+{
+    struct replica *r = t->r;
+    uint64_t rows = 0;
+    uint64_t floor = 0;
+    int rc = for_each(t, give_back_prior, e);
+    if (rc == 0) {
+        rc = find_floor(t, &floor, e);
+    }
+    if (rc == 0) {
+        go_back(t);
+        rc = sign_voids(t, e);
+    }
+    r->last_hlc = r->last_hlc > floor ? r->last_hlc : floor;
+    if (rc == 0) {
+        rc = for_each(t, sign_anew, e);
+    }
+    if (rc == 0) {
+        rc = late_apply(&r->merger, &rows, e);
+    }
+    return rc == 0 ? show_voids(t, e) : rc;
+}
+
+static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
+                     struct err *e)
+{
+    struct replica *r = t->r;
+    struct drained drained = {.more = true};
+    struct delivery d = {0};
+    int rc = 0;
+    while (rc == 0 && drained.more) { /* it would be signed ahead as well */
+        rc = replica_drain_some(r, t->now_ms, &drained, e);
+    }
+    if (rc == 0) {
+        rc = journal_head(r->db, &t->head, e);
+    }
+    if (rc == 0) {
+        rc = journal_next(r->db, position - 1, 0, &d, e);
+    }
+    bool ours = rc == 1 && d.position == position && !d.voided &&
+                d.origin_no == replica_own_origin(r)->no;
+    if (rc < 0 || !ours) {
+        return rc < 0 ? rc : 0;
+    }
+    rc = find_tail(t, &d, e);
+    if (rc == 0 && t->count > 0) {
+        ret->ahead_ms = hlc_ms(t->taken[0].hlc) - replica_now(r, t->now_ms);
+        rc = sign_tail(t, e);
+    }
+    ret->changesets = t->count;
+    return rc;
+}
+
+int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
+                      struct taken_back *ret, struct err *e)
+{
+    uint64_t incarnation = r->self.incarnation;
+    *ret = (struct taken_back){0};
+    int rc = replica_begin(r, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct tail *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        abort();
+    }
+    t->r = r;
+    t->now_ms = now_ms;
+    rc = replica_end(r, take_back(t, position, ret, e), e);
+    if (rc != 0) {
+        r->self.incarnation = incarnation;
+    }
+    free(t->taken);
+    bytes_free(&t->memory);
+    free(t);
+    return rc;
+}

@@ -1,0 +1,1086 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/hlc.h"
+#include "store/parts.h"
+#include "support/dice.h"
+#include "support/tree.h"
+
+enum { HQ, LDH_H, LDH_C, LDH_P, ASR_H };
+
+static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
+
+static struct tree *tree_of(int last)
+{
+    struct tree *t = tree_new();
+    assert_int_equal(tree_add(t, HQ, "LDH-H"), LDH_H);
+    tree_sync(t);
+    if (last >= LDH_C) {
+        assert_int_equal(tree_add(t, LDH_H, "LDH-C"), LDH_C);
+    }
+    if (last >= LDH_P) {
+        assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P);
+    }
+    if (last >= ASR_H) {
+        assert_int_equal(tree_add(t, HQ, "ASR-H"), ASR_H);
+    }
+    tree_sync(t);
+    return t;
+}
+
+/* --- writing ------------------------------------------------------------- */
+
+static void add_person(struct tree *t, int node, int n)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO person(person_id, beneficiary_no, given_name,"
+                   " phone) VALUES('p%d', 'N-%d', 'Testa', '5550%d')",
+                   n, n, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+static void call(struct tree *t, int node, int n, const char *phone)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE person SET phone = '%s' WHERE person_id = 'p%d'",
+                   phone, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+static void add_dose(struct tree *t, int node, int n)
+{
+    char sql[400];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO dose_event(dose_id, person_id, kind, item_code,"
+                   " units, verified_by, dispensed_by) VALUES('d%d', 'p1',"
+                   " 'observed', 'BUP-2', %d, 'photo_card', 'nurse 4')",
+                   n, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+/* --- reading ------------------------------------------------------------- */
+
+static const char *phones(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(phone) FROM (SELECT phone FROM person"
+                    " ORDER BY person_id)");
+}
+
+static const char *doses(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(dose_id) FROM (SELECT dose_id FROM"
+                    " dose_event ORDER BY dose_id)");
+}
+
+static const char *verdicts(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(verdict || code, ' ') FROM (SELECT"
+                    " verdict, code FROM sync_verdict v JOIN sync_delivery d"
+                    " USING(position) ORDER BY d.origin_no, d.seq,"
+                    " d.incarnation, v.leaf)");
+}
+
+static const struct hash *node_of(struct tree *t, int node)
+{
+    return &replica_self(t->nodes[node].replica)->node;
+}
+
+static const struct origin *origin_at(struct tree *t, int at, int node)
+{
+    return registry_origin(t->nodes[at].replica->merger.registry,
+                           node_of(t, node));
+}
+
+static uint64_t head_of(struct tree *t, int at, int node)
+{
+    const struct origin *o = origin_at(t, at, node);
+    return o == NULL ? 0 : o->head_seq;
+}
+
+/* All verdicts of a node, by leaf and not by arrival. */
+static void list_verdicts(struct tree *t, int node, struct bytes *out)
+{
+    static const char sql[] =
+        "SELECT hex(o.node), d.seq, d.incarnation, v.leaf, v.verdict, v.code,"
+        " v.says FROM sync_verdict v JOIN sync_delivery d USING(position)"
+        " JOIN sync_origin o USING(origin_no) JOIN sync_changeset c"
+        " ON c.origin_no = d.origin_no AND c.seq = d.seq AND c.incarnation ="
+        " d.incarnation WHERE NOT c.voided ORDER BY 1, 2, 3, 4";
+    sqlite3_stmt *stmt;
+    assert_int_equal(
+        sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        for (int i = 0; i < 7; i++) {
+            const char *text = (const char *)sqlite3_column_text(stmt, i);
+            bytes_put(out, text, strlen(text));
+            bytes_put_u8(out, ' ');
+        }
+        bytes_put_u8(out, '\n');
+    }
+    sqlite3_finalize(stmt);
+    bytes_put_u8(out, '\0');
+}
+
+/* The rows of two nodes, of tables that both hold whole. */
+static void assert_same_rows(struct tree *t, int a, int b)
+{
+    static const char *const queries[] = {
+        "SELECT group_concat(person_id || ' ' || ifnull(phone, '') || ' ' ||"
+        " record_status, ';') FROM (SELECT * FROM person ORDER BY person_id)",
+        "SELECT group_concat(dose_id || ' ' || units || ' ' || occurred_at, ';')"
+        " FROM (SELECT * FROM dose_event ORDER BY dose_id)",
+        "SELECT group_concat(hex(node) || after || kind) FROM (SELECT * FROM"
+        " sync_revocation ORDER BY node, after)",
+        "SELECT group_concat(hex(node) || hex(incarnation) || after) FROM"
+        " (SELECT * FROM sync_void ORDER BY node, incarnation, after)",
+        "SELECT group_concat(hex(first) || hex(second)) FROM (SELECT * FROM"
+        " sync_fork ORDER BY first, second)",
+        "SELECT group_concat(hex(serial)) FROM (SELECT * FROM sync_certificate"
+        " ORDER BY serial)",
+    };
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        assert_string_equal(tree_get(t, a, queries[i]),
+                            tree_get(t, b, queries[i]));
+    }
+}
+
+static void assert_same_verdicts(struct tree *t, int a, int b)
+{
+    struct bytes ours = {0};
+    struct bytes theirs = {0};
+    list_verdicts(t, a, &ours);
+    list_verdicts(t, b, &theirs);
+    assert_string_equal((const char *)ours.data, (const char *)theirs.data);
+    bytes_free(&ours);
+    bytes_free(&theirs);
+}
+
+/* What a parent says that its child should hold, it holds. */
+static void assert_in_step(struct tree *t, int child)
+{
+    struct replica *parent = t->nodes[t->nodes[child].parent].replica;
+    struct peer peer = tree_peer(t, t->nodes[child].parent, child);
+    struct digest digest;
+    struct compared compared;
+    struct err e;
+    assert_int_equal(replica_digest(parent, &peer, &digest, &e), 0);
+    assert_int_equal(
+        replica_compare(t->nodes[child].replica, &digest, &compared, &e), 0);
+    free(digest.origins);
+    assert_true(compared.equal);
+    assert_false(compared.incomplete);
+}
+
+/* A rebuild, and a start, give the same rows and verdicts. */
+static void assert_stable(struct tree *t, int node)
+{
+    struct bytes before = {0};
+    struct bytes after = {0};
+    struct err e;
+    uint64_t leaves;
+    list_verdicts(t, node, &before);
+    tree_check(t, node);
+    assert_int_equal(replica_rebuild(t->nodes[node].replica,
+                                     tree_clock(t, node), &leaves, &e),
+                     0);
+    tree_restart(t, node);
+    tree_greet(t, node == HQ ? LDH_H : node);
+    tree_check(t, node);
+    list_verdicts(t, node, &after);
+    assert_string_equal((const char *)before.data, (const char *)after.data);
+    bytes_free(&before);
+    bytes_free(&after);
+}
+
+static void check_all(struct tree *t)
+{
+    for (int i = 1; i < t->count; i++) {
+        if (i != ASR_H) {
+            assert_same_rows(t, HQ, i);
+            assert_same_verdicts(t, HQ, i);
+        }
+        assert_in_step(t, i);
+    }
+    for (int i = 0; i < t->count; i++) {
+        assert_stable(t, i);
+    }
+}
+
+/* --- revocations --------------------------------------------------------- */
+
+static int revoke(struct tree *t, int by, int node, uint64_t after,
+                  bool retires, struct err *e)
+{
+    struct revocation v = {
+        .node = *node_of(t, node),
+        .after = after,
+        .retires = retires,
+    };
+    t->now_ms += 1000;
+    return replica_revoke(t->nodes[by].replica, &v, tree_clock(t, by), e);
+}
+
+static void must_revoke(struct tree *t, int by, int node, uint64_t after)
+{
+    struct err e;
+    if (revoke(t, by, node, after, false, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+}
+
+/* Person 1 and dose 1 count; the call, dose 2 and person 2 come after. */
+static void clinic_works(struct tree *t)
+{
+    add_person(t, LDH_C, 1);
+    add_dose(t, LDH_C, 1);
+    call(t, LDH_C, 1, "777");
+    add_dose(t, LDH_C, 2);
+    add_person(t, LDH_C, 2);
+}
+
+static void what_comes_after_a_cut_off_goes_away(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(ASR_H);
+    clinic_works(t);
+    tree_sync(t);
+    assert_string_equal(phones(t, LDH_P), "777,55502");
+    must_revoke(t, LDH_H, LDH_C, 2);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        if (i != ASR_H) {
+            assert_string_equal(phones(t, i), "55501");
+            assert_string_equal(doses(t, i), "d1");
+        }
+        assert_string_equal(tree_get(t, i,
+                                     "SELECT count(*) || max(after) FROM"
+                                     " sync_revocation"),
+                            "12");
+    }
+    assert_string_equal(
+        tree_get(t, HQ, "SELECT DISTINCT says FROM sync_verdict"),
+        "it comes after the end of this node of site LDH-C, which was revoked "
+        "or retired");
+    check_all(t);
+    tree_free(t);
+}
+
+/* The clinic does not know; its hub does. */
+static void what_comes_after_a_cut_off_never_counts(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    add_person(t, LDH_C, 1);
+    add_dose(t, LDH_C, 1);
+    tree_sync(t);
+    must_revoke(t, LDH_H, LDH_C, 2);
+    tree_sql(t, LDH_C, "UPDATE person SET phone = '777'");
+    tree_drain(t, LDH_C);
+    add_dose(t, LDH_C, 2);
+    add_person(t, LDH_C, 2);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(phones(t, i), "55501");
+        assert_string_equal(doses(t, i), "d1");
+    }
+    check_all(t);
+    tree_free(t);
+}
+
+static void a_node_that_knows_its_end_parks_what_is_written(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_C);
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    must_revoke(t, HQ, LDH_C, 1);
+    tree_sync(t);
+    call(t, LDH_C, 1, "777");
+    tree_sync(t);
+    assert_string_equal(phones(t, LDH_C), "55501");
+    assert_string_equal(tree_get(t, LDH_C, "SELECT value FROM sync_parked"),
+                        "777");
+    assert_int_equal(head_of(t, HQ, LDH_C), 1);
+    check_all(t);
+    tree_free(t);
+}
+
+/* Past every check of its own. */
+static void sign_revocation(struct tree *t, int by, const struct revocation *v)
+{
+    struct leaf *leaf = calloc(1, sizeof *leaf);
+    struct bytes memory = {0};
+    struct replica *r = t->nodes[by].replica;
+    struct err e;
+    assert_non_null(leaf);
+    revocation_leaf(v, &memory, leaf);
+    t->now_ms += 1000;
+    assert_int_equal(replica_begin(r, &e), 0);
+    int rc = replica_sign_control(r, leaf, t->now_ms, t->now_ms, &e);
+    assert_int_equal(replica_end(r, rc, &e), 0);
+    bytes_free(&memory);
+    free(leaf);
+}
+
+static void nobody_revokes_what_is_not_below_him(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(ASR_H);
+    struct err e;
+    assert_int_equal(revoke(t, ASR_H, LDH_C, 0, false, &e), ERR_FORBIDDEN);
+    assert_int_equal(revoke(t, LDH_C, LDH_H, 0, false, &e), ERR_FORBIDDEN);
+    assert_int_equal(revoke(t, LDH_C, LDH_P, 0, false, &e), ERR_FORBIDDEN);
+    assert_int_equal(revoke(t, LDH_C, LDH_C, 100, false, &e), ERR_FORBIDDEN);
+    assert_int_equal(revoke(t, LDH_C, LDH_C, 0, true, &e), ERR_FORBIDDEN);
+    /* and whoever signs it all the same is not believed */
+    struct revocation v = {.node = *node_of(t, LDH_C), .after = 0};
+    sign_revocation(t, ASR_H, &v);
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(
+            tree_get(t, i, "SELECT count(*) FROM sync_revocation"), "0");
+        assert_string_equal(verdicts(t, i), "refused-8");
+    }
+    assert_string_equal(phones(t, HQ), "55501");
+    check_all(t);
+    tree_free(t);
+}
+
+static void a_node_retires_itself(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    assert_int_equal(revoke(t, LDH_C, LDH_C, 2, true, &e), 0);
+    tree_sync(t);
+    call(t, LDH_C, 1, "777");
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "55501");
+    assert_string_equal(
+        tree_get(t, HQ, "SELECT kind || after FROM sync_revocation"),
+        "retire2");
+    check_all(t);
+    tree_free(t);
+}
+
+/* Nobody withdraws his own register by retiring before it. */
+static void a_node_does_not_retire_into_its_past(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    clinic_works(t);
+    struct revocation v = {
+        .node = *node_of(t, LDH_C),
+        .after = 1,
+        .retires = true,
+    };
+    sign_revocation(t, LDH_C, &v);
+    v.after = 1000;
+    v.retires = false; /* nor does it revoke itself */
+    sign_revocation(t, LDH_C, &v);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1,d2");
+        assert_string_equal(verdicts(t, i), "refused-8 refused-8");
+    }
+    check_all(t);
+    tree_free(t);
+}
+
+/* A hub that was stolen enrolled a node, and revoked another. */
+static void what_a_revoked_hub_said_of_others_falls_with_it(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_C);
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    uint64_t last = head_of(t, HQ, LDH_H);
+    assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P);
+    add_person(t, LDH_P, 2);
+    must_revoke(t, LDH_H, LDH_C, 0);
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "55502");
+    must_revoke(t, HQ, LDH_H, last);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(phones(t, i), "55501");
+        assert_string_equal(tree_get(t, i,
+                                     "SELECT count(*) FROM sync_certificate"
+                                     " WHERE site = 'LDH-P'"),
+                            "0");
+    }
+    check_all(t);
+    tree_free(t);
+}
+
+/* --- stamps from the future ---------------------------------------------- */
+
+static void a_site_years_ahead_comes_back_to_order(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(ASR_H);
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_P].ahead_ms = 73 * year_ms;
+    call(t, LDH_P, 1, "from 2099");
+    add_person(t, LDH_P, 2);
+    call(t, LDH_P, 2, "also from 2099");
+    add_dose(t, LDH_P, 1);
+    tree_restart(t, LDH_P); /* two incarnations are ahead */
+    call(t, LDH_P, 2, "still from 2099");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        if (i != ASR_H) {
+            assert_string_equal(phones(t, i), "from 2099,still from 2099");
+            assert_string_equal(doses(t, i), "d1");
+        }
+        assert_string_equal(
+            tree_get(t, i,
+                     "SELECT count(*) || min(after) || max(after) FROM"
+                     " sync_void"),
+            "200");
+    }
+    /* no other node ever held what was stamped ahead */
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_verdict"),
+                        "0");
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_refused"),
+                        "0");
+    /* what others write later wins, and what it writes itself does */
+    call(t, LDH_C, 1, "clinic");
+    tree_sync(t);
+    assert_string_equal(phones(t, LDH_P), "clinic,still from 2099");
+    call(t, LDH_P, 1, "prison");
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "prison,still from 2099");
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_refused"),
+                        "0");
+    check_all(t);
+    tree_free(t);
+}
+
+/* The hub shares the wrong clock, so its clinic's stamps reach headquarters
+ * and everybody. */
+static void a_district_years_ahead_comes_back_to_order(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    add_person(t, LDH_P, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = 73 * year_ms;
+    t->nodes[LDH_C].ahead_ms = 73 * year_ms;
+    call(t, LDH_C, 1, "clinic in 2099");
+    tree_send(t, LDH_C, LDH_H);
+    add_person(t, LDH_H, 2);
+    tree_send(t, LDH_H, LDH_P); /* a child judges no stamps */
+    assert_string_equal(phones(t, LDH_P), "clinic in 2099,55502");
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "clinic in 2099,55502");
+    call(t, LDH_P, 1, "prison"); /* too early to win yet */
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "clinic in 2099,55502");
+    /* the clinic learns the time and writes again */
+    tree_greet(t, LDH_C);
+    call(t, LDH_C, 1, "clinic in order");
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "clinic in order,55502");
+    call(t, LDH_P, 1, "prison wins");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(phones(t, i), "prison wins,55502");
+        assert_string_equal(
+            tree_get(t, i, "SELECT count(DISTINCT node) FROM sync_void"), "2");
+    }
+    check_all(t);
+    tree_free(t);
+}
+
+static void a_clock_at_1970_or_that_steps_back_only_counts_on(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_P].ahead_ms = -t->now_ms;
+    call(t, LDH_P, 1, "1970");
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "1970");
+    tree_greet(t, LDH_P);
+    call(t, LDH_C, 1, "clinic");
+    tree_sync(t);
+    call(t, LDH_P, 1, "corrected");
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "corrected");
+    t->nodes[LDH_C].ahead_ms = -3600 * 1000; /* steps back mid-run */
+    call(t, LDH_C, 1, "stepped");
+    call(t, LDH_C, 1, "stepped again");
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "stepped again");
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_void"), "0");
+    check_all(t);
+    tree_free(t);
+}
+
+/* A refusal travels in an ack that may be lost with the link. */
+static void a_refusal_is_told_until_it_is_heard(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_C);
+    static struct stored stored;
+    struct walked w;
+    struct err e;
+    struct refusal told[4];
+    size_t count;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    add_person(t, LDH_C, 1);
+    add_dose(t, LDH_C, 1);
+    struct peer there = tree_peer(t, LDH_C, LDH_H);
+    struct peer here = tree_peer(t, LDH_H, LDH_C);
+    assert_int_equal(replica_walk(t->nodes[LDH_C].replica, &there,
+                                  here.have.position, SIZE_MAX, &w, &e),
+                     0);
+    struct changesets first = {w.items, 1, w.items[0].position};
+    struct changesets second = {w.items + 1, 1, w.items[1].position};
+    uint64_t journal = replica_self(t->nodes[LDH_C].replica)->journal;
+    w.items[1].has_prev = false; /* as a session leaves it out */
+    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, journal,
+                                   &first, t->now_ms, &stored, &e),
+                     0);
+    assert_int_equal(stored.refusal_count, 1);
+    assert_int_equal(stored.refusals[0].code, ERR_FUTURE);
+    assert_non_null(strstr(stored.refusals[0].sentence,
+                           "stamped 364 days ahead of the clock here"));
+    /* time goes on: the second is not ahead any more, but builds on it */
+    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, journal,
+                                   &second, t->now_ms + 2 * year_ms, &stored,
+                                   &e),
+                     0);
+    assert_int_equal(stored.refusal_count, 1);
+    assert_non_null(strstr(stored.refusals[0].sentence, "builds on"));
+    assert_int_equal(head_of(t, LDH_H, LDH_C), 0);
+    here = tree_peer(t, LDH_H, LDH_C);
+    assert_int_equal(
+        replica_refusals(t->nodes[LDH_H].replica, &here, told, 4, &count, &e),
+        0);
+    assert_int_equal(count, 2);
+    assert_int_equal(told[0].position, w.items[0].position);
+    walked_clear(&w);
+    /* the child hears it a year late: the stamps have become past */
+    struct taken_back taken;
+    t->now_ms += 2 * year_ms;
+    t->nodes[LDH_C].ahead_ms = 0;
+    assert_int_equal(replica_take_back(t->nodes[LDH_C].replica,
+                                       told[0].position, t->now_ms, &taken, &e),
+                     0);
+    assert_int_equal(taken.changesets, 2);
+    assert_int_equal(replica_take_back(t->nodes[LDH_C].replica,
+                                       told[0].position, t->now_ms, &taken, &e),
+                     0);
+    assert_int_equal(taken.changesets, 0);
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "55501");
+    assert_string_equal(doses(t, HQ), "d1");
+    here = tree_peer(t, LDH_H, LDH_C);
+    assert_int_equal(
+        replica_refusals(t->nodes[LDH_H].replica, &here, told, 4, &count, &e),
+        0);
+    assert_int_equal(count, 0);
+    check_all(t);
+    tree_free(t);
+}
+
+/* What was written about the tail itself means the tail that counts. */
+static void a_review_settled_ahead_stays_settled(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    tree_sql(t, LDH_C, "UPDATE person SET sex = 'male' WHERE person_id = 'p1'");
+    tree_drain(t, LDH_C);
+    tree_sql(t, LDH_C,
+             "UPDATE person SET sex = 'female' WHERE person_id = 'p1'");
+    tree_drain(t, LDH_C);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(tree_get(t, i, "SELECT sex FROM person"), "female");
+        assert_string_equal(tree_get(t, i, "SELECT count(*) FROM sync_review"),
+                            "0");
+    }
+    check_all(t);
+    tree_free(t);
+}
+
+static void nobody_takes_back_a_register(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    clinic_works(t);
+    tree_sync(t);
+    struct replica *r = t->nodes[LDH_C].replica;
+    struct voiding v = {
+        .node = r->self.node,
+        .incarnation = r->self.incarnation,
+        .after = 0,
+    };
+    struct leaf *leaf = calloc(1, sizeof *leaf);
+    struct bytes memory = {0};
+    struct err e;
+    assert_non_null(leaf);
+    voiding_leaf(&v, &memory, leaf);
+    assert_int_equal(replica_begin(r, &e), 0);
+    assert_int_equal(
+        replica_end(r, replica_sign_control(r, leaf, t->now_ms, t->now_ms, &e),
+                    &e),
+        0);
+    bytes_free(&memory);
+    free(leaf);
+    tree_sync(t);
+    assert_string_equal(doses(t, HQ), "d1,d2");
+    check_all(t);
+    tree_free(t);
+}
+
+/* --- forks and clones ---------------------------------------------------- */
+
+/* Brings what a copy signed after a position, as if its journal were another.
+ * The result of replica_store(). */
+static int bring(struct tree *t, int copy, int to, uint64_t after,
+                 struct err *e)
+{
+    static struct stored stored;
+    struct walked w;
+    struct peer there = tree_peer(t, copy, to);
+    struct peer here = tree_peer(t, to, copy);
+    assert_int_equal(
+        replica_walk(t->nodes[copy].replica, &there, after, SIZE_MAX, &w, e),
+        0);
+    struct changesets stretch = {w.items, w.count, here.have.position};
+    t->now_ms += 10;
+    *e = (struct err){0};
+    int rc = replica_store(t->nodes[to].replica, &here, here.have.journal,
+                           &stretch, tree_clock(t, to), &stored, e);
+    walked_clear(&w);
+    return rc;
+}
+
+static uint64_t journal_end(struct tree *t, int node)
+{
+    return replica_self(t->nodes[node].replica)->head;
+}
+
+/* All links but those of copies, which stand last. */
+static void sync_without(struct tree *t, int copies)
+{
+    t->count -= copies;
+    tree_sync(t);
+    t->count += copies;
+}
+
+static void check_without(struct tree *t, int copies)
+{
+    t->count -= copies;
+    check_all(t);
+    t->count += copies;
+}
+
+static void of_a_forked_name_only_events_count(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = journal_end(t, copy);
+    t->nodes[copy].replica->self.incarnation =
+        t->nodes[LDH_C].replica->self.incarnation;
+    call(t, LDH_C, 1, "777");
+    add_dose(t, LDH_C, 1);
+    sync_without(t, 1);
+    assert_string_equal(phones(t, LDH_P), "777");
+    call(t, copy, 1, "888");
+    assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
+    assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
+    sync_without(t, 1);
+    for (int i = 0; i < copy; i++) {
+        assert_string_equal(tree_get(t, i,
+                                     "SELECT count(*) || ' ' || max(seq) FROM"
+                                     " sync_fork"),
+                            "1 2");
+        assert_string_equal(phones(t, i), "55501");
+        assert_string_equal(doses(t, i), "d1");
+        assert_string_equal(verdicts(t, i), "waiting-10");
+    }
+    /* what it writes now waits too, at home as well; a new start does not */
+    call(t, LDH_C, 1, "999");
+    assert_string_equal(phones(t, LDH_C), "55501");
+    tree_restart(t, LDH_C);
+    call(t, LDH_C, 1, "111");
+    sync_without(t, 1);
+    assert_string_equal(phones(t, HQ), "111");
+    struct why why;
+    const struct value key = value_text("d1");
+    const struct table *doses_table = manifest_table_named(
+        replica_manifest(t->nodes[HQ].replica), "dose_event");
+    assert_int_equal(
+        replica_why(t->nodes[HQ].replica, doses_table, &key, &why, &e), 0);
+    assert_string_equal(why.leaves[0].verdict, "admitted");
+    assert_string_equal(why.leaves[0].says,
+                        "its node ran twice; events of both are shown");
+    why_clear(&why);
+    check_without(t, 1);
+    tree_free(t);
+}
+
+/* Rows are folded when the proof is signed: not before what was written. */
+static void what_a_program_writes_meanwhile_is_not_lost(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = journal_end(t, copy);
+    t->nodes[copy].replica->self.incarnation =
+        t->nodes[LDH_C].replica->self.incarnation;
+    call(t, LDH_C, 1, "777");
+    sync_without(t, 1);
+    call(t, copy, 1, "888");
+    tree_sql(t, LDH_H, "UPDATE person SET phone = 'hub'");
+    assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
+    assert_string_equal(phones(t, LDH_H), "hub");
+    sync_without(t, 1);
+    assert_string_equal(phones(t, LDH_P), "hub");
+    check_without(t, 1);
+    /* nor when a node is revoked, or takes back what it said */
+    tree_sql(t, LDH_H, "UPDATE person SET phone = 'hub again'");
+    must_revoke(t, LDH_H, LDH_C, 1);
+    assert_string_equal(phones(t, LDH_H), "hub again");
+    sync_without(t, 1);
+    assert_string_equal(phones(t, LDH_P), "hub again");
+    check_without(t, 1);
+    tree_free(t);
+}
+
+/* Both run at one time: what the younger says waits, from its first word. */
+static void of_a_clone_that_ran_meanwhile_only_events_count(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = journal_end(t, copy);
+    call(t, LDH_C, 1, "777");
+    call(t, copy, 1, "888");
+    add_dose(t, copy, 1);
+    call(t, LDH_C, 1, "999");
+    sync_without(t, 1);
+    if (bring(t, copy, LDH_H, at, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    sync_without(t, 1);
+    for (int i = 0; i < copy; i++) {
+        assert_string_equal(phones(t, i), "999");
+        assert_string_equal(tree_get(t, i, "SELECT count(*) FROM sync_fork"),
+                            "1");
+        if (i != LDH_C) { /* nothing goes back to where it came from */
+            assert_string_equal(doses(t, i), "d1");
+            assert_string_equal(verdicts(t, i), "waiting-10");
+        }
+    }
+    assert_same_rows(t, HQ, LDH_P);
+    assert_same_verdicts(t, HQ, LDH_P);
+    for (int i = 0; i < copy; i++) {
+        assert_stable(t, i);
+    }
+    tree_free(t);
+}
+
+/* The same, but the younger came first to the hub. */
+static void a_clone_is_found_whichever_comes_first(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = journal_end(t, copy);
+    call(t, LDH_C, 1, "777");
+    call(t, copy, 1, "888");
+    call(t, LDH_C, 1, "999");
+    if (bring(t, copy, LDH_H, at, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    assert_string_equal(phones(t, LDH_H), "888");
+    sync_without(t, 1);
+    assert_string_equal(phones(t, LDH_H), "999");
+    assert_string_equal(phones(t, HQ), "999");
+    assert_string_equal(verdicts(t, LDH_P), "waiting-10");
+    assert_same_verdicts(t, HQ, LDH_P);
+    tree_free(t);
+}
+
+static void of_a_restored_node_everything_counts(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = journal_end(t, copy);
+    call(t, LDH_C, 1, "777");
+    add_dose(t, LDH_C, 1);
+    sync_without(t, 1);
+    /* the machine breaks, and the copy takes its place */
+    add_dose(t, copy, 2);
+    call(t, copy, 1, "888");
+    if (bring(t, copy, LDH_H, at, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    tree_send(t, LDH_H, LDH_P);
+    tree_send(t, LDH_H, HQ);
+    for (int i = 0; i < copy; i++) {
+        if (i != LDH_C) {
+            assert_string_equal(phones(t, i), "888");
+            assert_string_equal(doses(t, i), "d1,d2");
+            assert_string_equal(
+                tree_get(t, i, "SELECT count(*) FROM sync_fork"), "0");
+            assert_int_equal(head_of(t, i, LDH_C), 3);
+            assert_stable(t, i);
+        }
+    }
+    tree_free(t);
+}
+
+/* --- in any order -------------------------------------------------------- */
+
+enum { FIRST = LDH_P + 1, SECOND, LAST = SECOND };
+
+/* Hands a stretch over in an order of its own: each chain in its order, but
+ * the chains shuffled among each other. Certificates go first. */
+static void send_shuffled(struct tree *t, struct dice *d, int from, int to)
+{
+    static struct stored stored;
+    struct walked w;
+    struct err e;
+    struct peer there = tree_peer(t, from, to);
+    struct peer here = tree_peer(t, to, from);
+    uint64_t journal = replica_self(t->nodes[from].replica)->journal;
+    uint64_t at = here.have.journal == journal ? here.have.position : 0;
+    assert_int_equal(
+        replica_walk(t->nodes[from].replica, &there, at, SIZE_MAX, &w, &e), 0);
+    for (size_t i = 0; i + 1 < w.count; i++) {
+        for (size_t k = w.count - 1; k > i; k--) {
+            struct travelling *a = &w.items[k - 1];
+            struct travelling *b = &w.items[k];
+            if (!hash_equal(&a->origin, &b->origin) && dice_even(d)) {
+                struct travelling kept = *a;
+                *a = *b;
+                *b = kept;
+            }
+        }
+    }
+    struct changesets stretch = {w.items, w.count, w.position};
+    t->now_ms += 10;
+    if (replica_store(t->nodes[to].replica, &here, journal, &stretch,
+                      tree_clock(t, to), &stored, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    walked_clear(&w);
+}
+
+static void someone_writes(struct tree *t, struct dice *d, int n)
+{
+    char phone[20];
+    int node = LDH_H + (int)dice_below(d, 3);
+    (void)snprintf(phone, sizeof phone, "%d", 1000 + n);
+    switch (dice_below(d, 3)) {
+    case 0:
+        call(t, node, 1 + (int)dice_below(d, 2), phone);
+        break;
+    case 1:
+        add_dose(t, node, n);
+        break;
+    default:
+        add_person(t, node, 10 + n);
+        break;
+    }
+}
+
+/* Evidence that speaks of what was said long ago, or is yet to be said. */
+static void evidence_comes(struct tree *t, struct dice *d)
+{
+    struct err e;
+    int node = LDH_C + (int)dice_below(d, 2);
+    uint64_t seq = head_of(t, node, node) + dice_below(d, 3);
+    uint64_t back = dice_below(d, 4);
+    int by = dice_even(d) ? HQ : LDH_H;
+    (void)revoke(t, by, node, seq > back ? seq - back : 0, false, &e);
+}
+
+/* A copy of a site's disk runs for a while and reaches the hub. */
+static void a_copy_runs(struct tree *t, struct dice *d)
+{
+    struct err e;
+    int node = LDH_C + (int)dice_below(d, 2);
+    tree_send(t, node, LDH_H);
+    int copy = tree_clone(t, node);
+    uint64_t at = journal_end(t, copy);
+    static int dose = 10000;
+    if (dice_even(d)) {
+        t->nodes[copy].replica->self.incarnation =
+            t->nodes[node].replica->self.incarnation;
+    }
+    call(t, copy, 1, "a copy");
+    add_dose(t, copy, dose++);
+    call(t, node, 1, "the original");
+    add_dose(t, node, dose++);
+    tree_send(t, node, LDH_H);
+    int rc = bring(t, copy, LDH_H, at, &e);
+    if (rc != 0 && rc != ERR_FORK) {
+        fail_msg("%s", e.text);
+    }
+    sqlite3_close(t->nodes[copy].client);
+    replica_close(&t->nodes[copy].replica);
+    replica_remove(t->nodes[copy].path);
+    t->count--;
+}
+
+static void a_clock_jumps(struct tree *t, struct dice *d)
+{
+    int node = LDH_H + (int)dice_below(d, 3);
+    bool ahead = t->nodes[node].ahead_ms == 0;
+    t->nodes[node].ahead_ms =
+        ahead ? (int64_t)(1 + dice_below(d, 70)) * year_ms : 0;
+    if (!ahead) {
+        tree_greet(t, node);
+    }
+}
+
+static void live(struct tree *t, struct dice *d, int steps)
+{
+    for (int n = 0; n < steps; n++) {
+        switch (dice_below(d, 12)) {
+        case 0:
+            a_clock_jumps(t, d);
+            break;
+        case 1:
+            if (dice_below(d, 3) == 0) {
+                evidence_comes(t, d);
+            }
+            break;
+        case 2:
+            if (dice_below(d, 3) == 0) {
+                a_copy_runs(t, d);
+            }
+            break;
+        case 3:
+            tree_send(t, LDH_C, LDH_H);
+            tree_send(t, LDH_P, LDH_H);
+            break;
+        case 4:
+            tree_send(t, LDH_H, HQ);
+            tree_send(t, HQ, LDH_H);
+            break;
+        case 5:
+            send_shuffled(t, d, LDH_H, FIRST);
+            break;
+        case 6:
+            tree_send(t, LDH_H, dice_even(d) ? LDH_C : LDH_P);
+            break;
+        default:
+            someone_writes(t, d, n + 100);
+            break;
+        }
+    }
+}
+
+static void settle_clocks(struct tree *t)
+{
+    for (int i = 1; i < t->count; i++) {
+        t->nodes[i].ahead_ms = 0;
+        tree_greet(t, i);
+    }
+}
+
+static void whatever_the_order_all_end_equal(void **state)
+{
+    (void)state;
+    struct dice d = dice_seeded();
+    int rounds = getenv("SANGAM_LONG") != NULL ? 400 : 3;
+    for (int round = 0; round < rounds; round++) {
+        struct tree *t = tree_of(LDH_P);
+        assert_int_equal(tree_add(t, LDH_H, "ASR-C"), FIRST);
+        assert_int_equal(tree_add(t, LDH_H, "ASR-P"), SECOND);
+        add_person(t, LDH_H, 1);
+        add_person(t, LDH_H, 2);
+        tree_sync(t);
+        live(t, &d, 60);
+        settle_clocks(t);
+        t->count = SECOND; /* it hears of everything at the end */
+        tree_sync(t);
+        t->count = LAST + 1;
+        send_shuffled(t, &d, LDH_H, SECOND);
+        tree_sync(t);
+        assert_same_rows(t, HQ, LDH_H);
+        for (int i = FIRST; i <= LAST; i++) {
+            assert_same_rows(t, HQ, i);
+            assert_same_verdicts(t, HQ, i);
+            assert_in_step(t, i);
+            assert_stable(t, i);
+        }
+        assert_stable(t, HQ);
+        assert_stable(t, LDH_H);
+        tree_free(t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_after_a_cut_off_goes_away),
+        cmocka_unit_test(what_comes_after_a_cut_off_never_counts),
+        cmocka_unit_test(a_node_that_knows_its_end_parks_what_is_written),
+        cmocka_unit_test(nobody_revokes_what_is_not_below_him),
+        cmocka_unit_test(a_node_retires_itself),
+        cmocka_unit_test(a_node_does_not_retire_into_its_past),
+        cmocka_unit_test(what_a_revoked_hub_said_of_others_falls_with_it),
+        cmocka_unit_test(a_site_years_ahead_comes_back_to_order),
+        cmocka_unit_test(a_district_years_ahead_comes_back_to_order),
+        cmocka_unit_test(a_clock_at_1970_or_that_steps_back_only_counts_on),
+        cmocka_unit_test(a_refusal_is_told_until_it_is_heard),
+        cmocka_unit_test(a_review_settled_ahead_stays_settled),
+        cmocka_unit_test(nobody_takes_back_a_register),
+        cmocka_unit_test(of_a_forked_name_only_events_count),
+        cmocka_unit_test(what_a_program_writes_meanwhile_is_not_lost),
+        cmocka_unit_test(of_a_clone_that_ran_meanwhile_only_events_count),
+        cmocka_unit_test(a_clone_is_found_whichever_comes_first),
+        cmocka_unit_test(of_a_restored_node_everything_counts),
+        cmocka_unit_test(whatever_the_order_all_end_equal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
