@@ -247,6 +247,47 @@ static void a_zone_west_of_greenwich_gives_the_right_day(void **state)
     day_at(f, "2025-07-01 04:00:00", "2025-07-01");
 }
 
+/* The default of a business day changes under a program that is connected. */
+static void other_rules_of_the_zone_are_put_into_the_tables(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = {0};
+    struct bytes was = {0};
+    struct bytes today = {0};
+    sqlite3 *client = NULL;
+    sqlite3_stmt *stmt = NULL;
+    ready(upgrade(f, "DE-B-C01", india, 1, &e), &e);
+    assert_int_equal(sqlite3_open(f->path, &client), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(client,
+                                        "SELECT dflt_value FROM"
+                                        " pragma_table_info('dose_event')"
+                                        " WHERE name = 'service_date'",
+                                        -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    (void)sqlite3_reset(stmt);
+    schema_today(india, 1, &was);
+    schema_today(berlin, sizeof berlin / sizeof berlin[0], &today);
+    ready(database_begin(f->db, &e), &e);
+    ready(schema_set_today(f->db, (const char *)was.data,
+                           (const char *)today.data, &e),
+          &e);
+    ready(database_commit(f->db, &e), &e);
+    day_at(f, "2025-07-01 21:59:59", "2025-07-01");
+    day_at(f, "2025-07-01 22:00:00", "2025-07-02");
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_non_null(
+        strstr((const char *)sqlite3_column_text(stmt, 0), "CASE WHEN"));
+    (void)sqlite3_finalize(stmt);
+    sqlite3_close(client);
+    /* and the authorizer is what it was */
+    assert_true(database_run(f->db, "PRAGMA writable_schema = ON", &e) < 0);
+    assert_true(database_run(f->db, "PRAGMA schema_version = 1", &e) < 0);
+    answers(f, "PRAGMA integrity_check", "ok");
+    bytes_free(&was);
+    bytes_free(&today);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -259,6 +300,7 @@ int main(void)
         TEST(the_site_is_quoted_and_comments_are_left_alone),
         TEST(a_zone_of_one_offset_is_one_date),
         TEST(a_zone_with_summer_time_gives_the_right_day),
+        TEST(other_rules_of_the_zone_are_put_into_the_tables),
         TEST(a_zone_west_of_greenwich_gives_the_right_day),
     };
     return cmocka_run_group_tests_name("schema", tests, NULL, NULL);

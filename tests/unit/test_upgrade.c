@@ -276,6 +276,10 @@ static void a_rebuild_remembers_what_is_newer(void **state)
     write_later(t, CLINIC);
     tree_sync(t);
     const char *before = tree_get(t, HUB, "SELECT sum(leaves) FROM sync_newer");
+    /* a program that got past the guards */
+    (void)sqlite3_db_config(t->nodes[HUB].client,
+                            SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, HUB, "INSERT INTO sync_newer VALUES(999999, 1)");
     assert_int_equal(
         replica_rebuild(t->nodes[HUB].replica, t->now_ms, &leaves, &e), 0);
     shows(t, HUB, "SELECT sum(leaves) FROM sync_newer", before);
@@ -288,12 +292,11 @@ static void a_rebuild_remembers_what_is_newer(void **state)
     tree_free(t);
 }
 
-/* Signs, past everything that would refuse it, an insert of a visit under a
- * key that no visit has. */
-static void sign_odd_visit(struct tree *t, int node)
+/* Signs, past everything that would refuse it, a change of a later column under
+ * a key that no person has. */
+static void sign_odd_person(struct tree *t, int node)
 {
-    static const struct leaf_cell cells[] = {
-        {.column = 4, .value = {.type = VALUE_NULL}}};
+    static const uint8_t p[] = {'5'};
     struct replica *r = t->nodes[node].replica;
     struct leaf *leaf = calloc(1, sizeof *leaf);
     struct bytes scope = {0};
@@ -302,22 +305,22 @@ static void sign_odd_visit(struct tree *t, int node)
     struct tally tally = {0};
     struct err e;
     assert_non_null(leaf);
-    leaf->table = 9100;
+    leaf->table = 20;
     leaf->key_count = 1;
     leaf->key[0] = value_integer(5);
-    leaf->op = LEAF_INSERT;
+    leaf->op = LEAF_UPDATE;
     leaf->cl = 1;
-    leaf->cells[0] = cells[0];
+    leaf->cells[0] = (struct leaf_cell){22, value_text("G")};
     leaf->cell_count = 1;
     leaf_encode_key(leaf, &key);
     leaf_encode_body(leaf, &body);
     bytes_put_u8(&scope, SCOPE_PERSON);
-    bytes_put_slice(&scope, (struct slice){(const uint8_t *)"p", 1});
+    bytes_put_slice(&scope, (struct slice){p, sizeof p});
     struct draft draft = {
-        .class_id = 5,
-        .scope = {.kind = SCOPE_PERSON, .id = {(const uint8_t *)"p", 1}},
+        .class_id = 4,
+        .scope = {.kind = SCOPE_PERSON, .id = {p, sizeof p}},
         .scope_bytes = slice_of(&scope),
-        .table = 9100,
+        .table = 20,
         .key = slice_of(&key),
         .body = slice_of(&body),
     };
@@ -337,19 +340,46 @@ static void a_newer_leaf_that_is_wrong_is_refused_after_the_upgrade(
 {
     (void)state;
     struct tree *t = tree_of_ludhiana();
+    tree_sql(t, CLINIC,
+             "INSERT INTO person(person_id, beneficiary_no) VALUES('5', 'N')");
+    tree_sync(t);
     upgrade(t, CLINIC);
+    sign_odd_person(t, CLINIC);
+    tree_sync(t);
+    shows(t, HUB, "SELECT sum(leaves) FROM sync_newer", "1");
+    upgrade(t, HUB);
+    shows(t, HUB, "SELECT beneficiary_no FROM person WHERE person_id = '5'",
+          "N");
+    shows(t, HUB, "SELECT verdict FROM sync_verdict", "refused");
+    tree_check(t, HUB);
+    tree_free(t);
+}
+
+/* Of two rows under one key the first counts, whatever scope it is in. */
+static void newer_rows_of_one_key_in_two_scopes_are_one_row(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of_ludhiana();
+    upgrade(t, CLINIC);
+    upgrade(t, PRISON);
     tree_sql(t, CLINIC,
              "INSERT INTO visit(visit_id, person_id, place)"
-             " VALUES('5', 'p', 'home')");
+             " VALUES('v', 'p', 'first')");
     tree_drain(t, CLINIC);
-    sign_odd_visit(t, CLINIC);
+    tree_sql(t, PRISON,
+             "INSERT INTO visit(visit_id, person_id, place)"
+             " VALUES('v', 'q', 'second')");
+    tree_drain(t, PRISON);
+    tree_send(t, PRISON, HUB);
     tree_sync(t);
     upgrade(t, HUB);
-    shows(t, HUB, "SELECT place FROM visit WHERE visit_id = '5'", "home");
-    shows(t, HUB, "SELECT verdict FROM sync_verdict WHERE table_id = 9100",
-          "refused");
+    shows(t, HUB, "SELECT person_id || place FROM visit", "pfirst");
+    shows(t, CLINIC, "SELECT person_id || place FROM visit", "pfirst");
+    for (int i = HUB; i <= CLINIC; i++) { /* the other is told of */
+        shows(t, i, "SELECT verdict FROM sync_verdict", "refused");
+    }
     upgrade(t, HQ);
-    tree_check(t, HUB);
+    check_all(t);
     tree_free(t);
 }
 
@@ -804,6 +834,7 @@ int main(void)
         cmocka_unit_test(a_rebuild_remembers_what_is_newer),
         cmocka_unit_test(
             a_newer_leaf_that_is_wrong_is_refused_after_the_upgrade),
+        cmocka_unit_test(newer_rows_of_one_key_in_two_scopes_are_one_row),
         cmocka_unit_test(a_new_class_comes_down_the_tree_through_older_nodes),
         cmocka_unit_test(a_new_class_at_a_site_alone_stops_nothing),
         cmocka_unit_test(who_joins_after_a_new_class_has_it),
