@@ -188,8 +188,9 @@ int replica_create(const char *path, const struct replica_birth *facts,
         rc = fill(&b, e);
     }
     if (rc == 0) {
-        rc = replica_end(b.r, 0, e);
-    } else {
+        rc = replica_commit(b.r, e);
+    }
+    if (rc != 0) {
         database_rollback(b.r->db);
     }
     replica_close(&b.r);

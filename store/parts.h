@@ -57,8 +57,11 @@ int replica_start(struct replica *r, const struct replica_start *how,
                   struct err *e);
 
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
- * rolls back, forgets what was only in memory and returns `rc`. */
+ * rolls back, forgets what was only in memory and returns `rc`. A new replica,
+ * which has nothing to go back to, is committed alone and dropped on failure.
+ */
 int replica_begin(struct replica *r, struct err *e);
+int replica_commit(struct replica *r, struct err *e);
 int replica_end(struct replica *r, int rc, struct err *e);
 
 struct origin *replica_own_origin(struct replica *r);

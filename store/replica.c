@@ -65,19 +65,22 @@ static int forget(struct replica *r, struct err *e)
     return load_changing(r, e);
 }
 
-int replica_end(struct replica *r, int rc, struct err *e)
+int replica_commit(struct replica *r, struct err *e)
 {
-    if (rc >= 0) {
-        rc = registry_save(r->merger.registry, r->db, e);
-    }
+    int rc = registry_save(r->merger.registry, r->db, e);
     if (rc == 0) {
         rc = save_self(r, e);
     }
     if (rc == 0) {
         rc = journal_head(r->db, &r->self.head, e);
     }
-    if (rc == 0) {
-        rc = database_commit(r->db, e);
+    return rc == 0 ? database_commit(r->db, e) : rc;
+}
+
+int replica_end(struct replica *r, int rc, struct err *e)
+{
+    if (rc >= 0) {
+        rc = replica_commit(r, e);
     }
     if (rc != 0) {
         struct err second;

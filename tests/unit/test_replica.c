@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "support/scratch.h"
 #include "support/tree.h"
 
 enum { HQ, LDH_H, ASR_H, LDH_C, LDH_P, ASR_C };
@@ -348,6 +352,44 @@ static void an_invite_works_once(void **state)
     tree_free(t);
 }
 
+/* --- birth --------------------------------------------------------------- */
+
+static int create_within(const char *path, rlim_t bytes, struct err *e)
+{
+    const struct zone_offset india = {INT64_MIN, 19800};
+    struct replica_birth birth = {.site_id = "PB-HQ",
+                                  .time_zone = "Asia/Kolkata",
+                                  .offsets = &india,
+                                  .offset_count = 1};
+    struct rlimit before;
+    struct keys keys;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit little = {bytes, before.rlim_max};
+    keys_generate(&keys);
+    birth.network = keys_node(keys.sign_public);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    int rc = replica_create(path, &birth, &keys, NULL, 1, e);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    keys_wipe(&keys);
+    return rc;
+}
+
+static void a_birth_without_room_says_so_and_leaves_no_file(void **state)
+{
+    (void)state;
+    enum { FILE_BYTES_MAX = 64 * 1024 };
+    char *folder = scratch_folder();
+    char *path = scratch_path(folder, "replica.db");
+    struct err e = {0};
+    assert_true(create_within(path, FILE_BYTES_MAX, &e) < 0);
+    assert_string_equal(e.text, "SQLite: disk I/O error");
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+    scratch_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +406,7 @@ int main(void)
         cmocka_unit_test(numbers_count_on_after_a_restart),
         cmocka_unit_test(replaying_the_journal_gives_the_same_tables),
         cmocka_unit_test(an_invite_works_once),
+        cmocka_unit_test(a_birth_without_room_says_so_and_leaves_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
