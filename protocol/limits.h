@@ -131,6 +131,16 @@ enum {
      * 15 to 35 us, both together for less than 100 ms, so that a program that
      * waits is never in sight of its timeout (decision 0007). */
     DRAIN_ROWS_MAX = 1024,
+    /* Rows of one table that a scrub signs or puts back without asking: more
+     * than these and more than this share of the table is not a slip but a
+     * tool that went through it, and a person says which side is right. A
+     * hundred rows are a day's work that one script did with triggers off; a
+     * twentieth keeps a clinic's register from turning over in a night. */
+    SCRUB_ROWS_FREE = 100,
+    SCRUB_PERCENT_MAX = 5,
+    /* Rows one transaction of a scrub looks at while writers wait, at some
+     * 50 us each. */
+    SCRUB_ROWS_MAX = 1000,
     APPLY_ROWS_MAX = 2000,
     /* As how many rows a changeset counts besides its leaves: it is signed or
      * verified, and journaled, once: 150 us. */

@@ -144,7 +144,9 @@ static int fill(const struct birth *b, struct err *e)
         rc = b->grant == NULL ? found(b, e) : check_grant(b, e);
     }
     if (rc == 0) {
-        rc = replica_install_capture(r, e);
+        struct bytes names = {0};
+        rc = replica_install_capture(r, r->manifest, &names, e);
+        bytes_free(&names);
     }
     return rc;
 }

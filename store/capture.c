@@ -2,7 +2,6 @@
 #include "store/capture.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +20,28 @@ struct block {
     uint8_t data[];
 };
 
+/* A row of sync_pending that says what no trigger says. */
+struct stray {
+    int64_t table_id;
+    int64_t what;
+    int64_t at_ms;
+    struct value key[KEY_COLUMNS_MAX]; /* borrowed from the list */
+    struct value old;
+    const char *says; /* why it is one */
+};
+
 struct capture_list {
     struct capture *items; /* owned */
     size_t count;
+    struct stray *strays; /* owned */
+    size_t stray_count;
+    size_t stray_cap;
     struct block *blocks; /* owned; the first has room */
     size_t bytes;         /* in all blocks */
-    int64_t first_id;     /* the rows read */
+    size_t rows;          /* read, strays among them: */
+    int64_t first_id;
     int64_t last_id;
-    int64_t last_at_ms; /* of the last row read */
+    int64_t last_at_ms; /* of the last capture read */
     int64_t at_ms;      /* the latest */
 };
 
@@ -94,14 +107,24 @@ static int replace_triggers(struct database *db, const struct value *table,
     return code;
 }
 
+/* Can the triggers of a table name what they need to? */
+static bool is_whole(const struct table *t)
+{
+    const struct table *offers = t->handover.offers;
+    return t->broken == NULL && (offers == NULL || offers->broken == NULL);
+}
+
 static int install_table(struct database *db, const struct manifest *m,
                          const struct sql_site *site, const char *name,
-                         struct err *e)
+                         struct bytes *ret_names, struct err *e)
 {
     const struct value table = value_text(name);
     const struct table *t = manifest_table_named(m, name);
     struct bytes wanted = {0};
     struct bytes present = {0};
+    if (t != NULL && !is_whole(t)) {
+        return 0; /* what is there may well work; what we want would not */
+    }
     if (t != NULL) {
         sql_triggers(t, site, &wanted);
     } else if (strncmp(name, "sync_", 5) == 0) {
@@ -110,6 +133,8 @@ static int install_table(struct database *db, const struct manifest *m,
     int code = read_triggers(db, &table, &present, e);
     if (code == 0 && !slice_equal(slice_of(&present), slice_of(&wanted))) {
         code = replace_triggers(db, &table, &wanted, e);
+        bytes_put(ret_names, ", ", ret_names->len == 0 ? 0 : 2);
+        bytes_put(ret_names, name, strlen(name));
     }
     if (code != 0) {
         (void)err_wrap(e, "triggers of table %s", name);
@@ -139,14 +164,15 @@ static int read_table_names(struct database *db, struct bytes *out,
 }
 
 int capture_install(struct database *db, const struct manifest *m,
-                    const struct sql_site *site, struct err *e)
+                    const struct sql_site *site, struct bytes *ret_names,
+                    struct err *e)
 {
     struct bytes names = {0};
     assert(sqlite3_get_autocommit(database_handle(db)) == 0);
     int code = read_table_names(db, &names, e);
     for (size_t at = 0; code == 0 && at < names.len;) {
         const char *name = (const char *)names.data + at;
-        code = install_table(db, m, site, name, e);
+        code = install_table(db, m, site, name, ret_names, e);
         at += strlen(name) + 1;
     }
     bytes_free(&names);
@@ -202,6 +228,7 @@ void capture_list_destroy(struct capture_list **list_p)
         free(list->blocks);
         list->blocks = next;
     }
+    free(list->strays);
     free(list->items);
     free(list);
     *list_p = NULL;
@@ -288,9 +315,9 @@ enum {
     PENDING_ID,
     PENDING_TABLE,
     PENDING_WHAT,
+    PENDING_AT,
     PENDING_KEY,
-    PENDING_OLD = 6,
-    PENDING_AT
+    PENDING_OLD = PENDING_KEY + KEY_COLUMNS_MAX,
 };
 
 /* A pause in the work, or a clock that was set. */
@@ -302,74 +329,192 @@ static bool is_gap(const struct capture_list *list, int64_t at_ms)
     return list->count > 0 && gap > CAPTURE_GAP_MS;
 }
 
-static int add_row(struct capture_list *list, const struct manifest *m,
-                   sqlite3_stmt *stmt, struct err *e)
+static bool has_types(const struct table *t, const struct value *key)
 {
+    for (size_t i = 0; i < t->key_count; i++) {
+        if (key[i].type != t->key[i]->type) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool capture_key_fits(const struct table *t, const struct value *key)
+{
+    for (size_t i = 0; i < t->key_count; i++) {
+        size_t len = key[i].bytes.len;
+        if (t->key[i]->varies && (len == 0 || len > KEY_BYTES_MAX)) {
+            return false;
+        }
+    }
+    return has_types(t, key);
+}
+
+/* Why a row of sync_pending is none that a trigger or the scrub writes; NULL:
+ * it is one. Any program may write there. */
+static const char *nonsense_of(const struct table *t, int64_t what,
+                               const struct value key[KEY_COLUMNS_MAX])
+{
+    if (t == NULL || t->kind == TABLE_CONTROL) {
+        return "sync_pending named a table that is not captured";
+    }
+    if (t->broken != NULL) {
+        return NULL; /* what it looks like now says nothing */
+    }
+    if (what != CAPTURE_INSERT && what != CAPTURE_AGAIN &&
+        what != CAPTURE_DELETE && what != CAPTURE_PUT_BACK &&
+        (what < 0 || what > UINT16_MAX ||
+         table_column(t, (uint16_t)what) == NULL)) {
+        return "sync_pending named a column that the table has not";
+    }
+    if (!has_types(t, key)) { /* of sizes the drain judges, with the row */
+        return "sync_pending named a key that no row of the table can have";
+    }
+    for (size_t i = t->key_count; i < KEY_COLUMNS_MAX; i++) {
+        if (key[i].type != VALUE_NULL) {
+            return "sync_pending named a key of more columns than the table's";
+        }
+    }
+    return NULL;
+}
+
+static void count_row(struct capture_list *list, int64_t id)
+{
+    list->first_id = list->rows == 0 ? id : list->first_id;
+    list->last_id = id;
+    list->rows++;
+}
+
+static void add_stray(struct capture_list *list, struct stray stray)
+{
+    if (list->stray_count == list->stray_cap) {
+        list->stray_cap = list->stray_cap == 0 ? 16 : list->stray_cap * 2;
+        list->strays =
+            realloc(list->strays, list->stray_cap * sizeof *list->strays);
+        if (list->strays == NULL) {
+            abort();
+        }
+    }
+    list->strays[list->stray_count++] = stray;
+}
+
+static void add_row(struct capture_list *list, const struct manifest *m,
+                    sqlite3_stmt *stmt)
+{
+    struct stray row = {
+        .table_id = sqlite3_column_int64(stmt, PENDING_TABLE),
+        .what = sqlite3_column_int64(stmt, PENDING_WHAT),
+        .at_ms = sqlite3_column_int64(stmt, PENDING_AT),
+        .old = keep_value(list, database_column(stmt, PENDING_OLD)),
+    };
     int64_t id = sqlite3_column_int64(stmt, PENDING_ID);
-    int64_t table_id = sqlite3_column_int64(stmt, PENDING_TABLE);
-    int64_t what = sqlite3_column_int64(stmt, PENDING_WHAT);
-    bool settles = (what & CAPTURE_SETTLES) != 0;
+    int64_t what = row.what & ~(int64_t)CAPTURE_SETTLES;
     const struct table *t = NULL;
 
-    what &= ~(int64_t)CAPTURE_SETTLES;
-    if (table_id >= 0 && table_id <= UINT32_MAX) {
-        t = manifest_table(m, (uint32_t)table_id);
+    for (size_t i = 0; i < KEY_COLUMNS_MAX; i++) {
+        struct value key = database_column(stmt, PENDING_KEY + (int)i);
+        row.key[i] = keep_value(list, key);
     }
-    bool known =
-        t != NULL && t->kind != TABLE_CONTROL && what >= 0 &&
-        what <= UINT16_MAX &&
-        (what == CAPTURE_INSERT || what == CAPTURE_AGAIN ||
-         what == CAPTURE_DELETE || table_column(t, (uint16_t)what) != NULL);
-    if (!known) {
-        return err_set(e, ERR_CORRUPT,
-                       "sync_pending %" PRId64 " names table %" PRId64
-                       " column %" PRId64 ", which is not in the manifest; "
-                       "run sangam verify",
-                       id, table_id, what);
+    if (row.table_id >= 0 && row.table_id <= UINT32_MAX) {
+        t = manifest_table(m, (uint32_t)row.table_id);
+    }
+    row.says = nonsense_of(t, what, row.key);
+    count_row(list, id);
+    if (row.says != NULL) {
+        add_stray(list, row);
+        return;
+    }
+    list->last_at_ms = row.at_ms;
+    list->at_ms = row.at_ms > list->at_ms ? row.at_ms : list->at_ms;
+    if (t->broken != NULL) {
+        return; /* the row has what was written; the scrub will find it */
     }
     struct capture *c = &list->items[list->count++];
     *c = (struct capture){
         .id = id,
         .table = t,
         .column = (uint16_t)what,
-        .settles = settles,
-        .old = keep_value(list, database_column(stmt, PENDING_OLD)),
-        .at_ms = sqlite3_column_int64(stmt, PENDING_AT),
+        .settles = (row.what & CAPTURE_SETTLES) != 0,
+        .old = row.old,
+        .at_ms = row.at_ms,
     };
-    for (size_t i = 0; i < t->key_count; i++) {
-        struct value key = database_column(stmt, PENDING_KEY + (int)i);
-        c->key[i] = keep_value(list, key);
-    }
-    list->first_id = list->count == 1 ? id : list->first_id;
-    list->last_id = id;
-    list->last_at_ms = c->at_ms;
-    list->at_ms = c->at_ms > list->at_ms ? c->at_ms : list->at_ms;
-    return 0;
+    memcpy(c->key, row.key, sizeof c->key);
 }
 
+/* Reads what the list has room for, from a row on. ERR_LIMIT: the row after
+ * the last one read has a value larger than this program reads. */
 static int read_rows(struct database *db, const struct manifest *m,
-                     struct capture_list *list, struct err *e)
+                     struct capture_list *list, int64_t from, struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
     int code = database_statement(
         db,
-        "SELECT pending_id, table_id, what, k1, k2, k3, old, at_ms"
-        " FROM sync_pending ORDER BY pending_id LIMIT :rows",
+        "SELECT pending_id, table_id, what, at_ms, k1, k2, k3, old"
+        " FROM sync_pending WHERE pending_id >= :from ORDER BY pending_id",
         &stmt, e);
     if (code != 0) {
         return code;
     }
-    const struct value rows = value_integer(DRAIN_ROWS_MAX);
-    database_bind(stmt, ":rows", &rows);
-    while (code == 0 && list->bytes <= CAPTURE_BYTES_MAX &&
-           (code = database_step(db, stmt, e)) == 1) {
-        if (is_gap(list, sqlite3_column_int64(stmt, PENDING_AT))) {
-            code = 0;
-            break;
-        }
-        code = add_row(list, m, stmt, e);
+    const struct value first = value_integer(from);
+    database_bind(stmt, ":from", &first);
+    while (list->rows < DRAIN_ROWS_MAX && list->bytes <= CAPTURE_BYTES_MAX &&
+           (code = database_step(db, stmt, e)) == 1 &&
+           !is_gap(list, sqlite3_column_int64(stmt, PENDING_AT))) {
+        add_row(list, m, stmt);
     }
     (void)sqlite3_reset(stmt);
+    return code < 0 ? code : 0;
+}
+
+/* Passes over the row from `from` on that cannot be read; *ret is its id. */
+static int skip_row(struct database *db, struct capture_list *list,
+                    int64_t from, int64_t *ret, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(
+        db,
+        "SELECT pending_id, table_id, what, at_ms FROM sync_pending"
+        " WHERE pending_id >= :from ORDER BY pending_id LIMIT 1",
+        &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    const struct value first = value_integer(from);
+    database_bind(stmt, ":from", &first);
+    code = database_step(db, stmt, e);
+    if (code != 1) {
+        return code < 0 ? code
+                        : err_set(e, ERR_CORRUPT,
+                                  "sync_pending has a row that "
+                                  "cannot be found again");
+    }
+    *ret = sqlite3_column_int64(stmt, PENDING_ID);
+    add_stray(list, (struct stray){
+                        .table_id = sqlite3_column_int64(stmt, PENDING_TABLE),
+                        .what = sqlite3_column_int64(stmt, PENDING_WHAT),
+                        .at_ms = sqlite3_column_int64(stmt, PENDING_AT),
+                        .says = "sync_pending had a value larger than can be "
+                                "read; it is not kept",
+                    });
+    count_row(list, *ret);
+    (void)sqlite3_reset(stmt);
+    return 0;
+}
+
+static int read_list(struct database *db, const struct manifest *m,
+                     struct capture_list *list, struct err *e)
+{
+    int64_t from = INT64_MIN;
+    int code = read_rows(db, m, list, from, e);
+    while (code == ERR_LIMIT) {
+        if (list->rows > 0) {
+            from = list->last_id + 1;
+        }
+        code = skip_row(db, list, from, &from, e);
+        if (code == 0 && from < INT64_MAX) {
+            code = read_rows(db, m, list, ++from, e);
+        }
+    }
     return code;
 }
 
@@ -385,7 +530,7 @@ int capture_read(struct database *db, const struct manifest *m,
         abort();
     }
     list->at_ms = INT64_MIN;
-    int code = read_rows(db, m, list, e);
+    int code = read_list(db, m, list, e);
     if (code != 0) {
         capture_list_destroy(&list);
         return code;
@@ -398,11 +543,61 @@ int capture_read(struct database *db, const struct manifest *m,
     return 0;
 }
 
+size_t capture_list_rows(const struct capture_list *list)
+{
+    return list->rows;
+}
+
+/* ---- setting aside -------------------------------------------------------- */
+
+static int park_stray(struct database *db, const struct stray *stray,
+                      struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_parked(table_id, key, column_id, value, at_ms, says)"
+        " VALUES(:table, :key, :column, :value, :at, :says)";
+    struct bytes bytes = {0};
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(db, sql, &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    bytes_put_u8(&bytes, KEY_COLUMNS_MAX);
+    for (size_t i = 0; i < KEY_COLUMNS_MAX; i++) {
+        value_encode(&stray->key[i], &bytes);
+    }
+    const struct value table = value_integer(stray->table_id);
+    const struct value key = value_blob(bytes.data, bytes.len);
+    const struct value column = value_integer(stray->what);
+    const struct value at = value_integer(stray->at_ms);
+    const struct value says = value_text(stray->says);
+    database_bind(stmt, ":table", &table);
+    database_bind(stmt, ":key", &key);
+    database_bind(stmt, ":column", &column);
+    database_bind(stmt, ":value", &stray->old);
+    database_bind(stmt, ":at", &at);
+    database_bind(stmt, ":says", &says);
+    code = database_done(db, stmt, e);
+    bytes_free(&bytes);
+    return code;
+}
+
+int capture_set_aside(struct database *db, const struct capture_list *list,
+                      uint64_t *ret_count, struct err *e)
+{
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < list->stray_count; i++) {
+        code = park_stray(db, &list->strays[i], e);
+    }
+    *ret_count = list->stray_count;
+    return code;
+}
+
 int capture_forget(struct database *db, const struct capture_list *list,
                    struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
-    if (list->count == 0) {
+    if (list->rows == 0) {
         return 0;
     }
     int code = database_statement(

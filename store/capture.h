@@ -16,9 +16,11 @@
 #include "store/sql.h"
 
 /* Installs the triggers of every table, in the caller's transaction, unless
- * they are there already exactly so. */
+ * they are there already exactly so; leaves those of a broken table as they
+ * are. Appends the names of the tables that had not: "person, enrolment". */
 int capture_install(struct database *db, const struct manifest *m,
-                    const struct sql_site *site, struct err *e);
+                    const struct sql_site *site, struct bytes *ret_names,
+                    struct err *e);
 
 enum {
     CAPTURE_INSERT = 0,
@@ -27,6 +29,9 @@ enum {
     CAPTURE_AGAIN = UINT16_MAX,
     /* The row was deleted. */
     CAPTURE_DELETE = UINT16_MAX - 1,
+    /* The row is to be as the journal has it; `old` is its scope there, in
+     * canonical bytes. The scrub says so, never a trigger. */
+    CAPTURE_PUT_BACK = UINT16_MAX - 2,
     /* Added to a column's id: a person has looked at all values of a `review`
      * column, and the one in the row settles them. */
     CAPTURE_SETTLES = 0x10000,
@@ -48,17 +53,29 @@ struct capture_list;
 
 /* Reads up to DRAIN_ROWS_MAX rows from the first on, and stops before a gap of
  * over CAPTURE_GAP_MS between captures. An empty list: nothing is pending.
- * Rows of unknown tables are ERR_CORRUPT. */
+ * Any program may write to sync_pending: rows that no trigger writes become no
+ * capture, and wait in the list for capture_set_aside(). Captures of broken
+ * tables are left out. */
 int capture_read(struct database *db, const struct manifest *m,
                  struct capture_list **ret, struct err *e);
 void capture_list_destroy(struct capture_list **list);
 const struct capture *capture_list_items(const struct capture_list *list,
                                          size_t *ret_count);
 int64_t capture_list_at_ms(const struct capture_list *list); /* the latest */
+/* How many rows it was read from; 0: nothing is pending. */
+size_t capture_list_rows(const struct capture_list *list);
+
+/* Parks what the list was read from and cannot be a capture, with what it said
+ * and the reason [I-7]. */
+int capture_set_aside(struct database *db, const struct capture_list *list,
+                      uint64_t *ret_count, struct err *e);
 
 /* Deletes the rows a list was read from. */
 int capture_forget(struct database *db, const struct capture_list *list,
                    struct err *e);
+
+/* Is this a key that a row of the table can have, and that can travel? */
+bool capture_key_fits(const struct table *t, const struct value *key);
 
 /* How many rows are pending. */
 int capture_pending(struct database *db, int64_t *ret, struct err *e);

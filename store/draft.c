@@ -516,7 +516,7 @@ static int draft_event(struct drafting *d, const struct touched *row,
     struct fold fold;
     struct bytes key = {0};
     struct bytes scope = {0};
-    if (!row->again) {
+    if (!row->again && row->inserted) {
         return draft_insert(d, row, e);
     }
     start_leaf(d, row, LEAF_INSERT, row->table->base_class);
@@ -549,6 +549,87 @@ static int draft_gone(struct drafting *d, const struct touched *row,
     return draft_delete(d, row, e);
 }
 
+/* --- what the scrub found ------------------------------------------------- */
+
+static void undo_in(struct drafting *d, const struct touched *row,
+                    struct slice scope)
+{
+    struct bytes key = {0};
+    key_bytes(row->table, row->captures->key, &key);
+    bytes_put_u32(&d->undo, row->table->id);
+    bytes_put_slice(&d->undo, slice_of(&key));
+    bytes_put_slice(&d->undo, scope);
+    bytes_free(&key);
+}
+
+/* Parks the cells that are not as the journal has them. */
+static int park_differing(struct drafting *d, const struct touched *row,
+                          const struct fold_values *wanted, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < row->table->column_count; i++) {
+        const struct column *c = &row->table->columns[i];
+        const struct leaf_cell cell = {.column = c->id, .value = d->cells[i]};
+        bool same =
+            c->policy == POLICY_KEY ||
+            (wanted->set[i] && value_equal(&wanted->values[i], &d->cells[i])) ||
+            (!wanted->set[i] && d->cells[i].type == VALUE_NULL);
+        if (!same) {
+            rc = draft_park(d, row, &cell,
+                            "the scrub put the row back as it was signed", e);
+            d->ret->parked++;
+        }
+    }
+    return rc;
+}
+
+/* The row goes back to what the journal says, if that is nothing too; what was
+ * written instead is parked. */
+static int draft_put_back(struct drafting *d, const struct touched *row,
+                          bool there, struct err *e)
+{
+    struct fold fold;
+    struct fold_values *values = NULL;
+    struct bytes key = {0};
+    const struct value *old = &row->put_back->old;
+    struct slice scope = {0};
+    if (old->type == VALUE_BLOB) {
+        scope = old->bytes;
+    }
+    undo_in(d, row, scope);
+    if (!there) {
+        return 0;
+    }
+    key_bytes(row->table, row->captures->key, &key);
+    int rc =
+        fold_row(&d->r->merger, row->table, slice_of(&key), scope, &fold, e);
+    bytes_free(&key);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = fold_values(&d->r->merger, &fold, &values, e);
+    if (rc == 0) {
+        rc = park_differing(d, row, values, e);
+    }
+    fold_values_destroy(&values);
+    fold_clear(&fold);
+    return rc;
+}
+
+/* A row so large that it is not even read stays where it is, unsigned. */
+static int park_unread(struct drafting *d, const struct touched *row,
+                       struct err *e)
+{
+    const struct leaf_cell none = {.column = 0};
+    d->ret->parked++;
+    return draft_park(d, row, &none,
+                      "a value of the row is larger than can be read; the row "
+                      "is of this replica only",
+                      e);
+}
+
+/* --- a row ---------------------------------------------------------------- */
+
 static void look_at(struct drafting *d, struct touched *row)
 {
     struct bytes key = {0};
@@ -557,6 +638,8 @@ static void look_at(struct drafting *d, struct touched *row)
         row->inserted = row->inserted || what == CAPTURE_INSERT;
         row->deleted = row->deleted || what == CAPTURE_DELETE;
         row->again = row->again || what == CAPTURE_AGAIN;
+        row->put_back =
+            what == CAPTURE_PUT_BACK ? &row->captures[i] : row->put_back;
     }
     key_bytes(row->table, row->captures->key, &key);
     bytes_clear(&d->name);
@@ -583,11 +666,17 @@ int drafting_row(struct drafting *d, const struct capture *captures,
     memset(d->settles, 0, sizeof d->settles);
     int rc = read_cells(d, &row, e);
     bool there = rc == 1;
+    if (rc == ERR_LIMIT) {
+        return park_unread(d, &row, e);
+    }
     if (rc >= 0 && record) {
         rc = row_state_load(&d->r->merger, &row.name, &d->state, e);
     }
     if (rc < 0) {
         return rc;
+    }
+    if (row.put_back != NULL) {
+        return draft_put_back(d, &row, there, e);
     }
     if (!there) {
         return record ? draft_gone(d, &row, e) : 0;

@@ -40,8 +40,9 @@ struct touched {
     size_t count;
     bool inserted;
     bool deleted;
-    bool again;           /* CAPTURE_AGAIN is among them */
-    struct row_name name; /* in the drafting's memory */
+    bool again;                     /* CAPTURE_AGAIN is among them */
+    const struct capture *put_back; /* CAPTURE_PUT_BACK, if it is */
+    struct row_name name;           /* in the drafting's memory */
 };
 
 /* Says the chosen columns (says_cell) of one class in the leaf at hand. */

@@ -53,7 +53,12 @@ static int drain_list(struct replica *r, const struct capture_list *list,
     int64_t at_ms = capture_list_at_ms(list);
     struct drafting *d = drafting_new(r, at_ms, ret);
     struct tally tally = {0};
-    int rc = draft_rows(d, items, count, e);
+    uint64_t strays = 0;
+    int rc = capture_set_aside(r->db, list, &strays, e);
+    ret->parked += strays;
+    if (rc == 0) {
+        rc = draft_rows(d, items, count, e);
+    }
     if (rc == 0) {
         struct draft *drafts = drafting_drafts(d, &draft_count);
         rc = replica_sign(r, drafts, draft_count, at_ms, now_ms, e);
@@ -75,16 +80,12 @@ static int drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
                       size_t *ret_count, struct err *e)
 {
     struct capture_list *list = NULL;
-    size_t count = 0;
     int rc = capture_read(r->db, r->manifest, &list, e);
-    if (rc == 0) {
-        (void)capture_list_items(list, &count);
-    }
-    if (count > 0) {
+    *ret_count = rc == 0 ? capture_list_rows(list) : 0;
+    if (*ret_count > 0) {
         rc = drain_list(r, list, now_ms, ret, e);
     }
     capture_list_destroy(&list);
-    *ret_count = count;
     return rc;
 }
 
@@ -108,9 +109,13 @@ int replica_drain(struct replica *r, int64_t now_ms, struct drained *ret,
                   struct err *e)
 {
     int64_t pending = 0;
+    bool altered = false;
     *ret = (struct drained){0};
     int rc = capture_pending(r->db, &pending, e);
-    if (rc != 0 || pending == 0) {
+    if (rc == 0) {
+        rc = replica_altered(r, &altered, e);
+    }
+    if (rc != 0 || (pending == 0 && !altered)) {
         return rc;
     }
     rc = replica_begin(r, e);

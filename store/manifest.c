@@ -567,9 +567,8 @@ static int load_handovers(struct database *db, struct manifest *m,
     return manifest_finish(stmt, code);
 }
 
-int manifest_load(struct database *db, struct manifest **ret, struct err *e)
+static int load_all(struct database *db, struct manifest *m, struct err *e)
 {
-    struct manifest *m = make(1, sizeof *m);
     int code = load_classes(db, m, e);
     if (code == 0) {
         code = load_tables(db, m, e);
@@ -577,11 +576,28 @@ int manifest_load(struct database *db, struct manifest **ret, struct err *e)
     if (code == 0) {
         code = check_no_orphans(db, e);
     }
-    if (code == 0) {
-        code = load_handovers(db, m, e);
-    }
+    return code == 0 ? load_handovers(db, m, e) : code;
+}
+
+static int check_extra(const struct table *t, struct err *e)
+{
+    return t->extra == NULL
+               ? 0
+               : manifest_refuse(e, t,
+                                 "column %s is not in sync_column; give it an "
+                                 "id, a class and a policy there",
+                                 t->extra);
+}
+
+int manifest_load(struct database *db, struct manifest **ret, struct err *e)
+{
+    struct manifest *m = make(1, sizeof *m);
+    int code = load_all(db, m, e);
     for (size_t i = 0; code == 0 && i < m->table_count; i++) {
         code = manifest_check_table(db, &m->tables[i], e);
+        if (code == 0) {
+            code = check_extra(&m->tables[i], e);
+        }
     }
     for (size_t i = 0; code == 0 && i < m->table_count; i++) {
         code = manifest_check_handover(&m->tables[i], e);
@@ -589,6 +605,44 @@ int manifest_load(struct database *db, struct manifest **ret, struct err *e)
     if (code != 0) {
         manifest_destroy(&m);
         return code;
+    }
+    *ret = m;
+    return 0;
+}
+
+/* The node itself lives on control tables. */
+static int set_aside(struct table *t, int code, const struct err *e)
+{
+    if (code != ERR_CONFIG || t->kind == TABLE_CONTROL) {
+        return code;
+    }
+    t->broken = strdup(e->text);
+    if (t->broken == NULL) {
+        abort();
+    }
+    return 0;
+}
+
+int manifest_load_lived_in(struct database *db, struct manifest **ret,
+                           struct err *e)
+{
+    struct manifest *m = make(1, sizeof *m);
+    struct err says = {0};
+    int code = load_all(db, m, &says);
+    for (size_t i = 0; code == 0 && i < m->table_count; i++) {
+        struct table *t = &m->tables[i];
+        code = set_aside(t, manifest_check_table(db, t, &says), &says);
+    }
+    for (size_t i = 0; code == 0 && i < m->table_count; i++) {
+        struct table *t = &m->tables[i];
+        const struct table *offers = t->handover.offers;
+        if (t->broken == NULL && (offers == NULL || offers->broken == NULL)) {
+            code = set_aside(t, manifest_check_handover(t, &says), &says);
+        }
+    }
+    if (code != 0) {
+        manifest_destroy(&m);
+        return err_set(e, code, "%s", says.text);
     }
     *ret = m;
     return 0;
@@ -618,6 +672,8 @@ void manifest_destroy(struct manifest **m_p)
         }
         free(t->columns);
         free(t->name);
+        free(t->broken);
+        free(t->extra);
     }
     free(m->tables);
     free(m);

@@ -86,6 +86,9 @@ struct table {
     size_t key_count;
     struct column *columns; /* by id, keys included */
     size_t column_count;
+    /* Of a table that some tool altered (manifest_load_lived_in()): */
+    char *broken; /* owned; why it cannot be replicated now; NULL: it can */
+    char *extra; /* owned; a column not in the manifest: of this replica only */
 };
 
 struct manifest {
@@ -97,6 +100,11 @@ struct manifest {
 
 /* ERR_CONFIG with "table X: what is wrong; what to do". */
 int manifest_load(struct database *db, struct manifest **ret, struct err *e);
+/* The same of a replica that people and their tools live in: a table that does
+ * not fit its manifest is `broken`, and stops no other [I-7]; a column of which
+ * the manifest does not know is `extra`, and does no harm. */
+int manifest_load_lived_in(struct database *db, struct manifest **ret,
+                           struct err *e);
 void manifest_destroy(struct manifest **m);
 
 const struct table *manifest_table(const struct manifest *m, uint32_t id);

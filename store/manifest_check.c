@@ -89,11 +89,10 @@ static int read_declared_column(struct table *t, sqlite3_stmt *stmt,
                                      name);
     }
     if (found == NULL) {
-        return manifest_refuse(
-            e, t,
-            "column %s is not in sync_column; give it an id, a "
-            "class and a policy there",
-            name);
+        if (t->extra == NULL) {
+            t->extra = manifest_copy(stmt, 0);
+        }
+        return 0;
     }
     size_t at = (size_t)(found - t->columns);
     struct column *c = &t->columns[at];

@@ -12,6 +12,7 @@
  *   renew.c     certificates for new classes  upgrade.c    older files
  *   revoke.c    ends of nodes                 clone.c      branches
  *   refused.c   what a first hop turns away   takeback.c   and is signed anew
+ *   scrub.c     what triggers did not see     shape.c      altered tables
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H
@@ -36,6 +37,8 @@ struct replica {
     uint64_t last_hlc;
     uint32_t data_version; /* when last looked */
     int64_t correction_ms; /* replica_correct() */
+    int64_t cookie;        /* PRAGMA schema_version of what is in `manifest` */
+    struct shaped shaped;  /* not told yet */
     struct message grant;  /* the enrolment; cleared at the root */
     bool enrolled;         /* `grant` is set */
 };
@@ -49,8 +52,10 @@ int replica_load_self(struct replica *r, struct err *e);
 int replica_check_keys(const struct replica *r, struct err *e);
 /* ERR_CORRUPT when its own certificate is not known. */
 int replica_check_certificate(const struct replica *r, struct err *e);
-/* The triggers of this version, in the caller's transaction. */
-int replica_install_capture(struct replica *r, struct err *e);
+/* The triggers of this version, in the caller's transaction; appends the names
+ * of the tables that had not had them. */
+int replica_install_capture(struct replica *r, const struct manifest *m,
+                            struct bytes *ret_names, struct err *e);
 /* Opens what is behind the file for the daemon, in one transaction: upgrades
  * the schema where it is older, installs triggers. */
 int replica_start(struct replica *r, const struct replica_start *how,
@@ -63,6 +68,14 @@ int replica_start(struct replica *r, const struct replica_start *how,
 int replica_begin(struct replica *r, struct err *e);
 int replica_commit(struct replica *r, struct err *e);
 int replica_end(struct replica *r, int rc, struct err *e);
+
+/* Loads the manifest and installs the triggers, in a write transaction. */
+int replica_shape(struct replica *r, struct err *e);
+/* The same once more if any program has altered the schema since. Nothing that
+ * names a table of the old manifest may be held then. */
+int replica_shape_again(struct replica *r, struct err *e);
+/* Has any? Needs no transaction. */
+int replica_altered(struct replica *r, bool *ret, struct err *e);
 
 struct origin *replica_own_origin(struct replica *r);
 
@@ -148,6 +161,11 @@ int replica_sign_proof(struct replica *r, const struct fork_proof *p,
 /* Signs one control leaf as a changeset of its own, and applies it. */
 int replica_sign_control(struct replica *r, const struct leaf *leaf,
                          int64_t captured_ms, int64_t now_ms, struct err *e);
+/* Merges the journal after *position into the rows of `into`, some thousand
+ * leaves at once, and moves *position: 1 when there may be more, 0 at its end.
+ * Every origin and certificate of them must be in the registry of `into`. */
+int replica_replay(struct replica *r, struct merger *into, uint64_t *position,
+                   struct tally *tally, struct err *e);
 
 /* Drains inside the caller's transaction, about DRAIN_ROWS_MAX captures: adds
  * to the counts and says whether there may be more. */

@@ -142,6 +142,9 @@ int projector_write(struct projector *p, enum project_verb verb,
 {
     sqlite3_stmt *stmt;
     const struct table *t = row->table;
+    if (t->broken != NULL) {
+        return err_set(e, ERR_INPUT, "%s", t->broken);
+    }
     const char *sql = text_of(p, (int)verb, t, row->columns, row->count);
     int rc = database_statement(p->db, sql, &stmt, e);
     if (rc != 0) {
@@ -165,6 +168,9 @@ int projector_delete(struct projector *p, const struct table *t,
                      const struct value *key, struct err *e)
 {
     sqlite3_stmt *stmt;
+    if (t->broken != NULL) {
+        return 0;
+    }
     int rc = statement(p, VERB_DELETE, t, key, &stmt, e);
     rc = rc == 0 ? database_done(p->db, stmt, e) : rc;
     bool deleted = sqlite3_changes(database_handle(p->db)) > 0;
@@ -176,6 +182,9 @@ int projector_read(struct projector *p, const struct table *t,
                    struct err *e)
 {
     sqlite3_stmt *stmt;
+    if (t->broken != NULL) {
+        return 0;
+    }
     int rc = statement(p, VERB_READ, t, key, &stmt, e);
     if (rc == 0) {
         rc = database_step(p->db, stmt, e);

@@ -3,7 +3,8 @@
 /*
  * Projection: writing merged rows into the tables that people read. It can
  * fail where merging cannot (a CHECK, a type); then the row keeps its last
- * good form, and the caller marks it.
+ * good form, and the caller marks it. Of a broken table (store/manifest.h) no
+ * row is there, and none is written.
  */
 #ifndef SANGAM_PROJECT_H
 #define SANGAM_PROJECT_H

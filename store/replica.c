@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "protocol/hlc.h"
-#include "store/capture.h"
 #include "store/parts.h"
 
 /* --- transactions -------------------------------------------------------- */
@@ -16,11 +15,16 @@ int replica_begin(struct replica *r, struct err *e)
 {
     assert(!r->reader);
     int rc = database_begin(r->db, e);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = replica_shape_again(r, e);
     if (rc == 0) {
         rc = merger_start(&r->merger, e);
-        if (rc != 0) {
-            database_rollback(r->db);
-        }
+    }
+    if (rc != 0) {
+        r->cookie = -1;
+        database_rollback(r->db);
     }
     return rc;
 }
@@ -59,6 +63,7 @@ static int load_changing(struct replica *r, struct err *e)
  * first: its stamps point at origins. */
 static int forget(struct replica *r, struct err *e)
 {
+    r->cookie = -1; /* triggers put back are gone again */
     batch_destroy(&r->batch);
     r->batch = batch_new();
     registry_return(r->merger.registry);
@@ -274,15 +279,6 @@ int replica_check_keys(const struct replica *r, struct err *e)
     return 0;
 }
 
-int replica_install_capture(struct replica *r, struct err *e)
-{
-    const struct sql_site site = {
-        .site_id = r->self.site,
-        .root = !r->self.has_parent,
-    };
-    return capture_install(r->db, r->manifest, &site, e);
-}
-
 int replica_open_parts(struct replica *r, struct err *e)
 {
     r->merger = (struct merger){
@@ -303,7 +299,7 @@ int replica_open_parts(struct replica *r, struct err *e)
 
 static char *scratch_beside(const char *path)
 {
-    static const char end[] = ".verify";
+    static const char end[] = ".scrub";
     size_t len = strlen(path);
     char *scratch = malloc(len + sizeof end);
     if (scratch == NULL) {
@@ -341,7 +337,7 @@ static int look(struct replica *r, struct err *e)
         rc = replica_check_keys(r, e);
     }
     if (rc == 0) {
-        rc = manifest_load(r->db, &r->manifest, e);
+        rc = manifest_load_lived_in(r->db, &r->manifest, e);
     }
     if (rc == 0) {
         rc = replica_open_parts(r, e);

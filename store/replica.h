@@ -127,10 +127,21 @@ const char *replica_site_of(const struct replica *r, const struct hash *node);
 /* True when another program has committed since the last call. */
 int replica_disturbed(struct replica *r, bool *ret, struct err *e);
 
+/* What tools did to the tables: found and seen to in the next transaction. */
+struct shaped {
+    bool changed;
+    char triggers[256]; /* tables that had lost ours, and have them again */
+    char broken[512];   /* the first table that cannot be replicated, and why:
+                           nothing of it is signed or shown meanwhile */
+    char extra[256];    /* the first column that is of this replica only */
+};
+/* True when there is something that was not told yet. */
+bool replica_shaped(struct replica *r, struct shaped *ret);
+
 struct drained {
     uint64_t changesets;
     uint64_t leaves;
-    uint64_t parked; /* local writes this node may not make */
+    uint64_t parked; /* local writes this node may not make, and nonsense */
     bool more;       /* call again: the backlog was larger than one drain */
 };
 
@@ -280,16 +291,31 @@ int replica_rebuild(struct replica *r, int64_t now_ms, uint64_t *ret_leaves,
 int replica_reproject(struct replica *r, const struct table *t,
                       const struct value *key, struct err *e);
 
-/* Replays the journal into an empty replica beside this one (a reader's: at its
- * scratch file, which is gone afterwards) and compares every
- * row and row state. Changes nothing here; writes pending since the last drain
- * count as differences. */
+/* Compares every row and row state with a replay of the journal into an empty
+ * replica (a reader's: at its scratch file, which is gone afterwards), and
+ * changes nothing. Rows that wait for their signature are left out. */
 struct verified {
     uint64_t rows;
     uint64_t differ;
-    char first[256]; /* "person 0198...: column phone" */
+    uint64_t signed_rows; /* by a scrub: the drain will sign them */
+    uint64_t restored;    /* the drain will put them back as they were signed */
+    uint64_t held;        /* nothing was done about them */
+    char first[256];      /* "person 0198...: column phone" */
 };
 int replica_verify(struct replica *r, struct verified *ret, struct err *e);
+
+/* The same, and what triggers could not see is written to sync_pending as a
+ * trigger would have: the daemon's drain signs it, or puts the row back where
+ * this node may not say it. Of a table of which more differs than
+ * SCRUB_PERCENT_MAX nothing is done, but for the one named. The result is in
+ * local_scrub and local_scrub_finding. May run beside the daemon. */
+struct scrub_order {
+    int64_t now_ms;
+    const char *accept;  /* a table whose rows are right as they are, or NULL */
+    const char *restore; /* a table that is to be as the journal has it */
+};
+int replica_scrub(struct replica *r, const struct scrub_order *order,
+                  struct verified *ret, struct err *e);
 
 const struct manifest *replica_manifest(const struct replica *r);
 

@@ -243,10 +243,7 @@ static int open_up(struct starting *s, struct err *e)
         rc = replica_check_keys(r, e);
     }
     if (rc == 0) {
-        rc = manifest_load(r->db, &r->manifest, e);
-    }
-    if (rc == 0) {
-        rc = replica_install_capture(r, e);
+        rc = replica_shape(r, e);
     }
     if (rc == 0) {
         rc = replica_open_parts(r, e);

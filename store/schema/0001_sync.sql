@@ -182,13 +182,14 @@ INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VA
 CREATE TABLE sync_pending(
   pending_id INTEGER PRIMARY KEY,
   table_id   INTEGER NOT NULL,
-  what       INTEGER NOT NULL,      -- 0: the row was inserted; else the column id updated
+  what       INTEGER NOT NULL,      -- 0: the row was inserted; else the column id updated, or store/capture.h
   k1 ANY, k2 ANY, k3 ANY,           -- the key
   old ANY,                          -- the value before, of an update
   at_ms      INTEGER NOT NULL       -- wall clock of the writer
 ) STRICT;
 
 -- Local writes this node was not entitled to make: never signed, never lost.
+-- Rows of sync_pending that say what no trigger says are here too, as given.
 CREATE TABLE sync_parked(
   parked_id INTEGER PRIMARY KEY,
   table_id  INTEGER NOT NULL,
@@ -199,6 +200,28 @@ CREATE TABLE sync_parked(
   says      TEXT NOT NULL,          -- why
   dismissed_ms INTEGER              -- when a person had dealt with it; NULL: nobody has
 ) STRICT;
+
+-- The last scrub, which compares the tables with the journal (store/scrub.h).
+-- These two are local, so that a scrub needs no keys to leave its result.
+CREATE TABLE local_scrub(
+  one        INTEGER PRIMARY KEY CHECK(one = 1),
+  ended_ms   INTEGER NOT NULL,
+  clean_ms   INTEGER,               -- when one last found nothing, NULL: never
+  row_count  INTEGER NOT NULL,      -- compared
+  differing  INTEGER NOT NULL       -- of them
+) STRICT;
+CREATE TABLE local_scrub_finding(
+  table_name TEXT NOT NULL,
+  did        TEXT NOT NULL          -- what became of the rows that differed
+             CHECK(did IN ('signed', 'restored', 'held')),
+  row_count  INTEGER NOT NULL,      -- restored: since a person last said that it was seen
+  at_ms      INTEGER NOT NULL,
+  says       TEXT NOT NULL,         -- the first of them, or why it is held
+  PRIMARY KEY(table_name, did)
+) STRICT;
+INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
+  (93, 'local_scrub', 'local', NULL, NULL, NULL),
+  (94, 'local_scrub_finding', 'local', NULL, NULL, NULL);
 
 -- ----------------------------------------------------------------- journal --
 

@@ -113,7 +113,9 @@ static char *make_replica(const char *folder, const struct sql_site *site,
     ok(database_begin(db, &e), &e);
     ok(schema_upgrade(db, &schema_embedded, &schema_site, &e), &e);
     ok(manifest_load(db, &manifest, &e), &e);
-    ok(capture_install(db, manifest, site, &e), &e);
+    struct bytes names = {0};
+    ok(capture_install(db, manifest, site, &names, &e), &e);
+    bytes_free(&names);
     ok(database_run(db, self, &e), &e);
     ok(database_commit(db, &e), &e);
     manifest_destroy(&manifest);
