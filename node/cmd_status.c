@@ -125,6 +125,25 @@ static void add_peers(cJSON *json, const struct status *s)
     }
 }
 
+static void add_scrub(cJSON *json, const struct status *s)
+{
+    cJSON *scrub = cJSON_AddObjectToObject(json, "scrub");
+    add_instant(scrub, "ended_at", s->scrub_ms);
+    add_instant(scrub, "clean_at", s->clean_ms);
+    cJSON *list = cJSON_AddArrayToObject(scrub, "findings");
+    for (size_t i = 0; i < s->finding_count; i++) {
+        const struct status_finding *f = &s->findings[i];
+        cJSON *finding = cJSON_CreateObject();
+        (void)cJSON_AddStringToObject(finding, "table", f->table);
+        (void)cJSON_AddStringToObject(finding, "did", f->did);
+        add_number(finding, "rows", f->rows);
+        (void)cJSON_AddStringToObject(finding, "says", f->says);
+        (void)cJSON_AddItemToArray(list, finding);
+    }
+    (void)cJSON_AddStringToObject(json, "altered_table", s->broken);
+    (void)cJSON_AddStringToObject(json, "local_column", s->extra);
+}
+
 static void add_readers(cJSON *json, const struct holders *readers)
 {
     cJSON *list = cJSON_AddArrayToObject(json, "snapshots_held_by");
@@ -155,6 +174,7 @@ static void add_rest(cJSON *json, const struct health *h)
     add_number(json, "replica_bytes", h->replica_bytes);
     add_number(json, "wal_bytes", h->wal_bytes);
     add_readers(json, &h->readers);
+    add_scrub(json, s);
 
     cJSON *conf = cJSON_AddObjectToObject(json, "configuration");
     for (size_t i = 0; (key = conf_key(i)) != NULL; i++) {

@@ -275,6 +275,59 @@ static void judge_counts(struct health *h)
     }
 }
 
+static void judge_finding(struct health *h, const struct status_finding *f)
+{
+    const char *s = cli_plural(f->rows);
+    const char *table = f->table;
+    if (strcmp(f->did, "signed") == 0) {
+        remark(h, "scrub", false,
+               "%s: %" PRIu64 " row%s written past the triggers, signed after "
+               "all (%s)",
+               table, f->rows, s, f->says);
+    } else if (strcmp(f->did, "restored") == 0) {
+        remark(h, "scrub", true,
+               "%s: %" PRIu64 " row%s altered past the triggers, put back as "
+               "signed (%s); find the program, then sangam verify --seen",
+               table, f->rows, s, f->says);
+    } else {
+        remark(h, "scrub", true,
+               "%s: %" PRIu64 " row%s not as signed, and nothing was done "
+               "(%s); sangam verify --accept %s when the table is right, "
+               "--restore %s when the journal is",
+               table, f->rows, s, f->says, table, table);
+    }
+}
+
+static void judge_scrub(struct health *h)
+{
+    char ended[TIME_BYTES];
+    char clean[TIME_BYTES] = "never";
+    const struct status *s = &h->status;
+    if (s->clean_ms != 0) {
+        print_time(h, s->clean_ms, clean);
+    }
+    if (s->scrub_ms == 0) {
+        remark(h, "scrub", false, "tables not compared with the journal yet");
+    } else if (s->scrub_ms == s->clean_ms) {
+        remark(h, "scrub", false, "last clean %s", clean);
+    } else {
+        remark(h, "scrub", false, "found something %s; last clean %s",
+               print_time(h, s->scrub_ms, ended), clean);
+    }
+    for (size_t i = 0; i < s->finding_count; i++) {
+        judge_finding(h, &s->findings[i]);
+    }
+    if (s->broken[0] != '\0') {
+        remark(h, "tables", true,
+               "%s. Nothing of it is signed or shown meanwhile", s->broken);
+    }
+    if (s->extra[0] != '\0') {
+        remark(h, "tables", false,
+               "column %s is of this replica only, and does not travel",
+               s->extra);
+    }
+}
+
 static void judge_disk(struct health *h)
 {
     char free_size[TIME_BYTES];
@@ -304,6 +357,7 @@ static void judge(struct health *h)
         judge_peer(h, &h->status.children[i], "child");
     }
     judge_counts(h);
+    judge_scrub(h);
     judge_disk(h);
 }
 

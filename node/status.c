@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "protocol/hlc.h"
+#include "store/manifest.h"
 
 /* --- columns -------------------------------------------------------------- */
 
@@ -287,6 +288,66 @@ static int read_counts(struct database *db, struct status *s, struct err *e)
     return rc;
 }
 
+/* --- the scrub, and tables that tools altered ----------------------------- */
+
+static int read_findings(struct database *db, struct status *s, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = database_statement(db,
+                                "SELECT table_name, did, row_count, says FROM"
+                                " local_scrub_finding ORDER BY did, table_name",
+                                &stmt, e);
+    while (rc == 0 && (rc = database_step(db, stmt, e)) == 1) {
+        s->findings =
+            realloc(s->findings, (s->finding_count + 1) * sizeof *s->findings);
+        if (s->findings == NULL) {
+            abort();
+        }
+        struct status_finding *f = &s->findings[s->finding_count++];
+        take_text(stmt, 0, f->table, sizeof f->table);
+        take_text(stmt, 1, f->did, sizeof f->did);
+        f->rows = (uint64_t)sqlite3_column_int64(stmt, 2);
+        take_text(stmt, 3, f->says, sizeof f->says);
+        rc = 0;
+    }
+    return rc;
+}
+
+static int read_scrub(struct database *db, struct status *s, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = one_row(db,
+                     "SELECT coalesce(max(ended_ms), 0),"
+                     " coalesce(max(clean_ms), 0) FROM local_scrub",
+                     &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    s->scrub_ms = sqlite3_column_int64(stmt, 0);
+    s->clean_ms = sqlite3_column_int64(stmt, 1);
+    (void)sqlite3_reset(stmt);
+    return read_findings(db, s, e);
+}
+
+/* As they are now, whoever runs. */
+static int read_shape(struct database *db, struct status *s, struct err *e)
+{
+    struct manifest *m = NULL;
+    int rc = manifest_load_lived_in(db, &m, e);
+    for (size_t i = 0; rc == 0 && i < m->table_count; i++) {
+        const struct table *t = &m->tables[i];
+        if (t->broken != NULL && s->broken[0] == '\0') {
+            (void)snprintf(s->broken, sizeof s->broken, "%s", t->broken);
+        }
+        if (t->extra != NULL && s->extra[0] == '\0') {
+            (void)snprintf(s->extra, sizeof s->extra, "%s.%s", t->name,
+                           t->extra);
+        }
+    }
+    manifest_destroy(&m);
+    return rc;
+}
+
 /* --- the whole ------------------------------------------------------------ */
 
 int status_read(struct database *db, struct status *ret, struct err *e)
@@ -306,6 +367,12 @@ int status_read(struct database *db, struct status *ret, struct err *e)
     if (rc == 0) {
         rc = read_counts(db, &s, e);
     }
+    if (rc == 0) {
+        rc = read_scrub(db, &s, e);
+    }
+    if (rc == 0) {
+        rc = read_shape(db, &s, e);
+    }
     database_rollback(db);
     if (rc != 0) {
         status_clear(&s);
@@ -317,6 +384,9 @@ int status_read(struct database *db, struct status *ret, struct err *e)
 
 void status_clear(struct status *s)
 {
+    free(s->findings);
+    s->findings = NULL;
+    s->finding_count = 0;
     free(s->children);
     s->children = NULL;
     s->child_count = 0;

@@ -37,6 +37,14 @@ struct status_count {
     char says[STATUS_TEXT_BYTES];
 };
 
+/* Of the last scrub: what it did in one table. */
+struct status_finding {
+    char table[64];
+    char did[16]; /* signed, restored, held */
+    uint64_t rows;
+    char says[STATUS_TEXT_BYTES]; /* the first of them */
+};
+
 struct status {
     char site[SITE_BYTES_MAX + 1];
     struct hash node;
@@ -60,6 +68,13 @@ struct status {
     struct status_count voided;  /* what writers took back and signed anew */
     struct status_count forks;   /* nodes that ran twice; their sites */
     bool ended;                  /* this node was revoked or retired */
+    int64_t scrub_ms;            /* the last scrub, 0: none yet */
+    int64_t clean_ms;            /* the last that found nothing, 0: never */
+    struct status_finding *findings; /* owned */
+    size_t finding_count;
+    char broken[512]; /* the first table that a tool altered, and how; "": none
+                       */
+    char extra[STATUS_TEXT_BYTES]; /* "table.column" of this replica only */
 };
 
 int status_read(struct database *db, struct status *ret, struct err *e);

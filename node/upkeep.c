@@ -5,10 +5,13 @@
 #include "node/fault.h"
 #include "node/holders.h"
 #include "node/log.h"
+#include "node/scrubber.h"
 #include "node/watch.h"
+#include "node/zone.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     /* Invites expire by the day; new ones disturb the replica. */
@@ -23,6 +26,15 @@ enum {
     CHECKPOINT_TOLD_MS = 10 * 60 * 1000,
     /* What cannot be signed now, for another reason than a lock. */
     DRAIN_FAILED_MS = 60 * 1000,
+    /* A scrub: after the links are up again, */
+    SCRUB_START_MS = 10 * 1000,
+    /* when a tool has altered tables, and whatever else it does is done, */
+    SCRUB_SOON_MS = 3 * 1000,
+    /* and each night at three by the site's clock, when nobody dispenses. */
+    SCRUB_HOUR_MS = 3 * 60 * 60 * 1000,
+    DAY_MS = 24 * 60 * 60 * 1000,
+    /* While it runs it is looked after, and it cannot start twice. */
+    SCRUB_LOOK_MS = 1000,
 };
 
 struct upkeep {
@@ -30,9 +42,13 @@ struct upkeep {
     struct hold *hold;
     struct auth *auth; /* NULL: no children, no invites */
     struct watch *watch;
+    struct scrubber *scrubber;
+    char *path; /* owned; of the replica */
     /* when to do what again, monotonic; INT64_MAX: not before asked for */
     int64_t drain_ms;
     int64_t invites_ms;
+    int64_t scrub_ms;
+    int64_t scrub_look_ms;
     int64_t look_ms;       /* blocked: look who is there, */
     int64_t checkpoint_ms; /* and try in any case */
     int64_t blocked_ms;    /* a checkpoint is, since then; 0: none */
@@ -40,6 +56,89 @@ struct upkeep {
     bool told;             /* since blocked_ms */
     int drain_failed;      /* ERR_* said in the log, 0: works */
 };
+
+/* --- what tools do to the tables ------------------------------------------ */
+
+/* The new tables of a schema get theirs too. */
+static void tell_shape(struct upkeep *u)
+{
+    struct shaped s;
+    if (!replica_shaped(u->replica, &s)) {
+        return;
+    }
+    if (s.triggers[0] != '\0') {
+        log_warning("tables", "triggers of %s were not there -> put back",
+                    s.triggers);
+    }
+    if (s.broken[0] != '\0') {
+        log_error("tables",
+                  "%s -> nothing of it is signed or shown until it is put "
+                  "right; everything else goes on",
+                  s.broken);
+    }
+    if (s.extra[0] != '\0') {
+        log_warning("tables",
+                    "column %s is not known to the network -> it stays here",
+                    s.extra);
+    }
+    int64_t soon_ms = clock_mono_ms() + SCRUB_SOON_MS;
+    u->scrub_ms = soon_ms < u->scrub_ms ? soon_ms : u->scrub_ms;
+}
+
+/* --- the scrub ------------------------------------------------------------ */
+
+static int32_t offset_now_s(const struct upkeep *u, int64_t now_ms)
+{
+    struct zone zone = {0};
+    struct err e;
+    int32_t offset_s = 0;
+    if (zone_of_replica(u->path, now_ms, &zone, &e) != 0) {
+        return 0; /* the scrub is as good at another hour */
+    }
+    for (size_t i = 0; i < zone.count; i++) {
+        if (i == 0 || zone.offsets[i].from_s <= now_ms / 1000) {
+            offset_s = zone.offsets[i].offset_s;
+        }
+    }
+    zone_clear(&zone);
+    return offset_s;
+}
+
+/* How long until the next night, at least half a day. */
+static int64_t until_night_ms(const struct upkeep *u)
+{
+    int64_t now_ms = clock_wall_ms();
+    int64_t local_ms = now_ms + (int64_t)offset_now_s(u, now_ms) * 1000;
+    int64_t since_ms = (local_ms - SCRUB_HOUR_MS) % DAY_MS;
+    int64_t wait_ms = DAY_MS - (since_ms < 0 ? since_ms + DAY_MS : since_ms);
+    return wait_ms < DAY_MS / 2 ? wait_ms + DAY_MS : wait_ms;
+}
+
+static void scrub(struct upkeep *u)
+{
+    struct err e;
+    int64_t now_ms = clock_mono_ms();
+    if (scrubber_runs(u->scrubber, now_ms)) {
+        u->scrub_look_ms = now_ms + SCRUB_LOOK_MS;
+        return;
+    }
+    u->scrub_look_ms = INT64_MAX;
+    if (u->scrub_ms > now_ms) {
+        return;
+    }
+    u->scrub_ms = now_ms + until_night_ms(u);
+    if (scrubber_start(u->scrubber, now_ms, &e) != 0) {
+        log_warning("scrub", "%s -> tried again tomorrow", e.text);
+        return;
+    }
+    u->scrub_look_ms = now_ms + SCRUB_LOOK_MS;
+}
+
+static int64_t scrub_due_ms(const struct upkeep *u)
+{
+    bool runs = u->scrub_look_ms != INT64_MAX;
+    return runs ? u->scrub_look_ms : u->scrub_ms;
+}
 
 /* --- life ---------------------------------------------------------------- */
 
@@ -68,6 +167,14 @@ struct upkeep *upkeep_new(const struct home *h, struct replica *r,
     u->auth = auth;
     u->invites_ms = auth != NULL ? 0 : INT64_MAX;
     u->watch = open_watch(h);
+    u->scrubber = scrubber_new(h->folder);
+    u->path = strdup(h->replica);
+    if (u->path == NULL) {
+        abort();
+    }
+    u->scrub_ms = clock_mono_ms() + SCRUB_START_MS;
+    u->scrub_look_ms = INT64_MAX;
+    tell_shape(u);
     return u;
 }
 
@@ -78,7 +185,9 @@ void upkeep_destroy(struct upkeep **u)
     if (old == NULL) {
         return;
     }
+    scrubber_destroy(&old->scrubber);
     watch_destroy(&old->watch);
+    free(old->path);
     free(old);
 }
 
@@ -290,7 +399,8 @@ static int64_t earlier(int64_t a_ms, int64_t b_ms)
 
 int64_t upkeep_due_ms(const struct upkeep *u)
 {
-    return earlier(watch_due_ms(u->watch), earlier(u->drain_ms, u->invites_ms));
+    int64_t due_ms = earlier(u->drain_ms, u->invites_ms);
+    return earlier(watch_due_ms(u->watch), earlier(due_ms, scrub_due_ms(u)));
 }
 
 int upkeep_work(struct upkeep *u, struct err *e)
@@ -304,6 +414,10 @@ int upkeep_work(struct upkeep *u, struct err *e)
     }
     if (rc == 0 && u->invites_ms <= clock_mono_ms()) {
         rc = read_invites(u, e);
+    }
+    tell_shape(u);
+    if (rc == 0 && scrub_due_ms(u) <= clock_mono_ms()) {
+        scrub(u);
     }
     return rc;
 }

@@ -5,11 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/state.h"
+
 enum {
     /* Values a list holds: DRAIN_ROWS_MAX rows of 64 KiB would be 1 GiB. One
      * row more than this is always read. */
     CAPTURE_BYTES_MAX = 8 * 1024 * 1024,
     BLOCK_BYTES = 64 * 1024,
+    /* A row that is put back is folded from the journal: 80 ms where 100,000
+     * changes share its scope. So few of them share a transaction, each for as
+     * many rows as else would. */
+    PUT_BACKS_MAX = 8,
+    PUT_BACK_ROWS = DRAIN_ROWS_MAX / PUT_BACKS_MAX,
 };
 
 /* Values are copied into blocks that never move. */
@@ -39,6 +46,7 @@ struct capture_list {
     struct block *blocks; /* owned; the first has room */
     size_t bytes;         /* in all blocks */
     size_t rows;          /* read, strays among them: */
+    size_t put_backs;     /* rows to be put back among them */
     int64_t first_id;
     int64_t last_id;
     int64_t last_at_ms; /* of the last capture read */
@@ -439,6 +447,7 @@ static void add_row(struct capture_list *list, const struct manifest *m,
         .at_ms = row.at_ms,
     };
     memcpy(c->key, row.key, sizeof c->key);
+    list->put_backs += what == CAPTURE_PUT_BACK;
 }
 
 /* Reads what the list has room for, from a row on. ERR_LIMIT: the row after
@@ -458,6 +467,7 @@ static int read_rows(struct database *db, const struct manifest *m,
     const struct value first = value_integer(from);
     database_bind(stmt, ":from", &first);
     while (list->rows < DRAIN_ROWS_MAX && list->bytes <= CAPTURE_BYTES_MAX &&
+           list->put_backs < PUT_BACKS_MAX &&
            (code = database_step(db, stmt, e)) == 1 &&
            !is_gap(list, sqlite3_column_int64(stmt, PENDING_AT))) {
         add_row(list, m, stmt);
@@ -545,7 +555,7 @@ int capture_read(struct database *db, const struct manifest *m,
 
 size_t capture_list_rows(const struct capture_list *list)
 {
-    return list->rows;
+    return list->rows + list->put_backs * PUT_BACK_ROWS;
 }
 
 /* ---- setting aside -------------------------------------------------------- */
@@ -557,17 +567,23 @@ static int park_stray(struct database *db, const struct stray *stray,
         "INSERT INTO sync_parked(table_id, key, column_id, value, at_ms, says)"
         " VALUES(:table, :key, :column, :value, :at, :says)";
     struct bytes bytes = {0};
+    struct bytes name = {0};
     sqlite3_stmt *stmt = NULL;
     int code = database_statement(db, sql, &stmt, e);
     if (code != 0) {
         return code;
     }
-    bytes_put_u8(&bytes, KEY_COLUMNS_MAX);
-    for (size_t i = 0; i < KEY_COLUMNS_MAX; i++) {
+    size_t count = KEY_COLUMNS_MAX;
+    while (count > 1 && stray->key[count - 1].type == VALUE_NULL) {
+        count--;
+    }
+    bytes_put_u8(&bytes, (uint8_t)count);
+    for (size_t i = 0; i < count; i++) {
         value_encode(&stray->key[i], &bytes);
     }
+    row_key(slice_of(&bytes), &name);
     const struct value table = value_integer(stray->table_id);
-    const struct value key = value_blob(bytes.data, bytes.len);
+    const struct value key = value_blob(name.data, name.len);
     const struct value column = value_integer(stray->what);
     const struct value at = value_integer(stray->at_ms);
     const struct value says = value_text(stray->says);
@@ -579,6 +595,7 @@ static int park_stray(struct database *db, const struct stray *stray,
     database_bind(stmt, ":says", &says);
     code = database_done(db, stmt, e);
     bytes_free(&bytes);
+    bytes_free(&name);
     return code;
 }
 

@@ -62,7 +62,8 @@ void capture_list_destroy(struct capture_list **list);
 const struct capture *capture_list_items(const struct capture_list *list,
                                          size_t *ret_count);
 int64_t capture_list_at_ms(const struct capture_list *list); /* the latest */
-/* How many rows it was read from; 0: nothing is pending. */
+/* As how many rows it counts, at least those it was read from; 0: nothing is
+ * pending. */
 size_t capture_list_rows(const struct capture_list *list);
 
 /* Parks what the list was read from and cannot be a capture, with what it said

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Scrubber: runs `sangam verify --scrub` beside the daemon, so that a replay of
+ * the whole journal does not hold up the loop. One child process at a time, at
+ * the lowest priority; it ends with the daemon, and after SCRUBBER_MS at the
+ * latest. What it found it leaves in the replica and says in the log.
+ */
+#ifndef SANGAM_SCRUBBER_H
+#define SANGAM_SCRUBBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/err.h"
+
+struct scrubber;
+
+struct scrubber *scrubber_new(const char *home);
+/* Kills the child. */
+void scrubber_destroy(struct scrubber **s);
+
+/* ERR_IO when no process can be started. None may be running. */
+int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e);
+/* Is it still at work? To be asked now and then: it reaps. */
+bool scrubber_runs(struct scrubber *s, int64_t now_ms);
+
+/* For the child itself: steps back, and dies with the process that started it.
+ */
+void scrubber_step_back(void);
+
+#endif
