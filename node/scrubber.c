@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
 
 enum {
     /* A journal of ten million changes replays in some ten minutes; on a slow

@@ -22,7 +22,7 @@
  * in other words: those of docs/semantics.md section 5, in SQL. */
 
 enum {
-    HISTORIES = 4,
+    HISTORIES = 2,
     HISTORIES_LONG = 200,
     STEPS = 500,
     KEYS = 12, /* of each kind and district: sites mint the same ones */
