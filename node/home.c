@@ -152,9 +152,10 @@ int home_open(const char *folder, struct home **ret, struct err *e)
     struct home *h = home_at(folder);
     int rc = 0;
     if (!home_has_replica(h)) {
-        rc = err_set(e, ERR_CONFIG,
-                     "%s: %s; make a node with 'sangam init' or 'sangam join'",
-                     h->replica, strerror(errno));
+        rc = err_set(e, ERR_CONFIG, "%s: %s; %s", h->replica, strerror(errno),
+                     errno == EACCES
+                         ? "it is for its owner and the group of its folder"
+                         : "make a node with 'sangam init' or 'sangam join'");
     }
     if (rc != 0) {
         home_close(&h);

@@ -67,7 +67,8 @@ static int read_site(struct database *db, const char *site,
     }
     if (rc == 0) {
         return err_set(e, ERR_INPUT,
-                       "no site '%s' in ref_site; import the register first",
+                       "no site '%s' in ref_site here; headquarters imports "
+                       "it, and other nodes get it when they are in step",
                        site);
     }
     ret->is_hub = database_column(stmt, 0).integer != 0;

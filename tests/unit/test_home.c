@@ -188,6 +188,32 @@ static void a_folder_without_a_replica_is_no_home(void **state)
     place_end(&p);
 }
 
+/* As a user who is neither owner nor of the group, also when root runs it. */
+static void the_home_of_someone_else_is_told_apart(void **state)
+{
+    (void)state;
+    enum { NOBODY = 65534 };
+    struct place p;
+    int status = 0;
+    place_begin(&p);
+    assert_int_equal(chmod(p.path, 0), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct home *h = NULL;
+        struct err e = {0};
+        bool other = geteuid() != 0 || setuid(NOBODY) == 0;
+        bool told = other && home_open(p.path, &h, &e) == ERR_CONFIG &&
+                    strstr(e.text, "for its owner and the group") != NULL &&
+                    strstr(e.text, "sangam init") == NULL;
+        _exit(told ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(chmod(p.path, 0700), 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    place_end(&p);
+}
+
 /* --- files --------------------------------------------------------------- */
 
 static void a_file_that_is_too_long_is_not_read(void **state)
@@ -237,6 +263,7 @@ int main(void)
         cmocka_unit_test(the_lock_names_its_holder),
         cmocka_unit_test(a_lock_ends_with_the_process_that_held_it),
         cmocka_unit_test(a_folder_without_a_replica_is_no_home),
+        cmocka_unit_test(the_home_of_someone_else_is_told_apart),
         cmocka_unit_test(a_file_that_is_too_long_is_not_read),
         cmocka_unit_test(writing_leaves_nothing_beside_the_file),
     };

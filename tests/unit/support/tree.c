@@ -7,6 +7,8 @@
 
 #include "tree.h"
 
+#include "scratch.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,8 +116,7 @@ struct tree *tree_new(void)
     struct tree *t = calloc(1, sizeof *t);
     assert_non_null(t);
     assert_true(sodium_init() >= 0);
-    t->folder = strdup("/tmp/sangam-tree-XXXXXX");
-    assert_non_null(mkdtemp(t->folder));
+    t->folder = scratch_folder();
     t->now_ms = INT64_C(1790000000000);
     t->schema = &schema_embedded;
     struct tree_node *root = new_node(t, -1);
@@ -146,14 +147,11 @@ struct tree *tree_new(void)
 
 void tree_free(struct tree *t)
 {
-    char command[256];
     for (int i = 0; i < t->count; i++) {
         sqlite3_close(t->nodes[i].client);
         replica_close(&t->nodes[i].replica);
     }
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", t->folder);
-    assert_int_equal(system(command), 0);
-    free(t->folder);
+    scratch_remove(&t->folder);
     free(t);
 }
 
