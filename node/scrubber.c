@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-
 enum {
     /* A journal of ten million changes replays in some ten minutes; on a slow
      * disk beside a busy node in a few hours. Longer, and it hangs. */

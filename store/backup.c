@@ -104,6 +104,7 @@ static int copy_to(const char *path, const char *part, struct err *e)
 {
     struct database *from = NULL;
     remove_part(part); /* what a killed run left behind */
+    /* NOLINTNEXTLINE(readability-suspicious-call-argument): it is as named */
     int rc = create(part, path, e);
     if (rc == 0) {
         rc = database_open(path, DATABASE_READER, DATABASE_EXISTING, &from, e);

@@ -366,6 +366,8 @@ static const char *nonsense_of(const struct table *t, int64_t what,
     if (t == NULL || t->kind == TABLE_CONTROL) {
         return "sync_pending named a table that is not captured";
     }
+    assert(t != NULL); /* or it would be nonsense */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): see above */
     if (t->broken != NULL) {
         return NULL; /* what it looks like now says nothing */
     }

@@ -28,6 +28,7 @@ struct looking {
 
 static bool is_later(const struct place *a, const struct place *b)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
     return a->hlc != b->hlc ? a->hlc > b->hlc : a->incarnation > b->incarnation;
 }
 
@@ -171,7 +172,7 @@ static int judge(struct looking *l, const struct place *a,
     const struct place *older = is_later(a, b) ? b : a;
     const struct place *younger = older == a ? b : a;
     struct fork_proof p = {.clone = true};
-    struct place last;
+    struct place last = {.hlc = 0};
     int rc = find_last(l, older, &last, e);
     if (rc != 1 || !is_later(&last, younger)) {
         return rc < 0 ? rc : 0;
@@ -209,7 +210,7 @@ int replica_look_for_clone(struct replica *r, const struct origin *o,
                            struct err *e)
 {
     struct looking l = {.r = r, .o = o};
-    struct place at;
+    struct place at = {.hlc = 0};
     int rc = 0;
     uint64_t incarnation = h->incarnation;
     for (uint64_t seq = h->seq; rc == 0 && seq > 0; seq--) {

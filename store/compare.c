@@ -27,7 +27,7 @@ static int key_column(const struct comparing *c, int at)
 static void name_row(const struct comparing *c, sqlite3_stmt *stmt,
                      struct bytes *out)
 {
-    struct value key[KEY_COLUMNS_MAX];
+    struct value key[KEY_COLUMNS_MAX] = {{.type = VALUE_NULL}};
     struct bytes canonical = {0};
     for (int i = 0; i < c->key_count; i++) {
         key[i] = database_column(stmt, key_column(c, i));
