@@ -430,7 +430,7 @@ static void add_row(struct capture_list *list, const struct manifest *m,
     }
     row.says = nonsense_of(t, what, row.key);
     count_row(list, id);
-    if (row.says != NULL) {
+    if (t == NULL || row.says != NULL) {
         add_stray(list, row);
         return;
     }

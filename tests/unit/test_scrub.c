@@ -379,8 +379,13 @@ static void a_lie_about_an_own_event_is_a_leaf_without_effect(void **state)
 {
     (void)state;
     struct tree *t = tree_of_four();
+    long before = leaves(t, LDH_C);
     tree_sql(t, LDH_C, PENDING "(32, 0, 'd1', NULL, 0)");
     tree_sync(t);
+    assert_int_equal(leaves(t, LDH_C), before + 1);
+    tree_sql(t, LDH_C, PENDING "(32, 10, 'd1', 9, 0)"); /* an UPDATE of one */
+    tree_sync(t);
+    assert_int_equal(leaves(t, LDH_C), before + 1);
     shows(t, "SELECT group_concat(units) FROM dose_event", "3");
     shows(t, "SELECT count(*) FROM sync_verdict", "0");
     tree_free(t);
