@@ -199,17 +199,18 @@ static int scrub(struct home *home, const struct asked *asked,
 static int scrub_home(struct home *home, const struct asked *asked,
                       struct verified *ret, struct err *e)
 {
+    bool signs = !scrubber_is_child();
     int rc = lock_scrub(home, e);
     if (rc == 0) {
         rc = check_room(home, e);
     }
-    if (rc == 0) {
+    if (rc == 0 && signs) {
         rc = sign_pending(home, e);
     }
     if (rc == 0) {
         rc = scrub(home, asked, ret, e);
     }
-    return rc == 0 ? sign_pending(home, e) : rc;
+    return rc == 0 && signs ? sign_pending(home, e) : rc;
 }
 
 /* The daemon has started it: the log is where it is heard. */

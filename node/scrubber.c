@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,6 +21,9 @@ enum {
     SCRUBBER_MS = 6 * 60 * 60 * 1000,
     NICEST = 19,
 };
+
+/* Names the daemon to its child. */
+static const char child_of[] = "SANGAM_SCRUBBER_OF";
 
 struct scrubber {
     char *home;  /* owned */
@@ -81,6 +85,36 @@ static int set_signals(posix_spawnattr_t *attributes)
                                                   POSIX_SPAWN_SETSIGDEF);
 }
 
+/* Our environment and the name of this daemon: libzmq's threads read the
+ * environment itself, so it stays as it is. */
+static char **environment_of_child(char *entry)
+{
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    char **copy = calloc(count + 2, sizeof *copy);
+    if (copy == NULL) {
+        abort();
+    }
+    memcpy(copy, environ, count * sizeof *copy);
+    copy[count] = entry;
+    return copy;
+}
+
+static int spawn(struct scrubber *s, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[])
+{
+    char entry[sizeof child_of + 16];
+    (void)snprintf(entry, sizeof entry, "%s=%d", child_of, (int)getpid());
+    char **environment = environment_of_child(entry);
+    /* this very program, though its file may have been replaced */
+    int rc = posix_spawn(&s->child, "/proc/self/exe", actions, attributes, argv,
+                         environment);
+    free(environment);
+    return rc;
+}
+
 int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
 {
     char name[] = "sangam";
@@ -102,9 +136,7 @@ int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
                                                   "/dev/null", O_WRONLY, 0);
         }
         if (rc == 0) {
-            /* this very program, though its file may have been replaced */
-            rc = posix_spawn(&s->child, "/proc/self/exe", &actions, &attributes,
-                             argv, environ);
+            rc = spawn(s, &actions, &attributes, argv);
         }
         (void)posix_spawnattr_destroy(&attributes);
     }
@@ -154,5 +186,17 @@ bool scrubber_runs(struct scrubber *s, int64_t now_ms)
 void scrubber_step_back(void)
 {
     (void)setpriority(PRIO_PROCESS, 0, NICEST);
+}
+
+bool scrubber_is_child(void)
+{
+    const char *daemon = getenv(child_of);
+    if (daemon == NULL) {
+        return false;
+    }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (strtol(daemon, NULL, 10) != (long)getppid()) {
+        _exit(EXIT_FAILURE); /* it died before that line */
+    }
+    return true;
 }

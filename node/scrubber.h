@@ -25,8 +25,12 @@ int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e);
 /* Is it still at work? To be asked now and then: it reaps. */
 bool scrubber_runs(struct scrubber *s, int64_t now_ms);
 
-/* For the child itself: steps back, and dies with the process that started it.
- */
+/* A scrub lets everything else go first. */
 void scrubber_step_back(void);
+
+/* Was this process started by the daemon as its scrubber? Then it ends with the
+ * daemon and leaves all signing to it: should it take the home's lock as the
+ * daemon dies, the next daemon would not start. */
+bool scrubber_is_child(void);
 
 #endif

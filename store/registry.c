@@ -538,6 +538,7 @@ static int load_changeset(struct registry *r, const struct changeset *cs,
 static int load_evidence(struct registry *r, const struct changeset *cs,
                          struct err *e)
 {
+    assert(cs != NULL);
     struct leaf *leaf = malloc(sizeof *leaf);
     const struct certificate *origin =
         registry_certificate(r, &cs->header.origin, cs->header.certificate);

@@ -13,6 +13,7 @@ import random
 import shutil
 import socket
 import sqlite3
+import subprocess
 import time
 
 import cluster
@@ -262,6 +263,32 @@ def test_strangers(tree):
     say(f"{len(silent)} strangers cost the hub {grown} KB of memory")
 
 
+def scrub_as_child(node, daemon):
+    """The scrub that a daemon of this process id would have started."""
+    return subprocess.run([cluster.BINARY, "-C", node.home, "verify",
+                           "--scrub"], capture_output=True, timeout=60,
+                          env=dict(os.environ,
+                                   SANGAM_SCRUBBER_OF=str(daemon)))
+
+
+def test_scrubber_without_a_daemon(tree):
+    """A daemon's scrub outlives it by no step, and never takes its home: the
+    next daemon would not start."""
+    node = tree[SITES[0]]
+    node.stop()
+    write_doses(node, 3)
+    pending = node.status()["writes_pending"]
+    check(pending > 0, "nothing waits to be signed")
+    check(scrub_as_child(node, os.getpid() + 1).returncode == 1,
+          "the scrub of a daemon that is gone goes on")
+    scrub_as_child(node, os.getpid())
+    check(node.status()["writes_pending"] == pending,
+          "a daemon's scrub signed in its place")
+    node.start()
+    node.wait_until_running()
+    tree.wait_until_equal()
+
+
 def main():
     with cluster.Cluster("offline", [cluster.ROOT, HUB] + SITES) as tree:
         tree.grow()
@@ -270,6 +297,7 @@ def main():
         test_invites(tree)
         test_edited_site(tree)
         test_replicas_of_others(tree)
+        test_scrubber_without_a_daemon(tree)
         test_strangers(tree)
         tree.wait_until_equal()
         for node in tree:
