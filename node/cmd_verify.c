@@ -173,7 +173,7 @@ static int check_room(const struct home *home, struct err *e)
     return 0;
 }
 
-static int scrub(struct home *home, const struct asked *asked,
+static int scrub(struct home *home, const struct asked *asked, bool is_child,
                  struct verified *ret, struct err *e)
 {
     struct keys keys;
@@ -182,6 +182,7 @@ static int scrub(struct home *home, const struct asked *asked,
         .now_ms = clock_wall_ms(),
         .accept = asked->accept,
         .restore = asked->restore,
+        .rest = is_child ? scrubber_rest : NULL,
     };
     int rc = home_keys_read(home, &keys, e);
     if (rc != 0) {
@@ -199,18 +200,18 @@ static int scrub(struct home *home, const struct asked *asked,
 static int scrub_home(struct home *home, const struct asked *asked,
                       struct verified *ret, struct err *e)
 {
-    bool signs = !scrubber_is_child();
+    bool is_child = scrubber_is_child();
     int rc = lock_scrub(home, e);
     if (rc == 0) {
         rc = check_room(home, e);
     }
-    if (rc == 0 && signs) {
+    if (rc == 0 && !is_child) {
         rc = sign_pending(home, e);
     }
     if (rc == 0) {
-        rc = scrub(home, asked, ret, e);
+        rc = scrub(home, asked, is_child, ret, e);
     }
-    return rc == 0 && signs ? sign_pending(home, e) : rc;
+    return rc == 0 && !is_child ? sign_pending(home, e) : rc;
 }
 
 /* The daemon has started it: the log is where it is heard. */
@@ -340,9 +341,6 @@ int cmd_verify(const struct cli *cli, int argc, char **argv)
     }
     if (is_scrub(&asked)) {
         home_set_umask();
-    }
-    if (asked.scrub) {
-        scrubber_step_back();
     }
     int rc = home_open(cli->home, &home, &e);
     if (rc == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/scrubber.h"
 
+#include "node/clock.h"
 #include "node/log.h"
 
 #include <errno.h>
@@ -11,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     /* A journal of ten million changes replays in some ten minutes; on a slow
      * disk beside a busy node in a few hours. Longer, and it hangs. */
     SCRUBBER_MS = 6 * 60 * 60 * 1000,
-    NICEST = 19,
+    REST_MS_MAX = 2000,
 };
 
 /* Names the daemon to its child. */
@@ -183,9 +184,20 @@ bool scrubber_runs(struct scrubber *s, int64_t now_ms)
     return false;
 }
 
-void scrubber_step_back(void)
+void scrubber_rest(void)
 {
-    (void)setpriority(PRIO_PROCESS, 0, NICEST);
+    static int64_t woke_ms;
+    int64_t now_ms = clock_mono_ms();
+    int64_t worked_ms = woke_ms == 0 ? 0 : now_ms - woke_ms;
+    if (worked_ms > 0) {
+        int64_t rest_ms = worked_ms < REST_MS_MAX ? worked_ms : REST_MS_MAX;
+        const struct timespec rest = {
+            .tv_sec = rest_ms / 1000,
+            .tv_nsec = rest_ms % 1000 * 1000000,
+        };
+        (void)nanosleep(&rest, NULL);
+    }
+    woke_ms = clock_mono_ms();
 }
 
 bool scrubber_is_child(void)

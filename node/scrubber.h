@@ -3,7 +3,7 @@
 /*
  * Scrubber: runs `sangam verify --scrub` beside the daemon, so that a replay of
  * the whole journal does not hold up the loop. One child process at a time, at
- * the lowest priority; it ends with the daemon, and after SCRUBBER_MS at the
+ * work half of the time; it ends with the daemon, and after SCRUBBER_MS at the
  * latest. What it found it leaves in the replica and says in the log.
  */
 #ifndef SANGAM_SCRUBBER_H
@@ -25,8 +25,11 @@ int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e);
 /* Is it still at work? To be asked now and then: it reaps. */
 bool scrubber_runs(struct scrubber *s, int64_t now_ms);
 
-/* A scrub lets everything else go first. */
-void scrubber_step_back(void);
+/* Sleeps as long as the process worked since it last did. Not by a lower
+ * priority: where the machine is busy such a process would hardly run, the
+ * write lock of the replica in its hands, and every program would wait for it.
+ */
+void scrubber_rest(void);
 
 /* Was this process started by the daemon as its scrubber? Then it ends with the
  * daemon and leaves all signing to it: should it take the home's lock as the

@@ -380,22 +380,25 @@ static int mend_transaction(struct scrub *s, uint32_t *table,
     return more;
 }
 
-static void hold_what_is_much(struct scrub *s)
+/* Returns whether anything differs at all. */
+static bool hold_what_is_much(struct scrub *s)
 {
+    bool differs = false;
     for (size_t i = 0; i < s->table_count; i++) {
         struct scrubbed *t = &s->tables[i];
         bool much = t->differ > SCRUB_ROWS_FREE &&
                     t->differ * 100 > t->rows * SCRUB_PERCENT_MAX;
         t->held = t->held || much;
+        differs = differs || t->differ > 0;
     }
+    return differs;
 }
 
 int scrub_mend(struct scrub *s, struct err *e)
 {
     struct bytes name = {0};
     uint32_t table = 0;
-    int rc = 1;
-    hold_what_is_much(s);
+    int rc = hold_what_is_much(s) ? 1 : 0; /* else nobody has to wait for us */
     while (rc == 1) {
         rc = mend_transaction(s, &table, &name, e);
     }

@@ -313,6 +313,8 @@ struct scrub_order {
     int64_t now_ms;
     const char *accept;  /* a table whose rows are right as they are, or NULL */
     const char *restore; /* a table that is to be as the journal has it */
+    void (*rest)(void);  /* called now and then while nothing is locked, so that
+                            others get on with their work; NULL: none needed */
 };
 int replica_scrub(struct replica *r, const struct scrub_order *order,
                   struct verified *ret, struct err *e);

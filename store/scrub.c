@@ -141,6 +141,9 @@ static int replay_all(struct scrub *s, struct err *e)
             rc = replay_some(s, e);
             database_rollback(s->r->db);
         }
+        if (s->order != NULL && s->order->rest != NULL) {
+            s->order->rest();
+        }
     }
     return rc;
 }
@@ -350,8 +353,12 @@ static int check_name(const struct replica *r, const char *name, struct err *e)
  * daemon this process is no writer of the journal. */
 static int shape(struct replica *r, struct err *e)
 {
-    int rc = database_begin(r->db, e);
-    if (rc != 0) {
+    bool altered = false;
+    int rc = replica_altered(r, &altered, e);
+    if (rc == 0 && altered) {
+        rc = database_begin(r->db, e);
+    }
+    if (rc != 0 || !altered) {
         return rc;
     }
     rc = replica_shape_again(r, e);

@@ -118,6 +118,7 @@ class Node:
         self.process = None
         self.port = None
         self.kills = 0
+        self.log_start = 0  # where the log of the present daemon begins
         self.clock = {}  # what libfaketime is told, for all that runs here
 
     # ---- commands ------------------------------------------------------
@@ -147,6 +148,7 @@ class Node:
     def start(self):
         check(not self.is_running(), f"{self.site} runs already")
         with self.log.open("ab") as log:
+            self.log_start = log.tell()
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", BINARY, "-C",
                  str(self.home), "run"],
@@ -158,9 +160,9 @@ class Node:
 
     def wait_until_running(self):
         """Until the daemon holds its lock and has said that it runs."""
-        mark = f"{self.site} is running"
+        mark = f"{self.site} is running".encode()
         wait_until(f"{self.site} runs", lambda: self._check_alive() and
-                   mark in self.log.read_text(errors="replace"))
+                   mark in self.log.read_bytes()[self.log_start:])
 
     def _check_alive(self):
         check(self.is_running(), f"{self.site}: the daemon ended by itself "
