@@ -190,10 +190,10 @@ static enum merge_outcome check_life(struct merging *m)
     }
     if (leaf->op == LEAF_DELETE) {
         const struct owner *last = state_last_owner(m->state);
-        if (last != NULL && leaf->owner.epoch != m->state->owner_count) {
+        if (last != NULL && leaf->owner.epoch < m->state->owner_count) {
             return refuse_site(m, last);
         }
-        return check_owner(m);
+        return check_owner(m); /* of a later epoch it waits */
     }
     if (!writes_owned(m->table, leaf)) {
         return MERGE_WON;
