@@ -196,7 +196,7 @@ static void cr_sqlite_405_who_wrote_much_does_not_win_by_it(void **state)
 {
     (void)state;
     struct tree *t = district();
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 10; i++) {
         write_at(t, PRISON,
                  "UPDATE person SET alias_names = alias_names || 'x',"
                  " phone = 'busy' || hex(randomblob(4))");
