@@ -235,12 +235,14 @@ static void merging_is_a_join_and_gives_what_the_page_says(void **state)
             }
         }
     }
-    assert_true(seen.handed > 0);
-    assert_true(seen.contested > 0);
-    assert_true(seen.ended_by_another > 0);
-    assert_true(seen.revived > 0);
-    assert_true(seen.reviews > 0);
-    assert_true(seen.headless > 0);
+    if (rounds >= 50000) { /* some are one in two thousand */
+        assert_true(seen.handed > 0);
+        assert_true(seen.contested > 0);
+        assert_true(seen.ended_by_another > 0);
+        assert_true(seen.revived > 0);
+        assert_true(seen.reviews > 0);
+        assert_true(seen.headless > 0);
+    }
     bytes_free(&t.folded);
     bytes_free(&t.merged);
     heard_free(t.heard);
