@@ -620,9 +620,7 @@ static int load_grant(struct registry *r, struct packer *packer,
     return 0;
 }
 
-int registry_load(struct database *db, struct packer *packer,
-                  const struct hash *network, const struct grant *grant,
-                  struct registry **ret, struct err *e)
+struct registry *registry_new(const struct hash *network)
 {
     struct registry *r = calloc(1, sizeof *r);
     if (r == NULL) {
@@ -630,6 +628,14 @@ int registry_load(struct database *db, struct packer *packer,
     }
     r->network = *network;
     r->standing = standing_new();
+    return r;
+}
+
+int registry_load(struct database *db, struct packer *packer,
+                  const struct hash *network, const struct grant *grant,
+                  struct registry **ret, struct err *e)
+{
+    struct registry *r = registry_new(network);
     int rc = load_origins(r, db, e);
     if (rc == 0 && grant != NULL) {
         rc = load_grant(r, packer, grant, e);

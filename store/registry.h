@@ -43,9 +43,12 @@ struct origin {
 
 struct registry;
 
+/* Knows nobody yet. */
+struct registry *registry_new(const struct hash *network);
 /* Reads sync_origin, the certificates that enrolment brought (`grant`, NULL at
- * the root) and the control deliveries of the journal, evidence included. ERR_CORRUPT when a
- * certificate does not verify: the file was damaged or tampered with. */
+ * the root) and the control deliveries of the journal, evidence included.
+ * ERR_CORRUPT when a certificate does not verify: the file was damaged or
+ * tampered with. */
 int registry_load(struct database *db, struct packer *packer,
                   const struct hash *network, const struct grant *grant,
                   struct registry **ret, struct err *e);
