@@ -35,6 +35,12 @@ enum {
     DAY_MS = 24 * 60 * 60 * 1000,
     /* While it runs it is looked after, and it cannot start twice. */
     SCRUB_LOOK_MS = 1000,
+    /* Between two pieces of the index, each of some ten milliseconds: links and
+     * local writers come first. */
+    INDEX_PAUSE_MS = 100,
+    /* How soon what arrived since is looked at, when all was indexed. */
+    INDEX_MS = 10 * 1000,
+    INDEX_FAILED_MS = 10 * 60 * 1000,
 };
 
 struct upkeep {
@@ -54,7 +60,8 @@ struct upkeep {
     int64_t blocked_ms;    /* a checkpoint is, since then; 0: none */
     int64_t told_ms;       /* of who blocks it; 0: never */
     bool told;             /* since blocked_ms */
-    int drain_failed;      /* ERR_* said in the log, 0: works */
+    int64_t index_ms;
+    int drain_failed; /* ERR_* said in the log, 0: works */
 };
 
 /* --- what tools do to the tables ------------------------------------------ */
@@ -390,6 +397,30 @@ int upkeep_checkpoint(struct upkeep *u, struct err *e)
     return 0;
 }
 
+/* --- the index ----------------------------------------------------------- */
+
+/* Folding is slower without, and nothing else: it may wait. */
+static int grow_index(struct upkeep *u, struct err *e)
+{
+    bool more = false;
+    if (clock_mono_ms() < u->hold->until_ms) {
+        u->index_ms = u->hold->until_ms;
+        return 0;
+    }
+    int rc = replica_index(u->replica, &more, e);
+    int64_t pause_ms = more ? INDEX_PAUSE_MS : INDEX_MS;
+    if (rc != 0 && fault_of(rc) == FAULT_FATAL) {
+        return rc;
+    }
+    if (rc != 0 && fault_of(rc) == FAULT_OTHER) {
+        log_warning("replica", "%s -> the journal is not indexed, tried again",
+                    e->text);
+        pause_ms = INDEX_FAILED_MS;
+    }
+    u->index_ms = clock_mono_ms() + pause_ms;
+    return rc == 0 && more ? upkeep_checkpoint(u, e) : 0;
+}
+
 /* --- time ---------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a_ms, int64_t b_ms)
@@ -400,7 +431,8 @@ static int64_t earlier(int64_t a_ms, int64_t b_ms)
 int64_t upkeep_due_ms(const struct upkeep *u)
 {
     int64_t due_ms = earlier(u->drain_ms, u->invites_ms);
-    return earlier(watch_due_ms(u->watch), earlier(due_ms, scrub_due_ms(u)));
+    due_ms = earlier(due_ms, earlier(scrub_due_ms(u), u->index_ms));
+    return earlier(watch_due_ms(u->watch), due_ms);
 }
 
 int upkeep_work(struct upkeep *u, struct err *e)
@@ -418,6 +450,9 @@ int upkeep_work(struct upkeep *u, struct err *e)
     tell_shape(u);
     if (rc == 0 && scrub_due_ms(u) <= clock_mono_ms()) {
         scrub(u);
+    }
+    if (rc == 0 && u->index_ms <= clock_mono_ms()) {
+        rc = grow_index(u, e);
     }
     return rc;
 }

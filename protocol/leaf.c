@@ -231,6 +231,14 @@ int leaf_decode_head(struct slice head, struct leaf *ret, struct err *e)
     return 0;
 }
 
+/* No key begins with another: values say how long they are. */
+bool leaf_is_of_row(struct slice body, uint32_t table, struct slice key)
+{
+    struct cursor c = cursor_of(body);
+    return cursor_u32(&c) == table && cursor_left(&c) >= key.len &&
+           memcmp(c.at, key.data, key.len) == 0;
+}
+
 int leaf_decode(struct slice head, struct slice body, struct leaf *ret,
                 struct err *e)
 {

@@ -86,6 +86,10 @@ void leaf_encode_head(const struct leaf *leaf, struct bytes *out);
 void leaf_encode_body(const struct leaf *leaf, struct bytes *out);
 void leaf_encode_key(const struct leaf *leaf, struct bytes *out);
 
+/* Is this the body of a leaf of the row with this canonical key, if it decodes
+ * at all? Looks at its first bytes only. */
+bool leaf_is_of_row(struct slice body, uint32_t table, struct slice key);
+
 /* Decode exactly these bytes or fail with ERR_FORMAT or ERR_LIMIT. The head
  * alone is what a sealed leaf shows. */
 int leaf_decode_head(struct slice head, struct leaf *ret, struct err *e);

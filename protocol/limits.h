@@ -131,6 +131,7 @@ enum {
      * 15 to 35 us, both together for less than 100 ms, so that a program that
      * waits is never in sight of its timeout (decision 0007). */
     DRAIN_ROWS_MAX = 1024,
+    APPLY_ROWS_MAX = 2000,
     /* Rows of one table that a scrub signs or puts back without asking: more
      * than these and more than this share of the table is not a slip but a
      * tool that went through it, and a person says which side is right. A
@@ -141,10 +142,20 @@ enum {
     /* Rows one transaction of a scrub looks at while writers wait, at some
      * 50 us each. */
     SCRUB_ROWS_MAX = 1000,
-    APPLY_ROWS_MAX = 2000,
     /* As how many rows a changeset counts besides its leaves: it is signed or
      * verified, and journaled, once: 150 us. */
     CHANGESET_ROWS = 8,
+    /* Deliveries at the end of the journal that are looked at one by one (some
+     * 0.2 us each when in memory), and the most that one new run of the index
+     * covers. */
+    RUN_TAIL_DELIVERIES = 1024,
+    /* Entries of the index that one transaction writes or deletes: some ten
+     * milliseconds in which local writers wait. */
+    RUN_PIECE_MARKS = 16 * 1024,
+    /* Runs of one level that are merged into one: with 8 the log took 155
+     * bytes a delivery, with 16 and with 32 110; looking into an empty run
+     * takes a microsecond or two. */
+    RUN_FANOUT = 16,
     /* Frames after which the node checkpoints; other programs do so at 1000,
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */

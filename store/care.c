@@ -5,6 +5,7 @@
 
 #include "store/fold.h"
 #include "store/parts.h"
+#include "store/runs.h"
 #include "store/sql.h"
 
 /* --- replay -------------------------------------------------------------- */
@@ -90,6 +91,9 @@ int replica_rebuild(struct replica *r, int64_t now_ms, uint64_t *ret_leaves,
         rc = empty_tables(r, e);
     }
     if (rc == 0) {
+        rc = runs_renew(r->db, r->db, e);
+    }
+    if (rc == 0) {
         rc = merger_start(&r->merger, e);
     }
     for (int more = 1; rc == 0 && more == 1;) {
@@ -121,6 +125,18 @@ int replica_scope_of(struct replica *r, const struct table *t,
     key_bytes(t, key, &canonical);
     int rc = row_scope(&r->merger, t, slice_of(&canonical), ret, e);
     bytes_free(&canonical);
+    return rc;
+}
+
+int replica_index(struct replica *r, bool *ret_more, struct err *e)
+{
+    *ret_more = false; /* who has nothing to do waits for nobody's lock */
+    int rc = runs_due(r->db, r->db, ret_more, e);
+    if (rc == 0 && *ret_more) {
+        rc = replica_begin(r, e);
+        rc = rc == 0 ? replica_end(r, runs_grow(r->db, r->db, ret_more, e), e)
+                     : rc;
+    }
     return rc;
 }
 

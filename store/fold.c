@@ -59,10 +59,12 @@ void fold_clear(struct fold *f)
 
 /* --- collecting ---------------------------------------------------------- */
 
-static bool is_ours(const struct collecting *c)
+/* Decodes a leaf of the row; false when it is of another. */
+static bool is_ours(struct collecting *c, const struct slot *slot)
 {
-    return c->leaf.table == c->table->id &&
-           slice_equal(c->leaf.key_bytes, c->key);
+    return slot->form == SLOT_VISIBLE &&
+           leaf_is_of_row(slot->body, c->table->id, c->key) &&
+           leaf_decode(slot->head, slot->body, &c->leaf, NULL) == 0;
 }
 
 static void add(struct collecting *c, struct changeset *cs, uint32_t index,
@@ -100,10 +102,7 @@ static int collect_delivery(struct collecting *c, const struct delivery *d,
     }
     size_t before = c->count;
     for (uint32_t i = 0; i < cs->header.leaf_count; i++) {
-        const struct slot *slot = &cs->slots[i];
-        if (slot->form == SLOT_VISIBLE &&
-            leaf_decode(slot->head, slot->body, &c->leaf, NULL) == 0 &&
-            is_ours(c)) {
+        if (is_ours(c, &cs->slots[i])) {
             add(c, cs, i, d);
         }
     }
@@ -145,23 +144,13 @@ static void mark_scope(const struct table *t, struct slice scope,
     }
 }
 
-static int next_marked(struct collecting *c, struct slice marks,
-                       struct delivery *d, struct err *e)
-{
-    struct merger *m = c->m;
-    if (m->index == NULL) {
-        return journal_next_of_marks(m->journal, d->position, marks, d, e);
-    }
-    uint64_t position = journal_index_next(m->index, d->position, marks);
-    return position == 0 ? 0 : journal_next(m->journal, position - 1, 0, d, e);
-}
-
 static int collect_marked(struct collecting *c, struct slice marks,
                           struct err *e)
 {
     struct delivery d = {0};
     int rc;
-    while ((rc = next_marked(c, marks, &d, e)) == 1) {
+    while ((rc = journal_next_of_marks(c->m->journal, c->m->db, d.position,
+                                       marks, &d, e)) == 1) {
         rc = collect_delivery(c, &d, e);
         if (rc != 0) {
             break;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/runs.h"
+
 /* --- marks --------------------------------------------------------------- */
 
 void journal_mark(struct slice scope, uint16_t class_id,
@@ -37,6 +39,7 @@ static int mark_leaves(const struct changeset *cs, struct bytes *marks)
         abort();
     }
     for (size_t i = 0; i < cs->header.leaf_count; i++) {
+        reach |= cs->slots[i].form == SLOT_VISIBLE ? 0 : REACH_PART;
         if (cs->slots[i].form == SLOT_WITHHELD ||
             leaf_decode_head(cs->slots[i].head, leaf, NULL) != 0) {
             continue;
@@ -80,10 +83,15 @@ static const char next_delivery[] =
     DELIVERY " WHERE d.position > :after ORDER BY d.position LIMIT 1";
 
 static const char next_control[] = DELIVERY
-    " WHERE d.position > :after AND d.reach >= 4 ORDER BY d.position LIMIT 1";
+    " WHERE d.position > :after AND d.reach & 4 ORDER BY d.position LIMIT 1";
 
 static const char next_all[] = DELIVERY
     " WHERE d.position > :after AND d.reach & 1 ORDER BY d.position LIMIT 1";
+
+static const char next_part[] = DELIVERY
+    " WHERE d.position > :after AND d.reach & 8 AND d.origin_no = :origin"
+    " AND d.seq = :seq AND d.incarnation = :incarnation"
+    " ORDER BY d.position LIMIT 1";
 
 static const char next_marks[] =
     "SELECT position, scopes FROM sync_delivery WHERE position > :after"
@@ -177,9 +185,30 @@ static bool has_mark(struct value list, struct slice marks)
     return found;
 }
 
-int journal_next_of_marks(struct database *db, uint64_t after,
-                          struct slice marks, struct delivery *ret,
-                          struct err *e)
+int journal_next_part(struct database *db, const struct changeset_header *of,
+                      uint32_t origin_no, uint64_t after, struct delivery *ret,
+                      struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, next_part, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct value position = value_integer((int64_t)after);
+    struct value origin = value_integer(origin_no);
+    struct value seq = value_integer((int64_t)of->seq);
+    struct value incarnation = value_integer((int64_t)of->incarnation);
+    database_bind(stmt, ":after", &position);
+    database_bind(stmt, ":origin", &origin);
+    database_bind(stmt, ":seq", &seq);
+    database_bind(stmt, ":incarnation", &incarnation);
+    rc = database_step(db, stmt, e);
+    return rc == 1 ? read_delivery(stmt, ret, e) : rc;
+}
+
+/* Looks at every delivery after `after`. */
+static int scan_marks(struct database *db, uint64_t after, struct slice marks,
+                      uint64_t *ret, struct err *e)
 {
     sqlite3_stmt *stmt;
     int rc = database_statement(db, next_marks, &stmt, e);
@@ -188,132 +217,27 @@ int journal_next_of_marks(struct database *db, uint64_t after,
     }
     struct value from = value_integer((int64_t)after);
     database_bind(stmt, ":after", &from);
-    uint64_t found = 0;
-    while (found == 0 && (rc = database_step(db, stmt, e)) == 1) {
-        if (has_mark(database_column(stmt, 1), marks)) {
-            found = column_u64(stmt, 0);
-        }
+    bool found = false;
+    while (!found && (rc = database_step(db, stmt, e)) == 1) {
+        found = has_mark(database_column(stmt, 1), marks);
+        *ret = column_u64(stmt, 0);
     }
     sqlite3_reset(stmt);
-    return found == 0 ? rc : next_of(db, next_delivery, found - 1, ret, e);
+    return rc;
 }
 
-/* --- index --------------------------------------------------------------- */
-
-struct marked {
-    uint32_t mark;
-    uint64_t position;
-};
-
-struct journal_index {
-    struct marked *items; /* by mark, then position */
-    size_t count;
-    size_t cap;
-};
-
-static int compare_marked(const void *a, const void *b)
+int journal_next_of_marks(struct database *db, struct database *runs,
+                          uint64_t after, struct slice marks,
+                          struct delivery *ret, struct err *e)
 {
-    const struct marked *x = a;
-    const struct marked *y = b;
-    if (x->mark != y->mark) {
-        return x->mark > y->mark ? 1 : -1;
+    uint64_t found = 0;
+    uint64_t covered = 0;
+    int rc = runs_next(runs, after, marks, &found, &covered, e);
+    if (rc == 0) {
+        rc =
+            scan_marks(db, covered > after ? covered : after, marks, &found, e);
     }
-    return (x->position > y->position) - (x->position < y->position);
-}
-
-static uint32_t mark_at(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
-           (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-static void index_delivery(struct journal_index *index, sqlite3_stmt *stmt)
-{
-    struct slice marks = database_column(stmt, 1).bytes;
-    for (size_t i = 0; i + JOURNAL_MARK_BYTES <= marks.len;
-         i += JOURNAL_MARK_BYTES) {
-        if (index->count == index->cap) {
-            index->cap = index->cap == 0 ? 4096 : index->cap * 2;
-            index->items =
-                realloc(index->items, index->cap * sizeof *index->items);
-            if (index->items == NULL) {
-                abort();
-            }
-        }
-        index->items[index->count++] = (struct marked){
-            .mark = mark_at(marks.data + i),
-            .position = column_u64(stmt, 0),
-        };
-    }
-}
-
-int journal_index_new(struct database *db, struct journal_index **ret,
-                      struct err *e)
-{
-    sqlite3_stmt *stmt;
-    int rc = database_statement(db, next_marks, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    struct journal_index *index = calloc(1, sizeof *index);
-    if (index == NULL) {
-        abort();
-    }
-    struct value from = value_integer(0);
-    database_bind(stmt, ":after", &from);
-    while ((rc = database_step(db, stmt, e)) == 1) {
-        index_delivery(index, stmt);
-    }
-    if (rc < 0) {
-        journal_index_destroy(&index);
-        return rc;
-    }
-    if (index->count > 0) {
-        qsort(index->items, index->count, sizeof *index->items, compare_marked);
-    }
-    *ret = index;
-    return 0;
-}
-
-void journal_index_destroy(struct journal_index **index)
-{
-    if (*index != NULL) {
-        free((*index)->items);
-        free(*index);
-    }
-    *index = NULL;
-}
-
-/* The first item above this one. */
-static size_t place_above(const struct journal_index *index,
-                          const struct marked *item)
-{
-    size_t low = 0;
-    size_t high = index->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_marked(&index->items[middle], item) > 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return low;
-}
-
-uint64_t journal_index_next(const struct journal_index *index, uint64_t after,
-                            struct slice marks)
-{
-    uint64_t first = 0;
-    for (size_t i = 0; i < marks.len; i += JOURNAL_MARK_BYTES) {
-        const struct marked item = {mark_at(marks.data + i), after};
-        size_t at = place_above(index, &item);
-        bool found = at < index->count && index->items[at].mark == item.mark;
-        if (found && (first == 0 || index->items[at].position < first)) {
-            first = index->items[at].position;
-        }
-    }
-    return first;
+    return rc == 1 ? next_of(db, next_delivery, found - 1, ret, e) : rc;
 }
 
 int journal_open(struct packer *packer, const struct hash *network,

@@ -17,6 +17,7 @@ enum {
     REACH_ALL = 1,     /* has leaves of scope `all` */
     REACH_SOME = 2,    /* has leaves of other scopes */
     REACH_CONTROL = 4, /* has control leaves */
+    REACH_PART = 8,    /* some leaves of the changeset did not come with it */
 };
 
 /* One arrival with the header of its changeset. */
@@ -50,20 +51,15 @@ enum { JOURNAL_MARK_BYTES = 4 };
 void journal_mark(struct slice scope, uint16_t class_id,
                   uint8_t ret[JOURNAL_MARK_BYTES]);
 /* The first delivery after `after` that has leaves of one of the marks, as far
- * as hashes can say: look at the leaves. */
-int journal_next_of_marks(struct database *db, uint64_t after,
-                          struct slice marks, struct delivery *ret,
-                          struct err *e);
-
-/* Where the marks are, for who asks for many: read in one pass, 16 bytes for
- * each (scope, class) of each delivery. Knows nothing of what comes later. */
-struct journal_index;
-int journal_index_new(struct database *db, struct journal_index **ret,
+ * as hashes can say: look at the leaves. `runs` holds the runs of this journal,
+ * as far as they go (runs.h). */
+int journal_next_of_marks(struct database *db, struct database *runs,
+                          uint64_t after, struct slice marks,
+                          struct delivery *ret, struct err *e);
+/* The first delivery after `after` that brought a part of this changeset. */
+int journal_next_part(struct database *db, const struct changeset_header *of,
+                      uint32_t origin_no, uint64_t after, struct delivery *ret,
                       struct err *e);
-void journal_index_destroy(struct journal_index **index);
-/* The first position after `after` that has one of the marks; 0: none. */
-uint64_t journal_index_next(const struct journal_index *index, uint64_t after,
-                            struct slice marks);
 
 /* Rebuilds the header and the leaves. ERR_CORRUPT when they do not give the
  * hash that was stored. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/fold.h"
+#include "store/runs.h"
 
 /* Rows gathered before they are folded: leaves of one row mostly come close
  * together, and 16,000 of them are a few megabytes. */
@@ -28,7 +29,6 @@ struct applying {
     struct touched_row rows[ROWS_MAX];
     size_t row_count;
     struct bytes memory;
-    struct journal_index *index; /* owned; NULL until it is worth it */
     struct leaf leaf;
     uint64_t *ret_rows;
 };
@@ -138,14 +138,14 @@ static void point(struct applying *a)
     }
 }
 
-/* One scan of the journal for all of them, where there are many. */
+/* The whole index of the journal, where many folds are worth it. */
 static int index_for_many(struct applying *a, struct err *e)
 {
+    bool more = a->row_count >= INDEX_ROWS;
     int rc = 0;
-    if (a->row_count >= INDEX_ROWS && a->index == NULL) {
-        rc = journal_index_new(a->m->journal, &a->index, e);
+    while (rc == 0 && more) {
+        rc = runs_grow(a->m->db, a->m->journal, &more, e);
     }
-    a->m->index = a->index;
     return rc;
 }
 
@@ -164,7 +164,6 @@ static int fold_gathered(struct applying *a, struct err *e)
         }
     }
     a->row_count = 0;
-    a->m->index = NULL;
     bytes_clear(&a->memory);
     return rc;
 }
@@ -346,7 +345,6 @@ int late_apply(struct merger *m, uint64_t *ret_rows, struct err *e)
         rc = apply_once(a, e);
     }
     free(a->positions);
-    journal_index_destroy(&a->index);
     bytes_free(&a->memory);
     free(a);
     return rc;

@@ -380,25 +380,32 @@ static int mend_transaction(struct scrub *s, uint32_t *table,
     return more;
 }
 
-/* Returns whether anything differs at all. */
-static bool hold_what_is_much(struct scrub *s)
+static void hold_what_is_much(struct scrub *s)
 {
-    bool differs = false;
     for (size_t i = 0; i < s->table_count; i++) {
         struct scrubbed *t = &s->tables[i];
         bool much = t->differ > SCRUB_ROWS_FREE &&
                     t->differ * 100 > t->rows * SCRUB_PERCENT_MAX;
         t->held = t->held || much;
-        differs = differs || t->differ > 0;
     }
-    return differs;
+}
+
+/* Where nothing was found nobody has to wait for a write lock. */
+static int any_found(struct scrub *s, struct err *e)
+{
+    struct bytes first = {0};
+    uint32_t table = 0;
+    int rc = next_found(s, &table, &first, e);
+    bytes_free(&first);
+    return rc;
 }
 
 int scrub_mend(struct scrub *s, struct err *e)
 {
     struct bytes name = {0};
     uint32_t table = 0;
-    int rc = hold_what_is_much(s) ? 1 : 0; /* else nobody has to wait for us */
+    int rc = any_found(s, e);
+    hold_what_is_much(s);
     while (rc == 1) {
         rc = mend_transaction(s, &table, &name, e);
     }

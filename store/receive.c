@@ -275,20 +275,17 @@ static int check_prior(struct receiving *in, const struct checked *c,
 
 /* --- more of what is held ------------------------------------------------ */
 
-/* Which leaves of a changeset the journal holds, from all its deliveries. Rare
- * (more of a changeset comes later), so a scan is good enough. */
+/* Which leaves of a changeset the journal holds, from all that brought a part
+ * of it: not all of them are held. */
 static int mark_held(struct receiving *in, const struct checked *c,
                      bool held[LEAVES_MAX], struct err *e)
 {
     struct replica *r = in->r;
     struct delivery d = {0};
     int rc;
-    while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1) {
+    while ((rc = journal_next_part(r->db, &c->changeset->header, c->origin->no,
+                                   d.position, &d, e)) == 1) {
         struct changeset *cs = NULL;
-        if (d.origin_no != c->origin->no || d.seq != c->travelling->seq ||
-            d.incarnation != c->travelling->incarnation) {
-            continue;
-        }
         rc = journal_open(r->merger.packer, &r->self.network, &c->origin->node,
                           &d, &cs, e);
         if (rc != 0) {

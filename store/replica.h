@@ -281,6 +281,11 @@ int replica_revoke(struct replica *r, const struct revocation *v,
 /* Checkpoints when the WAL is long; *ret_busy: a reader was in the way. */
 int replica_checkpoint(struct replica *r, bool *ret_busy, struct err *e);
 
+/* Indexes what has come into a large journal, so that folding a row need not
+ * look at all of it. A short piece at a time; *ret_more: call again. Nothing
+ * but speed depends on it. */
+int replica_index(struct replica *r, bool *ret_more, struct err *e);
+
 /* Signs what is pending, then empties every replicated table and the row
  * states and replays the journal [I-10]. Positions, tokens and the journal
  * stay. All or nothing; the caller holds the home for itself. */

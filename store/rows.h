@@ -14,17 +14,16 @@
 
 /* What merging works on. */
 struct merger {
-    struct database *db;      /* rows and states */
+    struct database *db;      /* rows, states, runs */
     struct database *journal; /* deliveries: the same, but for a replay */
     const struct manifest *manifest;
     struct registry *registry;
     struct packer *packer;
     struct projector *projector;
     const struct hash *network;
-    const struct journal_index *index; /* NULL: folds scan the journal */
-    bool waiting;                      /* some leaf held waits */
-    bool unprojected;                  /* some row could not be shown */
-    bool reviews;                      /* some column waits for a person */
+    bool waiting;     /* some leaf held waits */
+    bool unprojected; /* some row could not be shown */
+    bool reviews;     /* some column waits for a person */
 };
 
 /* Reads the flags; at the start of each transaction. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/capture.h"
+#include "store/runs.h"
 
 /* --- keeping up ----------------------------------------------------------- */
 
@@ -17,7 +18,7 @@ static int catch_up_registry(struct scrub *s, struct err *e)
     static const char sql[] =
         "SELECT (SELECT coalesce(max(origin_no), 0) FROM sync_origin),"
         " (SELECT coalesce(max(position), 0) FROM sync_delivery"
-        "  WHERE reach >= 4)";
+        "  WHERE reach & 4)";
     struct replica *r = s->r;
     struct registry *again = NULL;
     sqlite3_stmt *stmt;
@@ -126,6 +127,9 @@ static int fill_scratch(struct scrub *s, struct err *e)
             database_schema(s->scratch, DATABASE_SCHEMA_OPEN);
         rc = database_run(s->scratch, own, e);
         (void)database_schema(s->scratch, was);
+    }
+    if (rc == 0) {
+        rc = runs_renew(s->scratch, s->r->db, e);
     }
     return rc == 0 ? merger_start(&s->beside, e) : rc;
 }

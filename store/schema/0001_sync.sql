@@ -265,11 +265,32 @@ CREATE TABLE sync_delivery(
   seq         INTEGER NOT NULL,
   incarnation INTEGER NOT NULL,
   from_no     INTEGER NOT NULL,     -- origin_no of the node that sent it; our own: ours
-  reach       INTEGER NOT NULL,     -- 1: has leaves of scope all; 2: has others; 4: has control leaves
+  reach       INTEGER NOT NULL,     -- 1: has leaves of scope all; 2: has others; 4: has control leaves; 8: lacks some
   scopes      BLOB NOT NULL,        -- sorted 4-byte hashes of the (scope, class) of its leaves
   leaves      BLOB NOT NULL         -- packed (docs/protocol.md)
 ) STRICT;
-CREATE INDEX sync_delivery_control ON sync_delivery(position) WHERE reach >= 4;
+CREATE INDEX sync_delivery_control ON sync_delivery(position) WHERE reach & 4;
+CREATE INDEX sync_delivery_part ON sync_delivery(origin_no, seq) WHERE reach & 8;
+
+-- Which deliveries have a mark (the hashes in `scopes`), in runs that follow
+-- one another from the first delivery on (store/runs.h). Computed when the node
+-- is idle, and only makes looking up faster: it can be deleted. `DELETE FROM
+-- sync_run` is enough; what stands in sync_mark for no run is cleared away.
+CREATE TABLE sync_run(
+  run   INTEGER PRIMARY KEY,
+  level INTEGER NOT NULL,           -- 0: of the journal's tail; else of runs of the level below
+  last  INTEGER NOT NULL,           -- the last position it covers; it begins after the run before
+  whole INTEGER NOT NULL            -- 0: being merged, the runs below still count
+        CHECK(whole IN (0, 1))
+) STRICT;
+CREATE INDEX sync_run_last ON sync_run(last) WHERE whole = 1;
+
+CREATE TABLE sync_mark(
+  run      INTEGER NOT NULL,
+  mark     INTEGER NOT NULL,        -- the hash as a signed number
+  position INTEGER NOT NULL,        -- of a delivery that has it
+  PRIMARY KEY(run, mark, position)
+) STRICT, WITHOUT ROWID;
 
 -- seq of this node's last changeset with a leaf of (scope, class): `prior`.
 CREATE TABLE sync_prior(

@@ -18,7 +18,7 @@ static const char usage[] =
     "  full    100,000 rows, three repetitions (the default)\n"
     "  quick   10,000 rows, one repetition\n"
     "  smoke   a few rows: does it run?\n"
-    "  PART    write, drain, apply, merge, wire, file; all if none is named\n";
+    "  PART    write, drain, apply, merge, wire, file, fold; all if none is named\n";
 
 static const struct {
     const char *name;
@@ -37,6 +37,7 @@ static const struct {
     {"write", write_cost_measure, false}, {"drain", drain_cost_measure, false},
     {"apply", apply_cost_measure, false}, {"merge", merge_cost_measure, false},
     {"wire", wire_cost_measure, true},    {"file", file_cost_measure, true},
+    {"fold", fold_cost_measure, true},
 };
 
 enum { PARTS = sizeof parts / sizeof parts[0] };

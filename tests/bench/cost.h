@@ -24,5 +24,6 @@ void apply_cost_measure(const struct sizes *sizes);
 void merge_cost_measure(const struct sizes *sizes);
 void wire_cost_measure(const struct sizes *sizes);
 void file_cost_measure(const struct sizes *sizes);
+void fold_cost_measure(const struct sizes *sizes);
 
 #endif

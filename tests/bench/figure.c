@@ -130,6 +130,18 @@ static const struct line lines[FIGURES] = {
                                     JUDGED_COST, 2.0, 1.45},
     [FIGURE_FILE_LONE_RECEIVER_V7] = {"receiver, one at a time, UUIDv7", file,
                                       JUDGED_COST, 2.0, 1.45},
+    /* one row of a long journal, by the index against a scan; the index
+     * against the deliveries: the file before it, their appending */
+    [FIGURE_FOLD_PERSON] = {"fold of one row, a person", "ms", JUDGED_COST, 0,
+                            0},
+    [FIGURE_FOLD_DOSE] = {"fold of one row, 1 of 1,000 doses", "ms",
+                          JUDGED_COST, 0, 0},
+    [FIGURE_INDEX_FILE] = {"index, in the file", "B/delivery", JUDGED_COST, 0,
+                           0},
+    [FIGURE_INDEX_CPU] = {"index, making it", "us CPU/delivery", JUDGED_COST, 0,
+                          0},
+    [FIGURE_INDEX_PAGES] = {"index, written to the log", "B/delivery",
+                            JUDGED_COST, 0, 0},
 };
 
 /* --- samples ------------------------------------------------------------- */

@@ -266,6 +266,36 @@ static int decode_cut(struct slice head, struct slice body)
     return rc;
 }
 
+/* Two leaves are of one row exactly when their first bytes say so. */
+static void the_row_of_a_leaf_shows_in_its_first_bytes(void **state)
+{
+    (void)state;
+    struct dice d = dice_seeded();
+    struct bytes memory = {0};
+    struct encoded one = {0};
+    for (int i = 0; i < 2000; i++) {
+        struct leaf leaf;
+        struct leaf other;
+        struct leaf back;
+        random_leaf(&d, &memory, &leaf);
+        encode(&leaf, &one);
+        random_leaf(&d, &memory, &other); /* `leaf` borrowed the memory */
+        assert_int_equal(decode(&one, &back), 0);
+        struct slice body = slice_of(&one.body);
+        assert_true(leaf_is_of_row(body, leaf.table, back.key_bytes));
+        assert_false(leaf_is_of_row(body, leaf.table + 1, back.key_bytes));
+        struct bytes key = {0};
+        leaf_encode_key(&other, &key);
+        assert_int_equal(leaf_is_of_row(body, leaf.table, slice_of(&key)),
+                         slice_equal(back.key_bytes, slice_of(&key)));
+        bytes_free(&key);
+        body.len = 4 + back.key_bytes.len - 1;
+        assert_false(leaf_is_of_row(body, leaf.table, back.key_bytes));
+    }
+    bytes_free(&memory);
+    encoded_free(&one);
+}
+
 static void a_leaf_cut_short_or_too_long_is_refused(void **state)
 {
     (void)state;
@@ -772,6 +802,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leaf_comes_back_as_it_was),
+        cmocka_unit_test(the_row_of_a_leaf_shows_in_its_first_bytes),
         cmocka_unit_test(an_altered_leaf_is_refused_or_another_leaf),
         cmocka_unit_test(a_leaf_cut_short_or_too_long_is_refused),
         cmocka_unit_test(leaves_of_a_changeset_have_one_order),

@@ -1617,16 +1617,16 @@ static void an_altered_certificate_on_disk_is_found_at_start(void **state)
     static const char *const alterations[] = {
         "UPDATE sync_changeset SET signature = zeroblob(64)"
         " WHERE origin_no = (SELECT min(origin_no) FROM sync_delivery"
-        " WHERE reach >= 4)",
+        " WHERE reach & 4)",
         "UPDATE sync_changeset SET signature ="
         " CAST(substr(signature, 1, 63) || x'00' AS BLOB)",
         "UPDATE sync_changeset SET hash = zeroblob(32)",
         "UPDATE sync_changeset SET hlc = hlc + 1",
         "UPDATE sync_changeset SET certificate = certificate + 1",
         "UPDATE sync_delivery SET leaves = CAST(substr(leaves, 1,"
-        " length(leaves) - 1) AS BLOB) WHERE reach >= 4",
+        " length(leaves) - 1) AS BLOB) WHERE reach & 4",
         "UPDATE sync_delivery SET leaves = CAST(replace(leaves, x'4c44482d',"
-        " x'4153522d') AS BLOB) WHERE reach >= 4",
+        " x'4153522d') AS BLOB) WHERE reach & 4",
         "UPDATE sync_origin SET node = randomblob(32)",
         "UPDATE sync_self SET network = randomblob(32)",
     };
