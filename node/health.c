@@ -120,7 +120,9 @@ static void judge_daemon(struct health *h)
     }
 }
 
-/* Since when something of this node is not safe above it; 0: all is. */
+/* Since when something of this node is not safe above it; 0: all is. Of what is
+ * signed that is when it was signed, which a backlog may be long after it was
+ * written. */
 int64_t health_unsafe_since_ms(const struct status *s)
 {
     int64_t since = s->parent.since_ms;
@@ -159,7 +161,7 @@ static void judge_safety(struct health *h)
                s->parent.site);
     } else {
         remark(h, "safety", false,
-               "everything up to %s is safe at %s; %" PRIu64
+               "everything signed before %s is safe at %s; %" PRIu64
                " changeset%s since then %s not",
                print_time(h, since, time), s->parent.site, s->parent.behind,
                cli_plural(s->parent.behind),

@@ -19,6 +19,12 @@ enum {
     PAUSE_MS = 120,
     USED_MS_PAUSE = 2 * PAUSE_MS,
     USED_MS_MAX = 2 * USED_MS_PAUSE,
+    /* How long a transaction should use the lock, on any machine; */
+    TARGET_US = 100 * 1000,
+    /* the fewest rows for which syncing the disk is worth it; */
+    ROWS_MIN = 64,
+    /* and how many it has while nothing is known of the machine. */
+    ROWS_FIRST = 256,
 };
 
 void hold_begin(struct hold *h, const struct err *cause)
@@ -58,12 +64,31 @@ bool hold_blocks(const struct hold *h, int64_t now_ms)
     return h->code != 0 && now_ms < h->until_ms;
 }
 
-void hold_used(struct hold *h, int64_t began_ms, int64_t now_ms)
+/* What has become slow is believed at once, what has become fast in time. */
+static void learn(struct hold *h, int64_t took_us, uint64_t rows)
+{
+    int64_t row_us = took_us / (int64_t)rows;
+    h->row_us = row_us > h->row_us ? row_us : (3 * h->row_us + row_us) / 4;
+}
+
+size_t hold_rows(const struct hold *h)
+{
+    if (h->row_us == 0) {
+        return ROWS_FIRST;
+    }
+    int64_t rows = TARGET_US / h->row_us;
+    return (size_t)(rows > ROWS_MIN ? rows : ROWS_MIN);
+}
+
+void hold_used(struct hold *h, int64_t began_ms, int64_t now_ms, uint64_t rows)
 {
     int64_t left_alone_ms = began_ms - h->ended_ms;
     int64_t paid_ms = 2 * left_alone_ms;
     if (now_ms == began_ms) {
         return;
+    }
+    if (rows >= ROWS_MIN / 4) { /* else it was the disk that took time */
+        learn(h, (now_ms - began_ms) * 1000, rows);
     }
     h->turns += left_alone_ms >= PAUSE_MS;
     h->used_ms = h->used_ms > paid_ms ? h->used_ms - paid_ms : 0;

@@ -22,6 +22,9 @@
  *
  * Time spent waiting for the lock counts as used, because it cannot be told
  * apart; the pause is no longer for it.
+ *
+ * On a slow machine a row costs more: how many one transaction may have follows
+ * from what those before it cost.
  */
 #ifndef SANGAM_HOLD_H
 #define SANGAM_HOLD_H
@@ -42,6 +45,7 @@ struct hold {
     /* Pauses so far. Who writes first after a pause changes with it, or else
      * the first of them would be the only one. */
     size_t turns;
+    int64_t row_us; /* what a row has cost, of late; 0: nothing known yet */
 };
 
 /* The replica said ERR_BUSY or ERR_FULL (FAULT_WAIT). Logs when that is news. */
@@ -52,8 +56,10 @@ void hold_end(struct hold *h);
  * a pause. */
 bool hold_blocks(const struct hold *h, int64_t now_ms);
 
-/* The node used the write lock from then to now, monotonic: a pause may
- * follow. */
-void hold_used(struct hold *h, int64_t began_ms, int64_t now_ms);
+/* The node used the write lock from then to now, monotonic, for so many rows (0:
+ * for something else): a pause may follow. */
+void hold_used(struct hold *h, int64_t began_ms, int64_t now_ms, uint64_t rows);
+/* How many rows the next transaction should have at most. */
+size_t hold_rows(const struct hold *h);
 
 #endif

@@ -82,13 +82,15 @@ static int store(struct link *l, struct err *e)
     left.items += l->stored;
     left.count -= l->stored;
     int64_t began_ms = clock_mono_ms();
+    replica_limit(l->replica, hold_rows(l->hold));
     int rc = replica_store(l->replica, &l->peer, l->peer.have.journal, &left,
                            clock_wall_ms(), s, e);
     if (rc != 0) {
         rc = link_failed(l, e, e);
     } else {
         hold_end(l->hold);
-        hold_used(l->hold, began_ms, clock_mono_ms());
+        hold_used(l->hold, began_ms, clock_mono_ms(),
+                  s->leaves + s->taken * CHANGESET_ROWS);
         tell_stored(l, s);
         l->stored += s->taken;
         keep_refusals(l, s);
@@ -145,7 +147,7 @@ static int note_acked(struct link *l, struct err *e)
         return link_failed(l, e, e);
     }
     hold_end(l->hold);
-    hold_used(l->hold, began_ms, clock_mono_ms());
+    hold_used(l->hold, began_ms, clock_mono_ms(), 0);
     l->acked_ms = INT64_MAX;
     l->acked_noted_ms = clock_mono_ms();
     return 0;
@@ -162,7 +164,7 @@ static int take_back(struct link *l, struct err *e)
         return link_failed(l, e, e);
     }
     hold_end(l->hold);
-    hold_used(l->hold, began_ms, clock_mono_ms());
+    hold_used(l->hold, began_ms, clock_mono_ms(), 0);
     l->take_back = 0;
     if (taken.changesets > 0) {
         log_warning("local changes",

@@ -255,11 +255,13 @@ static int drain(struct upkeep *u, struct err *e)
         u->drain_ms = u->hold->until_ms;
         return 0;
     }
+    replica_limit(u->replica, hold_rows(u->hold));
     if (replica_drain(u->replica, clock_wall_ms(), &d, e) != 0) {
         return drain_failed(u, e);
     }
     hold_end(u->hold);
-    hold_used(u->hold, began_ms, clock_mono_ms());
+    hold_used(u->hold, began_ms, clock_mono_ms(),
+              d.leaves + d.changesets * CHANGESET_ROWS);
     if (u->drain_failed != 0) {
         log_info("local changes", "signed again -> going on");
     }
@@ -386,7 +388,7 @@ int upkeep_checkpoint(struct upkeep *u, struct err *e)
     if (rc != 0) {
         return fault_of(rc) == FAULT_FATAL ? rc : 0;
     }
-    hold_used(u->hold, began_ms, now_ms);
+    hold_used(u->hold, began_ms, now_ms, 0);
     if (busy) {
         u->blocked_ms = u->blocked_ms == 0 ? now_ms : u->blocked_ms;
         u->look_ms = now_ms + CHECKPOINT_LOOK_MS;

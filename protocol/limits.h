@@ -165,6 +165,10 @@ enum {
     FEED_ROWS_MAX = 100 * 1000,
     /* Nodes one replica can know: 700 clinics with room for successors. */
     NODES_MAX = 8192,
+    /* What one node may say against nodes (revocations, voids, fork proofs) and
+     * be heard: as if it ended every node there can be. Each takes 400 bytes of
+     * memory at every node, and is compared with the others. */
+    EVIDENCE_MAX = NODES_MAX,
     /* How long the node waits for another program's write lock. */
     BUSY_MS = 10 * 1000,
 };

@@ -45,6 +45,7 @@ struct capture_list {
     size_t stray_cap;
     struct block *blocks; /* owned; the first has room */
     size_t bytes;         /* in all blocks */
+    size_t rows_max;      /* it has room for */
     size_t rows;          /* read, strays among them: */
     size_t put_backs;     /* rows to be put back among them */
     int64_t first_id;
@@ -468,7 +469,7 @@ static int read_rows(struct database *db, const struct manifest *m,
     }
     const struct value first = value_integer(from);
     database_bind(stmt, ":from", &first);
-    while (list->rows < DRAIN_ROWS_MAX && list->bytes <= CAPTURE_BYTES_MAX &&
+    while (list->rows < list->rows_max && list->bytes <= CAPTURE_BYTES_MAX &&
            list->put_backs < PUT_BACKS_MAX &&
            (code = database_step(db, stmt, e)) == 1 &&
            !is_gap(list, sqlite3_column_int64(stmt, PENDING_AT))) {
@@ -530,14 +531,15 @@ static int read_list(struct database *db, const struct manifest *m,
     return code;
 }
 
-int capture_read(struct database *db, const struct manifest *m,
+int capture_read(struct database *db, const struct manifest *m, size_t rows_max,
                  struct capture_list **ret, struct err *e)
 {
     struct capture_list *list = calloc(1, sizeof *list);
     if (list == NULL) {
         abort();
     }
-    list->items = malloc(DRAIN_ROWS_MAX * sizeof *list->items);
+    list->rows_max = rows_max;
+    list->items = malloc(rows_max * sizeof *list->items);
     if (list->items == NULL) {
         abort();
     }

@@ -51,12 +51,11 @@ struct capture {
  * each (row, column) only, with the at_ms of the last. */
 struct capture_list;
 
-/* Reads up to DRAIN_ROWS_MAX rows from the first on, and stops before a gap of
- * over CAPTURE_GAP_MS between captures. An empty list: nothing is pending.
+/* Reads up to `rows_max` rows from the first on, and stops before a gap of over CAPTURE_GAP_MS between captures. An empty list: nothing is pending.
  * Any program may write to sync_pending: rows that no trigger writes become no
  * capture, and wait in the list for capture_set_aside(). Captures of broken
  * tables are left out. */
-int capture_read(struct database *db, const struct manifest *m,
+int capture_read(struct database *db, const struct manifest *m, size_t rows_max,
                  struct capture_list **ret, struct err *e);
 void capture_list_destroy(struct capture_list **list);
 const struct capture *capture_list_items(const struct capture_list *list,

@@ -75,12 +75,17 @@ static int drain_list(struct replica *r, const struct capture_list *list,
     return rc == 0 ? capture_forget(r->db, list, e) : rc;
 }
 
+static size_t rows_max(const struct replica *r)
+{
+    return r->rows_max < DRAIN_ROWS_MAX ? r->rows_max : DRAIN_ROWS_MAX;
+}
+
 /* One list of captures; *ret_count: how many rows of it. */
 static int drain_once(struct replica *r, int64_t now_ms, struct drained *ret,
                       size_t *ret_count, struct err *e)
 {
     struct capture_list *list = NULL;
-    int rc = capture_read(r->db, r->manifest, &list, e);
+    int rc = capture_read(r->db, r->manifest, rows_max(r), &list, e);
     *ret_count = rc == 0 ? capture_list_rows(list) : 0;
     if (*ret_count > 0) {
         rc = drain_list(r, list, now_ms, ret, e);
@@ -97,7 +102,7 @@ int replica_drain_some(struct replica *r, int64_t now_ms, struct drained *ret,
     size_t taken = 0;
     size_t count = 1;
     int rc = 0;
-    while (rc == 0 && count > 0 && taken < DRAIN_ROWS_MAX / 2) {
+    while (rc == 0 && count > 0 && taken < rows_max(r) / 2) {
         rc = drain_once(r, now_ms, ret, &count, e);
         taken += count + CHANGESET_ROWS;
     }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "protocol/limits.h"
+
 bool evidence_is(uint32_t table)
 {
     return table == TABLE_REVOCATION || table == TABLE_VOID ||
@@ -10,6 +12,13 @@ bool evidence_is(uint32_t table)
 }
 
 /* --- who may say it ------------------------------------------------------ */
+
+static int told_too_much(const struct certificate *origin, struct err *e)
+{
+    return err_set(e, ERR_LIMIT,
+                   "site %s has said more than %d things against nodes",
+                   origin->site, EVIDENCE_MAX);
+}
 
 static int admit_revocation(struct registry *r,
                             const struct certificate *origin,
@@ -22,7 +31,9 @@ static int admit_revocation(struct registry *r,
     if (rc != 0) {
         return rc;
     }
-    standing_add_revocation(s, &v, header, origin->may_enrol);
+    if (!standing_add_revocation(s, &v, header, origin->may_enrol)) {
+        return told_too_much(origin, e);
+    }
     if (hash_equal(&v.node, &header->origin)) {
         return standing_counts_revocation(s, &v, header)
                    ? 0
@@ -57,8 +68,9 @@ static int admit_voiding(struct registry *r, const struct certificate *origin,
                        "site %s takes back what another node said",
                        origin->site);
     }
-    standing_add_voiding(registry_standing(r), &v, header);
-    return 0;
+    return standing_add_voiding(registry_standing(r), &v, header)
+               ? 0
+               : told_too_much(origin, e);
 }
 
 static int verify_header(struct registry *r, const struct signed_header *h,
@@ -73,8 +85,9 @@ static int verify_header(struct registry *r, const struct signed_header *h,
     return changeset_header_verify(&h->header, h->signature, c->sign_public, e);
 }
 
-static int admit_fork(struct registry *r, const struct leaf *leaf,
-                      struct err *e)
+static int admit_fork(struct registry *r, const struct certificate *origin,
+                      const struct changeset_header *header,
+                      const struct leaf *leaf, struct err *e)
 {
     struct fork_proof p;
     int rc = fork_proof_of_leaf(leaf, &p, e);
@@ -87,8 +100,8 @@ static int admit_fork(struct registry *r, const struct leaf *leaf,
     if (rc == 0 && p.clone) {
         rc = verify_header(r, &p.third, e);
     }
-    if (rc == 0) {
-        standing_add_fork(registry_standing(r), &p);
+    if (rc == 0 && !standing_add_fork(registry_standing(r), &p, header)) {
+        rc = told_too_much(origin, e);
     }
     return rc;
 }
@@ -103,7 +116,7 @@ int evidence_admit(struct registry *r, const struct certificate *origin,
     case TABLE_VOID:
         return admit_voiding(r, origin, header, leaf, e);
     case TABLE_FORK:
-        return admit_fork(r, leaf, e);
+        return admit_fork(r, origin, header, leaf, e);
     default:
         abort();
     }
@@ -114,12 +127,16 @@ int evidence_admit(struct registry *r, const struct certificate *origin,
 int evidence_verdict(struct registry *r, const struct changeset_header *header,
                      struct err *e)
 {
+    enum stand stand = standing_of(registry_standing(r), header);
+    if (stand == STAND_COUNTS) {
+        return 0;
+    }
     const struct certificate *c =
         registry_certificate(r, &header->origin, header->certificate);
     const char *site = c == NULL ? "(unknown)" : c->site;
-    switch (standing_of(registry_standing(r), header)) {
+    switch (stand) {
     case STAND_COUNTS:
-        return 0;
+        break;
     case STAND_CUT_OFF:
         return err_set(e, ERR_FORBIDDEN,
                        "it comes after the end of this node of site %s, which "

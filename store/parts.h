@@ -38,6 +38,8 @@ struct replica {
     uint32_t data_version; /* when last looked */
     int64_t correction_ms; /* replica_correct() */
     int64_t cookie;        /* PRAGMA schema_version of what is in `manifest` */
+    int64_t began_cookie;  /* the same when the transaction began */
+    size_t rows_max;       /* replica_limit() */
     struct shaped shaped;  /* not told yet */
     struct message grant;  /* the enrolment; cleared at the root */
     bool enrolled;         /* `grant` is set */

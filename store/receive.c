@@ -469,13 +469,13 @@ static int save_token(struct receiving *in, uint64_t journal, uint64_t position,
 }
 
 /* How many changesets, the first ones, one transaction takes: at least one. */
-static size_t piece_of(const struct changesets *stretch)
+static size_t piece_of(const struct changesets *stretch, size_t rows_max)
 {
     size_t rows = 0;
     size_t count = 0;
     for (; count < stretch->count; count++) {
         rows += stretch->items[count].leaf_count + CHANGESET_ROWS;
-        if (count > 0 && rows > APPLY_ROWS_MAX) {
+        if (count > 0 && rows > rows_max) {
             break;
         }
     }
@@ -487,7 +487,7 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
 {
     struct origin *from = NULL;
     size_t certificates = registry_certificate_count(in->r->merger.registry);
-    size_t count = piece_of(stretch);
+    size_t count = piece_of(stretch, in->r->rows_max);
     bool end = count == stretch->count;
     uint64_t position =
         end ? stretch->position : stretch->items[count - 1].position;

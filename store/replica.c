@@ -18,6 +18,7 @@ int replica_begin(struct replica *r, struct err *e)
     if (rc != 0) {
         return rc;
     }
+    r->began_cookie = r->cookie;
     rc = replica_shape_again(r, e);
     if (rc == 0) {
         rc = merger_start(&r->merger, e);
@@ -63,7 +64,9 @@ static int load_changing(struct replica *r, struct err *e)
  * first: its stamps point at origins. */
 static int forget(struct replica *r, struct err *e)
 {
-    r->cookie = -1; /* triggers put back are gone again */
+    if (r->cookie != r->began_cookie) {
+        r->cookie = -1; /* triggers put back are gone again */
+    }
     batch_destroy(&r->batch);
     r->batch = batch_new();
     registry_return(r->merger.registry);
@@ -109,6 +112,11 @@ struct origin *replica_own_origin(struct replica *r)
 int64_t replica_now(const struct replica *r, int64_t now_ms)
 {
     return now_ms + r->correction_ms;
+}
+
+void replica_limit(struct replica *r, size_t rows)
+{
+    r->rows_max = rows < APPLY_ROWS_MAX ? rows : APPLY_ROWS_MAX;
 }
 
 void replica_correct(struct replica *r, int64_t correction_ms)
@@ -354,6 +362,7 @@ int replica_open(const char *path, const struct keys *keys,
         abort();
     }
     r->keys = *keys;
+    r->rows_max = APPLY_ROWS_MAX;
     r->scratch = scratch_beside(path);
     r->path = strdup(path);
     r->schema = start != NULL ? start->schema : &schema_embedded;

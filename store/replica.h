@@ -145,6 +145,11 @@ struct drained {
     bool more;       /* call again: the backlog was larger than one drain */
 };
 
+/* How many rows one transaction drains or stores from now on, so that it holds
+ * the write lock no longer than it should: DRAIN_ROWS_MAX and APPLY_ROWS_MAX
+ * until told, and at most. A changeset is never parted. */
+void replica_limit(struct replica *r, size_t rows);
+
 /* What is to be added to the wall clock of this machine, captures included, so
  * that stamps follow the parent's time: 0 until told. Kept in memory alone: by
  * the next start the clock may have been set. */

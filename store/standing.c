@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/limits.h"
+
 /* In the order in which the evidence of one signer is weighed: what comes
  * first does not depend on what comes after it. */
 enum kind {
@@ -20,12 +22,13 @@ enum kind {
 struct item {
     enum kind kind;
     struct subject *about;
-    struct subject *by;               /* who signed it */
-    struct changeset_header in;       /* the changeset that says it */
-    bool fit;                         /* its signer's certificate allows it */
-    uint64_t incarnation;             /* that it speaks of; 0: every one */
-    uint64_t after;                   /* the last number it says nothing of */
-    uint64_t serial;                  /* KIND_CERTIFICATE */
+    struct subject *by;         /* who signed it */
+    struct subject *told_by;    /* whose EVIDENCE_MAX it takes of, or NULL */
+    struct changeset_header in; /* the changeset that says it */
+    bool fit;                   /* its signer's certificate allows it */
+    uint64_t incarnation;       /* that it speaks of; 0: every one */
+    uint64_t after;             /* the last number it says nothing of */
+    uint64_t serial;            /* KIND_CERTIFICATE */
     struct changeset_header sides[2]; /* KIND_CLONE: the second, the third */
     bool counts;
     bool counted; /* when the rows were last in step */
@@ -37,6 +40,7 @@ struct subject {
     struct hash node;
     struct subject *parent; /* NULL: the root, or no certificate yet */
     bool concerned;         /* something new is said of it */
+    size_t told;            /* items of evidence it has signed */
     struct item **about;    /* owned list */
     size_t count;
     size_t cap;
@@ -183,11 +187,17 @@ static const struct item *find_item(const struct subject *subject,
     return NULL;
 }
 
-static void add(struct standing *s, const struct item *item)
+static bool add(struct standing *s, const struct item *item)
 {
     struct subject *about = item->about;
     if (find_item(about, item) != NULL) {
-        return;
+        return true;
+    }
+    if (item->told_by != NULL) {
+        if (item->told_by->told == EVIDENCE_MAX) {
+            return false;
+        }
+        item->told_by->told++;
     }
     struct item *copy = malloc(sizeof *copy);
     if (copy == NULL) {
@@ -201,6 +211,7 @@ static void add(struct standing *s, const struct item *item)
     about->concerned = true;
     s->against += item->kind != KIND_CERTIFICATE;
     s->weighed = false;
+    return true;
 }
 
 void standing_add_certificate(struct standing *s, const struct certificate *c,
@@ -216,7 +227,7 @@ void standing_add_certificate(struct standing *s, const struct certificate *c,
     if (item.by != item.about) {
         item.about->parent = item.by;
     }
-    add(s, &item);
+    (void)add(s, &item);
 }
 
 static struct item revocation_item(struct standing *s,
@@ -224,26 +235,28 @@ static struct item revocation_item(struct standing *s,
                                    const struct changeset_header *in)
 {
     bool own = hash_equal(&v->node, &in->origin);
+    struct subject *by = subject_of(s, &in->origin);
     return (struct item){
         .kind = own ? KIND_RETIREMENT : KIND_REVOCATION,
         .about = subject_of(s, &v->node),
-        .by = subject_of(s, &in->origin),
+        .by = by,
+        .told_by = by,
         .in = *in,
         .after = v->after,
     };
 }
 
 /* Nobody retires before the words that say so. */
-void standing_add_revocation(struct standing *s, const struct revocation *v,
+bool standing_add_revocation(struct standing *s, const struct revocation *v,
                              const struct changeset_header *in, bool may_enrol)
 {
     struct item item = revocation_item(s, v, in);
     bool own = item.kind == KIND_RETIREMENT;
     item.fit = own ? v->retires && v->after >= in->seq : may_enrol;
-    add(s, &item);
+    return add(s, &item);
 }
 
-void standing_add_voiding(struct standing *s, const struct voiding *v,
+bool standing_add_voiding(struct standing *s, const struct voiding *v,
                           const struct changeset_header *in)
 {
     struct item item = {
@@ -255,10 +268,12 @@ void standing_add_voiding(struct standing *s, const struct voiding *v,
         .after = v->after,
     };
     item.fit = item.about == item.by;
-    add(s, &item);
+    item.told_by = item.by;
+    return add(s, &item);
 }
 
-void standing_add_fork(struct standing *s, const struct fork_proof *p)
+bool standing_add_fork(struct standing *s, const struct fork_proof *p,
+                       const struct changeset_header *in)
 {
     const struct changeset_header *from = fork_proof_from(p);
     struct subject *about = subject_of(s, &from->origin);
@@ -266,6 +281,7 @@ void standing_add_fork(struct standing *s, const struct fork_proof *p)
         .kind = p->clone ? KIND_CLONE : KIND_FORK,
         .about = about,
         .by = about,
+        .told_by = subject_of(s, &in->origin),
         .incarnation = from->incarnation,
         .after = from->seq - 1,
     };
@@ -273,7 +289,7 @@ void standing_add_fork(struct standing *s, const struct fork_proof *p)
         item.sides[0] = p->second.header;
         item.sides[1] = p->third.header;
     }
-    add(s, &item);
+    return add(s, &item);
 }
 
 /* --- what is said of a changeset ----------------------------------------- */
@@ -519,6 +535,9 @@ static void forget_last(struct standing *s)
     about->count--;
     about->parent = parent_of(about);
     s->against -= item->kind != KIND_CERTIFICATE;
+    if (item->told_by != NULL) {
+        item->told_by->told--;
+    }
     free(item);
 }
 

@@ -29,16 +29,19 @@ enum stand {
 struct standing *standing_new(void);
 void standing_destroy(struct standing **s);
 
-/* Each notes what a control leaf of the changeset `in` says; twice is once. */
+/* Each notes what a control leaf of the changeset `in` says; twice is once. Of
+ * evidence, false: its signer has told EVIDENCE_MAX things before, and this one
+ * is not noted. */
 void standing_add_certificate(struct standing *s, const struct certificate *c,
                               const struct changeset_header *in);
 /* `may_enrol`: the certificate it is signed under allows it to enrol. */
-void standing_add_revocation(struct standing *s, const struct revocation *v,
+bool standing_add_revocation(struct standing *s, const struct revocation *v,
                              const struct changeset_header *in, bool may_enrol);
-void standing_add_voiding(struct standing *s, const struct voiding *v,
+bool standing_add_voiding(struct standing *s, const struct voiding *v,
                           const struct changeset_header *in);
 /* A proof whose signatures verify; it speaks for itself, whoever tells it. */
-void standing_add_fork(struct standing *s, const struct fork_proof *p);
+bool standing_add_fork(struct standing *s, const struct fork_proof *p,
+                       const struct changeset_header *in);
 
 enum stand standing_of(struct standing *s, const struct changeset_header *h);
 /* Does this control leaf, which was added, count where it lies? */

@@ -439,7 +439,7 @@ SELECT own.site_id,                                -- the site this file belongs
        own.has_parent AND unsafe.changesets = 0
          AND NOT EXISTS(SELECT 1 FROM sync_pending) AS all_safe, -- 1: the parent has all of it
        strftime('%Y-%m-%dT%H:%M:%fZ', (unsafe.hlc >> 16) / 1000.0, 'unixepoch')
-         AS not_safe_since,                        -- oldest work that the parent lacks; NULL: none
+         AS not_safe_since,                        -- when the oldest that the parent lacks was signed; NULL: it has all
        strftime('%Y-%m-%dT%H:%M:%fZ', own.heard_ms / 1000.0, 'unixepoch')
          AS parent_heard_at,                       -- last message of the parent
        strftime('%Y-%m-%dT%H:%M:%fZ', own.synced_ms / 1000.0, 'unixepoch')

@@ -13,6 +13,7 @@ SANGAM_SEED replays the choices (not the timing); SANGAM_LONG kills 500 times.
 import contextlib
 import os
 import random
+import sqlite3
 import threading
 import time
 
@@ -24,6 +25,10 @@ SEED = int(os.environ.get("SANGAM_SEED", random.randrange(10**9)))
 KILL_EVERY_S = (0.1, 0.9)
 DEAD_S = (0.0, 1.5)
 WRITE_EVERY_S = (0.02, 0.15)
+
+
+def tell(error):
+    return ", ".join([repr(error), *getattr(error, "__notes__", ())])
 
 
 class Writer(threading.Thread):
@@ -56,7 +61,7 @@ class Writer(threading.Thread):
         self.ending.set()
         self.join(cluster.WAIT_S)
         check(not self.is_alive(), f"the {self.name} hangs")
-        check(self.error is None, f"the {self.name} failed: {self.error!r}")
+        check(self.error is None, f"the {self.name} failed: {tell(self.error)}")
 
     # ---- transactions --------------------------------------------------
 
@@ -80,9 +85,14 @@ class Writer(threading.Thread):
         """What `done` collects is remembered once it is committed."""
         done = []
         start = time.monotonic()
-        db.execute("BEGIN IMMEDIATE")
-        yield done
-        db.execute("COMMIT")
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield done
+            db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            error.add_note(f"{error.sqlite_errorname} after "
+                           f"{time.monotonic() - start:.1f} s")
+            raise
         self.waited_s = max(self.waited_s, time.monotonic() - start)
         for remember in done:
             remember()
@@ -217,7 +227,7 @@ def kill_at_random(tree, rng, writers):
             dead[node] = time.monotonic() + rng.uniform(*DEAD_S)
         for writer in writers:
             check(writer.error is None,
-                  f"the {writer.name} failed: {writer.error!r}")
+                  f"the {writer.name} failed: {tell(writer.error)}")
         looked += check_link(tree, rng.choice(list(tree)[1:]))
     for node in dead:
         node.start()

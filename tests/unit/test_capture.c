@@ -760,7 +760,7 @@ static struct capture_list *read_list(struct fixture *f)
 {
     struct capture_list *list = NULL;
     struct err e = {0};
-    ready(capture_read(f->db, f->m, &list, &e), &e);
+    ready(capture_read(f->db, f->m, DRAIN_ROWS_MAX, &list, &e), &e);
     return list;
 }
 

@@ -27,7 +27,7 @@ struct writer {
 static void write_one(struct writer *w)
 {
     int64_t ends_ms = w->begins_ms + w->length_ms;
-    hold_used(&w->hold, w->begins_ms, ends_ms);
+    hold_used(&w->hold, w->begins_ms, ends_ms, 0);
     w->begins_ms = w->hold.until_ms > ends_ms ? w->hold.until_ms : ends_ms;
 }
 
@@ -96,7 +96,7 @@ static void a_node_with_less_to_write_never_pauses(void **state)
     (void)state;
     struct hold h = {0};
     for (int64_t at_ms = 1000; at_ms < 20000; at_ms += 30) {
-        hold_used(&h, at_ms, at_ms + 20);
+        hold_used(&h, at_ms, at_ms + 20, 0);
         assert_int_equal(h.until_ms, 0);
     }
 }
@@ -107,16 +107,16 @@ static void many_short_writes_end_in_one_pause(void **state)
     struct hold h = {0};
     int64_t at_ms = 1000;
     for (; h.until_ms == 0; at_ms += 2) {
-        hold_used(&h, at_ms, at_ms + 2);
+        hold_used(&h, at_ms, at_ms + 2, 0);
     }
     assert_int_equal(at_ms, 1240);
     assert_int_equal(h.until_ms, 1240 + 120);
     size_t turns = h.turns;
     /* a checkpoint at once after it moves the pause, and is of the same turn */
-    hold_used(&h, 1240, 1260);
+    hold_used(&h, 1240, 1260, 0);
     assert_int_equal(h.until_ms, 1260 + 120);
     assert_int_equal(h.turns, turns);
-    hold_used(&h, 1380, 1385);
+    hold_used(&h, 1380, 1385, 0);
     assert_int_equal(h.until_ms, 1260 + 120);
     assert_int_equal(h.turns, turns + 1);
 }
@@ -131,6 +131,50 @@ static void a_pause_blocks_no_note_and_a_lock_does(void **state)
     assert_false(hold_blocks(&h, 2000));
 }
 
+/* --- how much at once ------------------------------------------------------- */
+
+/* How long the last of some transactions takes where a row takes so long. */
+static int64_t settles_at(struct hold *h, int64_t row_us)
+{
+    int64_t took_ms = 0;
+    for (int64_t at_ms = 0, i = 0; i < 20; i++) {
+        size_t rows = hold_rows(h);
+        took_ms = (int64_t)rows * row_us / 1000;
+        hold_used(h, at_ms, at_ms + took_ms, rows);
+        at_ms += took_ms + 1000;
+    }
+    return took_ms;
+}
+
+static void a_transaction_is_as_short_on_a_slow_machine(void **state)
+{
+    (void)state;
+    for (int64_t row_us = 20; row_us <= 1500; row_us += 10) {
+        struct hold h = {0};
+        assert_in_range(settles_at(&h, row_us), 50, 110);
+        assert_in_range(settles_at(&h, 20), 50, 110); /* fast again */
+    }
+}
+
+static void a_transaction_is_worth_its_sync(void **state)
+{
+    (void)state;
+    struct hold h = {0};
+    (void)settles_at(&h, 20 * 1000);
+    assert_in_range(hold_rows(&h), 50, 100);
+}
+
+/* A lone row that waited for the disk says nothing of what rows cost. */
+static void few_rows_teach_nothing(void **state)
+{
+    (void)state;
+    struct hold h = {0};
+    (void)settles_at(&h, 50);
+    size_t rows = hold_rows(&h);
+    hold_used(&h, 100000, 101000, 1);
+    assert_int_equal(hold_rows(&h), rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +184,9 @@ int main(void)
         cmocka_unit_test(a_node_with_less_to_write_never_pauses),
         cmocka_unit_test(many_short_writes_end_in_one_pause),
         cmocka_unit_test(a_pause_blocks_no_note_and_a_lock_does),
+        cmocka_unit_test(a_transaction_is_as_short_on_a_slow_machine),
+        cmocka_unit_test(a_transaction_is_worth_its_sync),
+        cmocka_unit_test(few_rows_teach_nothing),
     };
     return cmocka_run_group_tests_name("hold", tests, NULL, NULL);
 }
