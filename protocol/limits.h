@@ -160,9 +160,10 @@ enum {
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */
     CHECKPOINT_FRAMES = 400,
-    /* Rows in local_changed: a month of a busy district. A program that has
-     * not read so many is better off starting over. */
-    FEED_ROWS_MAX = 100 * 1000,
+    /* Rows named to local programs: some 6 MB, and more than a site writes and
+     * gets in a month. A program that was away for longer reads its tables
+     * whole, which is then as quick. */
+    FEED_CHANGES_MAX = 100 * 1000,
     /* Nodes one replica can know: 700 clinics with room for successors. */
     NODES_MAX = 8192,
     /* What one node may say against nodes (revocations, voids, fork proofs) and

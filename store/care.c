@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/feed.h"
 #include "store/fold.h"
 #include "store/parts.h"
 #include "store/runs.h"
@@ -64,6 +65,9 @@ static int empty_tables(struct replica *r, struct err *e)
                               "DELETE FROM sync_newer;";
     struct bytes sql = {0};
     int rc = database_run(r->db, own, e);
+    if (rc == 0) {
+        rc = feed_break(r->db, e);
+    }
     for (size_t i = 0; rc == 0 && i < r->manifest->table_count; i++) {
         bytes_clear(&sql);
         sql_delete_rows(&r->manifest->tables[i], &sql);

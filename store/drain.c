@@ -31,6 +31,20 @@ static int draft_rows(struct drafting *d, const struct capture *items,
     return rc;
 }
 
+/* What one program wrote is news to the others. */
+static int note_rows(struct replica *r, const struct capture *items,
+                     size_t count, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        if (i == 0 || !same_row(&items[i - 1], &items[i])) {
+            rc = projector_note(r->merger.projector, items[i].table,
+                                items[i].key, e);
+        }
+    }
+    return rc;
+}
+
 static int undo_rows(struct replica *r, struct slice undone, struct err *e)
 {
     struct cursor c = cursor_of(undone);
@@ -58,6 +72,9 @@ static int drain_list(struct replica *r, const struct capture_list *list,
     ret->parked += strays;
     if (rc == 0) {
         rc = draft_rows(d, items, count, e);
+    }
+    if (rc == 0) {
+        rc = note_rows(r, items, count, e);
     }
     if (rc == 0) {
         struct draft *drafts = drafting_drafts(d, &draft_count);

@@ -2,13 +2,13 @@
 #include "store/feed.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "protocol/limits.h"
 
 struct feed {
     struct database *db;
-    char **names; /* owned; of the tables asked for */
+    uint32_t tables[CERTIFICATE_TABLES_MAX]; /* somebody wants to be told of */
     size_t count;
-    int64_t rows; /* in local_changed, as far as this transaction knows */
 };
 
 struct feed *feed_new(struct database *db)
@@ -21,110 +21,96 @@ struct feed *feed_new(struct database *db)
     return f;
 }
 
-static void forget(struct feed *f)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        free(f->names[i]);
-    }
-    free(f->names);
-    f->names = NULL;
-    f->count = 0;
-}
-
 void feed_destroy(struct feed **f)
 {
-    if (*f == NULL) {
-        return;
-    }
-    forget(*f);
     free(*f);
     *f = NULL;
 }
 
-/* Numbers are given one by one and cleared from the front. */
-static int count_rows(struct feed *f, struct err *e)
+/* Asks for each of our tables: local_feed may hold anything, and any number of
+ * rows. */
+int feed_start(struct feed *f, struct err *e)
 {
-    sqlite3_stmt *stmt;
+    sqlite3_stmt *stmt = NULL;
     int rc = database_statement(
         f->db,
-        "SELECT coalesce(max(changed_id) - min(changed_id) + 1, 0)"
-        " FROM local_changed",
+        "SELECT table_id FROM sync_table AS t WHERE kind <> 'local' AND EXISTS"
+        " (SELECT 1 FROM local_feed WHERE table_name = t.name) LIMIT :tables",
         &stmt, e);
-    if (rc == 0) {
-        rc = database_step(f->db, stmt, e);
+    f->count = 0;
+    if (rc != 0) {
+        return rc;
     }
-    if (rc == 1) {
-        f->rows = sqlite3_column_int64(stmt, 0);
-        (void)sqlite3_reset(stmt);
-        rc = 0;
+    const struct value tables = value_integer(CERTIFICATE_TABLES_MAX);
+    database_bind(stmt, ":tables", &tables);
+    while ((rc = database_step(f->db, stmt, e)) == 1) {
+        f->tables[f->count++] = (uint32_t)sqlite3_column_int64(stmt, 0);
     }
     return rc;
 }
 
-int feed_start(struct feed *f, struct err *e)
-{
-    sqlite3_stmt *stmt;
-    forget(f);
-    int rc = database_statement(
-        f->db, "SELECT table_name FROM local_subscription", &stmt, e);
-    while (rc == 0 && (rc = database_step(f->db, stmt, e)) == 1) {
-        const char *name = (const char *)sqlite3_column_text(stmt, 0);
-        rc = 0;
-        if (f->count == CERTIFICATE_TABLES_MAX) {
-            (void)sqlite3_reset(stmt);
-            break; /* more than there are tables */
-        }
-        f->names = realloc(f->names, (f->count + 1) * sizeof *f->names);
-        if (f->names == NULL ||
-            (f->names[f->count] = strdup(name == NULL ? "" : name)) == NULL) {
-            abort();
-        }
-        f->count++;
-    }
-    return rc == 0 && f->count > 0 ? count_rows(f, e) : rc;
-}
-
-static bool is_asked_for(const struct feed *f, const struct table *t)
+static bool is_wanted(const struct feed *f, const struct table *t)
 {
     for (size_t i = 0; i < f->count; i++) {
-        if (strcmp(f->names[i], t->name) == 0) {
+        if (f->tables[i] == t->id) {
             return true;
         }
     }
     return false;
 }
 
-static int start_over(struct feed *f, struct err *e)
+static int append(struct feed *f, const struct table *t,
+                  const struct value *key, struct err *e)
 {
-    f->rows = 0;
-    return database_run(f->db,
-                        "DELETE FROM local_changed;"
-                        "UPDATE local_subscription SET start_over = 1",
-                        e);
-}
-
-int feed_row(struct feed *f, const struct table *t, const struct value *key,
-             struct err *e)
-{
-    static const char sql[] =
-        "INSERT INTO local_changed(table_name, k1, k2, k3)"
-        " VALUES(?1, ?2, ?3, ?4)";
-    sqlite3_stmt *stmt;
-    if (!is_asked_for(f, t)) {
-        return 0;
-    }
-    int rc = f->rows >= FEED_ROWS_MAX ? start_over(f, e) : 0;
-    if (rc == 0) {
-        rc = database_statement(f->db, sql, &stmt, e);
-    }
+    const struct value table = value_integer(t->id);
+    sqlite3_stmt *stmt = NULL;
+    int rc = database_statement(
+        f->db,
+        "INSERT INTO sync_change(table_id, k1, k2, k3) VALUES(?1, ?2, ?3, ?4)",
+        &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    const struct value name = value_text(t->name);
-    database_bind_at(stmt, 1, &name);
+    database_bind_at(stmt, 1, &table);
     for (size_t i = 0; i < t->key_count; i++) {
         database_bind_at(stmt, (int)i + 2, &key[i]);
     }
-    f->rows++;
     return database_done(f->db, stmt, e);
+}
+
+static int drop_old(struct feed *f, struct err *e)
+{
+    sqlite3_int64 last = sqlite3_last_insert_rowid(database_handle(f->db));
+    const struct value old = value_integer(last - FEED_CHANGES_MAX);
+    sqlite3_stmt *stmt = NULL;
+    int rc = database_statement(
+        f->db, "DELETE FROM sync_change WHERE change_id <= :old", &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    database_bind(stmt, ":old", &old);
+    return database_done(f->db, stmt, e);
+}
+
+int feed_note(struct feed *f, const struct table *t, const struct value *key,
+              struct err *e)
+{
+    if (!is_wanted(f, t)) {
+        return 0;
+    }
+    int rc = append(f, t, key, e);
+    return rc == 0 ? drop_old(f, e) : rc;
+}
+
+/* A gap before the one row that stays: whoever has taken all there was sees
+ * that something is missing. */
+int feed_break(struct database *db, struct err *e)
+{
+    return database_run(db,
+                        "INSERT INTO sync_change(change_id, table_id)"
+                        " SELECT coalesce(max(change_id), 0) + 2, 0"
+                        " FROM sync_change;"
+                        "DELETE FROM sync_change WHERE change_id <"
+                        " (SELECT max(change_id) FROM sync_change);",
+                        e);
 }

@@ -43,6 +43,12 @@ int projector_start(struct projector *p, struct err *e)
     return feed_start(p->feed, e);
 }
 
+int projector_note(struct projector *p, const struct table *t,
+                   const struct value *key, struct err *e)
+{
+    return feed_note(p->feed, t, key, e);
+}
+
 void projector_destroy(struct projector **p)
 {
     if (*p == NULL) {
@@ -161,7 +167,7 @@ int projector_write(struct projector *p, enum project_verb verb,
     if (rc == 0) {
         *ret_written = sqlite3_changes(database_handle(p->db)) > 0;
     }
-    return rc == 0 && *ret_written ? feed_row(p->feed, t, row->key, e) : rc;
+    return rc == 0 && *ret_written ? feed_note(p->feed, t, row->key, e) : rc;
 }
 
 int projector_delete(struct projector *p, const struct table *t,
@@ -174,7 +180,7 @@ int projector_delete(struct projector *p, const struct table *t,
     int rc = statement(p, VERB_DELETE, t, key, &stmt, e);
     rc = rc == 0 ? database_done(p->db, stmt, e) : rc;
     bool deleted = sqlite3_changes(database_handle(p->db)) > 0;
-    return rc == 0 && deleted ? feed_row(p->feed, t, key, e) : rc;
+    return rc == 0 && deleted ? feed_note(p->feed, t, key, e) : rc;
 }
 
 int projector_read(struct projector *p, const struct table *t,

@@ -17,6 +17,9 @@ struct projector *projector_new(struct database *db);
 /* Reads which rows programs want to hear of (feed.h); at the start of each
  * transaction. */
 int projector_start(struct projector *p, struct err *e);
+/* A program wrote this row, and the node signs it. */
+int projector_note(struct projector *p, const struct table *t,
+                   const struct value *key, struct err *e);
 void projector_destroy(struct projector **p);
 
 enum project_verb {

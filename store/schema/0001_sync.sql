@@ -377,24 +377,25 @@ CREATE TABLE sync_unprojected(
 
 -- -------------------------------------------------------------------- feed --
 
--- What programs want to hear of: rows the node writes, for which no trigger
--- fires. A program adds and takes away its own rows.
-CREATE TABLE local_subscription(
-  table_name TEXT PRIMARY KEY NOT NULL, -- a replicated table
-  start_over INTEGER NOT NULL DEFAULT 0 -- 1: nobody read for long; read the whole table, then set 0
-             CHECK(start_over IN (0, 1))
-) STRICT;
-
--- Rows of those tables that the node wrote or deleted. A program reads up to
--- the highest changed_id and deletes what it has read.
-CREATE TABLE local_changed(
-  changed_id INTEGER PRIMARY KEY,
-  table_name TEXT NOT NULL,
-  k1 ANY, k2 ANY, k3 ANY            -- the key
-) STRICT;
+-- What a program wants to be told of: one row for a table it derives something
+-- from (docs/reader-contract.md). Written by programs, never sent.
+CREATE TABLE local_feed(
+  table_name TEXT NOT NULL,         -- a replicated table
+  reader     TEXT NOT NULL,         -- the program, by a name of its own
+  taken      INTEGER,               -- the last change_id it has dealt with; NULL: none
+  PRIMARY KEY(table_name, reader)
+) STRICT, WITHOUT ROWID;
 INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
-  (91, 'local_subscription', 'local', NULL, NULL, NULL),
-  (92, 'local_changed', 'local', NULL, NULL, NULL);
+  (91, 'local_feed', 'local', NULL, NULL, NULL);
+
+-- Rows of those tables that were written, by whomever, in order. Ids grow by
+-- one; the oldest go when there are too many, the newest always stays. A gap
+-- after what a reader has taken means that it has to start over.
+CREATE TABLE sync_change(
+  change_id INTEGER PRIMARY KEY,
+  table_id  INTEGER NOT NULL,       -- -> sync_table; 0: none, every row may have changed
+  k1 ANY, k2 ANY, k3 ANY            -- the key, as sync_pending has it
+) STRICT;
 
 -- ------------------------------------------------------------------- links --
 
@@ -474,3 +475,18 @@ SELECT coalesce(t.name, 'table ' || p.table_id) AS table_name,
   FROM sync_pending p
   LEFT JOIN sync_table t USING(table_id)
  GROUP BY p.table_id;
+
+-- A row of local_feed each: what is there for that reader.
+CREATE VIEW v_sync_feed AS
+WITH kept AS (
+  SELECT coalesce((SELECT min(change_id) FROM sync_change), 0) AS first,
+         coalesce((SELECT max(change_id) FROM sync_change), 0) AS last
+)
+SELECT f.reader, f.table_name, f.taken,
+       c.last,                                     -- what to put into taken when all is done
+       f.taken IS NULL OR f.taken + 1 < c.first OR f.taken > c.last
+         AS start_over,                            -- 1: read the whole table
+       (SELECT count(*) FROM sync_change r WHERE r.change_id > f.taken
+                                             AND r.table_id = t.table_id)
+         AS changes                                -- rows to look at; one may be named twice
+  FROM kept c, local_feed f JOIN sync_table t ON t.name = f.table_name;

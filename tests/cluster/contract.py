@@ -165,7 +165,7 @@ def main():
             out = RUN[language](clinic.home, text)
             tried.append(language)
             cluster.say(f"--- {language}\n{out.strip()}")
-            if "local_subscription" in text:
+            if "local_feed" in text:
                 feeds.append(text)
         cluster.check({"sh", "python"} <= set(tried), f"only {tried} ran")
         tree.wait_until_equal()
