@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "acts.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/later.h"
+#include "support/scratch.h"
+
+enum { HQ, HUB, CLINIC };
+
+/* --- what a file holds --------------------------------------------------- */
+
+static void add_value(crypto_generichash_state *h, sqlite3_stmt *stmt, int i)
+{
+    int type = sqlite3_column_type(stmt, i);
+    const void *data = sqlite3_column_blob(stmt, i);
+    int len = sqlite3_column_bytes(stmt, i);
+    crypto_generichash_update(h, (const uint8_t *)&type, sizeof type);
+    crypto_generichash_update(h, (const uint8_t *)&len, sizeof len);
+    if (data != NULL) {
+        crypto_generichash_update(h, data, (unsigned long long)len);
+    }
+}
+
+static void add_rows(crypto_generichash_state *h, sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    if (rc != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    }
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+            add_value(h, stmt, i);
+        }
+    }
+    assert_int_equal(rc, SQLITE_DONE);
+    sqlite3_finalize(stmt);
+}
+
+/* Of the tables that `which` names. */
+static struct file_digest digest(sqlite3 *db, const char *which)
+{
+    struct file_digest d;
+    crypto_generichash_state h;
+    sqlite3_stmt *stmt;
+    (void)crypto_generichash_init(&h, NULL, 0, sizeof d.bytes);
+    assert_int_equal(sqlite3_prepare_v2(db, which, -1, &stmt, NULL), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        char sql[128];
+        (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\"",
+                       (const char *)sqlite3_column_text(stmt, 0));
+        add_rows(&h, db, sql);
+    }
+    sqlite3_finalize(stmt);
+    (void)crypto_generichash_final(&h, d.bytes, sizeof d.bytes);
+    return d;
+}
+
+static const char everything[] =
+    "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    " AND name NOT GLOB 'sqlite_stat*' UNION ALL SELECT 'sqlite_schema'"
+    " ORDER BY 1";
+/* What people see. */
+static const char domain[] =
+    "SELECT name FROM sync_table WHERE kind IN ('record', 'event', 'reference')"
+    " ORDER BY 1";
+
+struct file_digest file_digest(sqlite3 *db)
+{
+    return digest(db, everything);
+}
+
+struct file_digest file_digest_shown(sqlite3 *db)
+{
+    return digest(db, domain);
+}
+
+bool file_digest_equal(const struct file_digest *a, const struct file_digest *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+/* --- calls --------------------------------------------------------------- */
+
+static void done(struct stage *s)
+{
+    if (s->returned != NULL) {
+        s->returned(s);
+    }
+}
+
+static struct replica *own(const struct stage *s)
+{
+    return s->tree->nodes[s->node].replica;
+}
+
+static int drain(struct stage *s, struct err *e)
+{
+    struct drained drained = {.more = true};
+    int rc = 0;
+    s->tree->now_ms += 1000;
+    while (rc == 0 && drained.more) {
+        rc = replica_drain(own(s), s->tree->now_ms, &drained, e);
+        if (rc == 0) {
+            done(s);
+        }
+    }
+    return rc;
+}
+
+static int store_all(struct stage *s, const struct peer *from, uint64_t journal,
+                     const struct walked *walked, int to, struct err *e)
+{
+    static struct stored stored;
+    struct changesets stretch = {
+        .items = walked->items,
+        .count = walked->count,
+        .position = walked->position,
+    };
+    int rc;
+    do {
+        rc = replica_store(s->tree->nodes[to].replica, from, journal, &stretch,
+                           s->tree->now_ms, &stored, e);
+        if (rc == 0) {
+            done(s);
+            stretch.items += stored.taken;
+            stretch.count -= stored.taken;
+        }
+    } while (rc == 0 && !stored.end);
+    return rc;
+}
+
+static int send_one(struct stage *s, int from, int to, struct err *e)
+{
+    struct tree *t = s->tree;
+    struct replica *sender = t->nodes[from].replica;
+    struct walked walked = {.end = false};
+    struct peer there;
+    struct peer here;
+    uint64_t journal = replica_self(sender)->journal;
+    int rc = replica_peer_of_curve(sender, t->nodes[to].keys.curve_public,
+                                   &there, e);
+    if (rc == 0) {
+        rc = replica_peer_of_curve(t->nodes[to].replica,
+                                   t->nodes[from].keys.curve_public, &here, e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    uint64_t at = here.have.journal == journal ? here.have.position : 0;
+    rc = replica_walk(sender, &there, at, MESSAGE_TARGET_BYTES, &walked, e);
+    if (rc == 0) {
+        rc = store_all(s, &here, journal, &walked, to, e);
+    }
+    if (rc == 0) {
+        rc = replica_acked(sender, &there.node, walked.position, e);
+    }
+    if (rc == 0) {
+        done(s);
+    }
+    walked_clear(&walked);
+    return rc;
+}
+
+/* --- acts ---------------------------------------------------------------- */
+
+static void write_rows(struct tree *t, int node, int from, int count)
+{
+    for (int i = from; i < from + count; i++) {
+        char sql[600];
+        (void)snprintf(
+            sql, sizeof sql,
+            "BEGIN IMMEDIATE;"
+            "INSERT INTO person(person_id, beneficiary_no, phone)"
+            " VALUES('p%d', 'N-%d', '%d');"
+            "INSERT INTO dose_event(dose_id, person_id, kind, item_code, units,"
+            " verified_by, dispensed_by) VALUES('d%d', 'p%d', 'observed',"
+            " 'BUP-2', 4, 'photo_card', 'nurse 4');"
+            "UPDATE person SET phone = 'x', home_locality = 'y'"
+            " WHERE person_id = 'p%d'; COMMIT",
+            i, i, i, i, i, i - 1);
+        tree_sql(t, node, sql);
+    }
+}
+
+static void write_at_clinic(struct tree *t)
+{
+    write_rows(t, CLINIC, 10, 12);
+}
+
+static void sign_at_clinic(struct tree *t)
+{
+    for (int i = 0; i < 3; i++) {
+        write_rows(t, CLINIC, 20 + 5 * i, 5);
+        tree_drain(t, CLINIC);
+    }
+}
+
+static void sign_at_hq(struct tree *t)
+{
+    tree_sql(t, HQ,
+             "INSERT INTO ref_code(code_system, code, label_en)"
+             " VALUES('route', 'oral', 'by mouth')");
+    tree_drain(t, HQ);
+}
+
+static int send_up(struct stage *s, struct err *e)
+{
+    return send_one(s, CLINIC, HUB, e);
+}
+
+static int send_down(struct stage *s, struct err *e)
+{
+    return send_one(s, HQ, HUB, e);
+}
+
+/* Both at once: what programs wrote is signed in the transaction that stores
+ * what came. */
+static void sign_both(struct tree *t)
+{
+    sign_at_clinic(t);
+    write_rows(t, HUB, 60, 3);
+}
+
+static int checkpoint(struct stage *s, struct err *e)
+{
+    bool busy;
+    int rc = replica_checkpoint(own(s), &busy, e);
+    if (rc == 0) {
+        done(s);
+    }
+    return rc;
+}
+
+static void fill_log(struct tree *t)
+{
+    for (int i = 0; i < 30; i++) {
+        write_rows(t, HUB, 100 + 6 * i, 6);
+        tree_drain(t, HUB);
+    }
+}
+
+static int rebuild(struct stage *s, struct err *e)
+{
+    uint64_t leaves;
+    int rc = replica_rebuild(own(s), s->tree->now_ms, &leaves, e);
+    if (rc == 0) {
+        done(s);
+    }
+    return rc;
+}
+
+static const uint8_t invited[KEY_PUBLIC_BYTES] = {7};
+
+static void ask(struct tree *t)
+{
+    tree_ask(t, HUB, "LDH-P", invited);
+}
+
+static int knock(struct stage *s, struct err *e)
+{
+    struct keys keys;
+    struct message grant = {0};
+    struct enrol_request request = {.network = replica_self(own(s))->network};
+    memcpy(request.invite_curve, invited, KEY_PUBLIC_BYTES);
+    keys_generate(&keys);
+    enrol_request_sign(&request, &keys);
+    int rc = replica_enrol(own(s), &request, s->tree->now_ms, &grant, e);
+    if (rc == 0) {
+        done(s);
+        message_clear(&grant);
+    }
+    return rc;
+}
+
+static int was_let_in(struct stage *s, bool *ret, struct err *e)
+{
+    sqlite3 *db = s->tree->nodes[s->node].client;
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(
+        db, "SELECT 1 FROM sync_certificate WHERE site = 'LDH-P'", -1, &stmt,
+        NULL);
+    rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
+    sqlite3_finalize(stmt);
+    *ret = rc == SQLITE_ROW;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE
+               ? 0
+               : err_set(e, ERR_IO, "cannot ask: %s", sqlite3_errmsg(db));
+}
+
+/* The node opens the door and lets in who knocks. */
+static int enrol(struct stage *s, struct err *e)
+{
+    struct invites open = {0};
+    bool let_in = false;
+    int rc = was_let_in(s, &let_in, e);
+    if (rc != 0 || let_in) {
+        return rc;
+    }
+    rc = replica_invites(own(s), s->tree->now_ms, &open, e);
+    if (rc == 0) {
+        done(s);
+        free(open.keys);
+        rc = knock(s, e);
+    }
+    return rc;
+}
+
+static int upgrade(struct stage *s, struct err *e)
+{
+    int rc = tree_upgrade_try(s->tree, s->node, later_schema(LATER_COLUMNS), e);
+    if (rc == 0) {
+        done(s);
+    }
+    return rc;
+}
+
+const struct act acts[] = {
+    {"a drain", CLINIC, write_at_clinic, drain},
+    {"storing what a child sent", HUB, sign_at_clinic, send_up},
+    {"a child's word that it is stored", CLINIC, sign_at_clinic, send_up},
+    {"storing what the parent sent", HUB, sign_at_hq, send_down},
+    {"storing and signing at once", HUB, sign_both, send_up},
+    {"a checkpoint", HUB, fill_log, checkpoint},
+    {"a rebuild", HUB, sign_both, rebuild},
+    {"an enrolment", HUB, ask, enrol},
+    {"an upgrade", CLINIC, write_at_clinic, upgrade},
+};
+const size_t act_count = sizeof acts / sizeof acts[0];
+
+struct tree *acts_tree(void)
+{
+    struct tree *t = tree_new();
+    assert_int_equal(tree_add(t, HQ, "LDH-H"), HUB);
+    tree_sync(t);
+    assert_int_equal(tree_add(t, HUB, "LDH-C"), CLINIC);
+    write_rows(t, CLINIC, 1, 3);
+    tree_sync(t);
+    return t;
+}
+
+void acts_restart(struct stage *s)
+{
+    struct tree_node *n = &s->tree->nodes[s->node];
+    bool later =
+        scratch_number(n->path, "PRAGMA user_version") == LATER_COLUMNS;
+    n->schema = later ? later_schema(LATER_COLUMNS) : s->tree->schema;
+    tree_restart(s->tree, s->node);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Acts: what a node does to its file, one of each kind, played on a small tree
+ * while power goes or the disk fails. An act may be played again from whatever
+ * is left of the file, and comes to the same end.
+ */
+#ifndef SANGAM_TESTS_ACTS_H
+#define SANGAM_TESTS_ACTS_H
+
+#include "support/tree.h"
+
+/* Where it is played. */
+struct stage {
+    struct tree *tree;
+    int node;                         /* whose file it is about */
+    void (*returned)(struct stage *); /* a call is done, and durable; or NULL */
+};
+
+struct act {
+    const char *name;
+    int node;
+    void (*prepare)(struct tree *); /* or NULL */
+    int (*play)(struct stage *, struct err *e);
+};
+
+extern const struct act acts[];
+extern const size_t act_count;
+
+/* Headquarters, a hub and a clinic, in step. */
+struct tree *acts_tree(void);
+/* Starts the node anew, with a program that knows the schema of its file. */
+void acts_restart(struct stage *s);
+
+/* --- what a file holds --------------------------------------------------- */
+
+struct file_digest {
+    uint8_t bytes[16];
+};
+
+/* Of all tables and of the schema. */
+struct file_digest file_digest(sqlite3 *db);
+/* Of the tables that people read. */
+struct file_digest file_digest_shown(sqlite3 *db);
+bool file_digest_equal(const struct file_digest *a,
+                       const struct file_digest *b);
+
+#endif
