@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/capture.h"
 #include "store/fold.h"
 #include "store/late.h"
 #include "store/list.h"
@@ -246,11 +247,19 @@ static void decode_entry(struct group *g, const struct entry *entry)
     decode(g->batch, &entry->changeset->slots[entry->index]);
 }
 
+static int fold_soon(struct merger *m, const struct table *t, struct slice key,
+                     struct slice scope, struct err *e)
+{
+    return m->drains_ms != 0
+               ? capture_fold_later(m->db, t, key, scope, m->drains_ms, e)
+               : fold_apply(m, t, key, scope, e);
+}
+
 /* Folds the row from the journal, which holds these leaves already. Those
  * outside the row's scope have a verdict by now, so that the fold finds them. */
 static int refold(struct group *g, struct slice scope, struct err *e)
 {
-    return fold_apply(g->m, g->table, g->entries[0].key, scope, e);
+    return fold_soon(g->m, g->table, g->entries[0].key, scope, e);
 }
 
 /* The fold that comes will judge the leaf. */
@@ -444,7 +453,10 @@ static int finish_record(struct group *g, struct record *r, struct err *e)
     if (rc == 1) {
         struct slice scope = {.data = r->state.scope,
                               .len = r->state.scope_len};
-        return refold(g, scope, e);
+        rc = r->changed && g->m->drains_ms != 0
+                 ? row_state_save(g->m, &g->name, &r->state, e)
+                 : 0; /* or the fold makes it */
+        return rc == 0 ? refold(g, scope, e) : rc;
     }
     if (rc != 0 || !r->changed) {
         return rc;
@@ -643,7 +655,7 @@ static int fold_offered(struct batch *b, struct merger *m, struct err *e)
         name.key = slice_of(&b->key);
         rc = verdict_waits(m, &name, e);
         if (rc == 1) {
-            rc = fold_apply(m, t, key, scope, e);
+            rc = fold_soon(m, t, key, scope, e);
         }
     }
     return rc;

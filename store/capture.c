@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/rows.h"
 #include "store/state.h"
 
 enum {
@@ -47,7 +48,9 @@ struct capture_list {
     size_t bytes;         /* in all blocks */
     size_t rows_max;      /* it has room for */
     size_t rows;          /* read, strays among them: */
-    size_t put_backs;     /* rows to be put back among them */
+    size_t put_backs;     /* rows to be folded among them, */
+    size_t fold_count;    /* and of those CAPTURE_FOLD: */
+    struct capture folds[PUT_BACKS_MAX];
     int64_t first_id;
     int64_t last_id;
     int64_t last_at_ms; /* of the last capture read */
@@ -374,6 +377,7 @@ static const char *nonsense_of(const struct table *t, int64_t what,
     }
     if (what != CAPTURE_INSERT && what != CAPTURE_AGAIN &&
         what != CAPTURE_DELETE && what != CAPTURE_PUT_BACK &&
+        what != CAPTURE_FOLD &&
         (what < 0 || what > UINT16_MAX ||
          table_column(t, (uint16_t)what) == NULL)) {
         return "sync_pending named a column that the table has not";
@@ -440,7 +444,9 @@ static void add_row(struct capture_list *list, const struct manifest *m,
     if (t->broken != NULL) {
         return; /* the row has what was written; the scrub will find it */
     }
-    struct capture *c = &list->items[list->count++];
+    bool folds = what == CAPTURE_FOLD;
+    struct capture *c =
+        folds ? &list->folds[list->fold_count++] : &list->items[list->count++];
     *c = (struct capture){
         .id = id,
         .table = t,
@@ -450,7 +456,7 @@ static void add_row(struct capture_list *list, const struct manifest *m,
         .at_ms = row.at_ms,
     };
     memcpy(c->key, row.key, sizeof c->key);
-    list->put_backs += what == CAPTURE_PUT_BACK;
+    list->put_backs += folds || what == CAPTURE_PUT_BACK;
 }
 
 /* Reads what the list has room for, from a row on. ERR_LIMIT: the row after
@@ -560,6 +566,78 @@ int capture_read(struct database *db, const struct manifest *m, size_t rows_max,
 size_t capture_list_rows(const struct capture_list *list)
 {
     return list->rows + list->put_backs * PUT_BACK_ROWS;
+}
+
+const struct capture *capture_list_folds(const struct capture_list *list,
+                                         size_t *ret_count)
+{
+    *ret_count = list->fold_count;
+    return list->folds;
+}
+
+/* ---- what the node appends ------------------------------------------------ */
+
+int capture_append(struct database *db, const struct table *t, int64_t what,
+                   const struct value *key, const struct value *old,
+                   int64_t at_ms, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code = database_statement(
+        db,
+        "INSERT INTO sync_pending(table_id, what, k1, k2, k3, old, at_ms)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    sqlite3_bind_int64(stmt, 1, t->id);
+    sqlite3_bind_int64(stmt, 2, what);
+    for (size_t i = 0; i < t->key_count; i++) {
+        database_bind_at(stmt, (int)i + 3, &key[i]);
+    }
+    if (old != NULL) {
+        database_bind_at(stmt, 6, old);
+    }
+    sqlite3_bind_int64(stmt, 7, at_ms);
+    return database_done(db, stmt, e);
+}
+
+int capture_fold_later(struct database *db, const struct table *t,
+                       struct slice key, struct slice scope, int64_t at_ms,
+                       struct err *e)
+{
+    struct value values[KEY_COLUMNS_MAX];
+    const struct value old = value_blob(scope.data, scope.len);
+    int code = row_key_of(t, key, values, e);
+    return code == 0
+               ? capture_append(db, t, CAPTURE_FOLD, values, &old, at_ms, e)
+               : code;
+}
+
+int capture_waits(struct database *db, const struct capture_list *list,
+                  const struct capture *c, struct err *e)
+{
+    static const char sql[] =
+        "SELECT max(what = ?6) FROM sync_pending WHERE pending_id > ?1"
+        " AND table_id = ?2 AND k1 IS ?3 AND k2 IS ?4 AND k3 IS ?5";
+    sqlite3_stmt *stmt = NULL;
+    int waits = WAITS_NOTHING;
+    int code = database_statement(db, sql, &stmt, e);
+    if (code != 0) {
+        return code;
+    }
+    sqlite3_bind_int64(stmt, 1, list->last_id);
+    sqlite3_bind_int64(stmt, 2, c->table->id);
+    for (size_t i = 0; i < c->table->key_count; i++) {
+        database_bind_at(stmt, (int)i + 3, &c->key[i]);
+    }
+    sqlite3_bind_int64(stmt, 6, CAPTURE_FOLD);
+    code = database_step(db, stmt, e);
+    if (code == 1 && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        waits = sqlite3_column_int(stmt, 0) != 0 ? WAITS_FOLD : WAITS_WRITES;
+    }
+    (void)sqlite3_reset(stmt);
+    return code < 0 ? code : waits;
 }
 
 /* ---- setting aside -------------------------------------------------------- */

@@ -32,6 +32,9 @@ enum {
     /* The row is to be as the journal has it; `old` is its scope there, in
      * canonical bytes. The scrub says so, never a trigger. */
     CAPTURE_PUT_BACK = UINT16_MAX - 2,
+    /* The row is to be folded, once nothing that was written to it waits: the
+     * table alone has what waits. `old` as above. The drain says so. */
+    CAPTURE_FOLD = UINT16_MAX - 3,
     /* Added to a column's id: a person has looked at all values of a `review`
      * column, and the one in the row settles them. */
     CAPTURE_SETTLES = 0x10000,
@@ -51,19 +54,41 @@ struct capture {
  * each (row, column) only, with the at_ms of the last. */
 struct capture_list;
 
-/* Reads up to `rows_max` rows from the first on, and stops before a gap of over CAPTURE_GAP_MS between captures. An empty list: nothing is pending.
- * Any program may write to sync_pending: rows that no trigger writes become no
- * capture, and wait in the list for capture_set_aside(). Captures of broken
- * tables are left out. */
+/* Reads up to `rows_max` rows from the first on, and stops before a gap of over
+ * CAPTURE_GAP_MS between captures, and after a few rows that are to be folded.
+ * An empty list: nothing is pending. Any program may write to sync_pending: rows
+ * that no trigger writes become no capture, and wait in the list for
+ * capture_set_aside(). Captures of broken tables are left out. */
 int capture_read(struct database *db, const struct manifest *m, size_t rows_max,
                  struct capture_list **ret, struct err *e);
 void capture_list_destroy(struct capture_list **list);
 const struct capture *capture_list_items(const struct capture_list *list,
                                          size_t *ret_count);
+/* CAPTURE_FOLD, which are not among the items. */
+const struct capture *capture_list_folds(const struct capture_list *list,
+                                         size_t *ret_count);
 int64_t capture_list_at_ms(const struct capture_list *list); /* the latest */
 /* As how many rows it counts, at least those it was read from; 0: nothing is
  * pending. */
 size_t capture_list_rows(const struct capture_list *list);
+
+/* Appends a row to sync_pending, as the node. `old` may be NULL. */
+int capture_append(struct database *db, const struct table *t, int64_t what,
+                   const struct value *key, const struct value *old,
+                   int64_t at_ms, struct err *e);
+/* Appends CAPTURE_FOLD; key and scope are canonical. */
+int capture_fold_later(struct database *db, const struct table *t,
+                       struct slice key, struct slice scope, int64_t at_ms,
+                       struct err *e);
+
+/* What is pending of a row behind this list. Negative ERR_*. */
+enum {
+    WAITS_NOTHING,
+    WAITS_WRITES,
+    WAITS_FOLD, /* CAPTURE_FOLD is among it */
+};
+int capture_waits(struct database *db, const struct capture_list *list,
+                  const struct capture *c, struct err *e);
 
 /* Parks what the list was read from and cannot be a capture, with what it said
  * and the reason [I-7]. */

@@ -593,6 +593,14 @@ static int draft_put_back(struct drafting *d, const struct touched *row,
     struct bytes key = {0};
     const struct value *old = &row->put_back->old;
     struct slice scope = {0};
+    int waits = capture_waits(d->r->db, d->list, row->put_back, e);
+    if (waits < 0) {
+        return waits;
+    }
+    if (waits > WAITS_NOTHING) { /* what is in the row is not judged yet */
+        return capture_append(d->r->db, row->table, CAPTURE_PUT_BACK,
+                              row->put_back->key, old, d->at_ms, e);
+    }
     if (old->type == VALUE_BLOB) {
         scope = old->bytes;
     }
@@ -686,7 +694,8 @@ int drafting_row(struct drafting *d, const struct capture *captures,
 
 /* --- life ---------------------------------------------------------------- */
 
-struct drafting *drafting_new(struct replica *r, int64_t at_ms,
+struct drafting *drafting_new(struct replica *r,
+                              const struct capture_list *list,
                               struct drained *ret)
 {
     struct drafting *d = calloc(1, sizeof *d);
@@ -695,7 +704,8 @@ struct drafting *drafting_new(struct replica *r, int64_t at_ms,
     }
     d->r = r;
     d->ret = ret;
-    d->at_ms = at_ms;
+    d->list = list;
+    d->at_ms = capture_list_at_ms(list);
     return d;
 }
 

@@ -13,8 +13,9 @@
 
 struct drafting;
 
-/* For one drain; `at_ms` is when the captures were made. `ret` counts. */
-struct drafting *drafting_new(struct replica *r, int64_t at_ms,
+/* For one list of captures, borrowed. `ret` counts. */
+struct drafting *drafting_new(struct replica *r,
+                              const struct capture_list *list,
                               struct drained *ret);
 void drafting_destroy(struct drafting **d);
 

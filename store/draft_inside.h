@@ -15,6 +15,7 @@ struct placed;
 struct drafting {
     struct replica *r;
     struct drained *ret;
+    const struct capture_list *list;
     int64_t at_ms;       /* of the latest capture */
     struct bytes memory; /* what drafts point into, by offset until the end */
     struct placed *placed;

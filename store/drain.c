@@ -45,7 +45,8 @@ static int note_rows(struct replica *r, const struct capture *items,
     return rc;
 }
 
-static int undo_rows(struct replica *r, struct slice undone, struct err *e)
+static int undo_rows(struct replica *r, struct slice undone, int64_t at_ms,
+                     struct err *e)
 {
     struct cursor c = cursor_of(undone);
     int rc = 0;
@@ -53,8 +54,53 @@ static int undo_rows(struct replica *r, struct slice undone, struct err *e)
         const struct table *t = manifest_table(r->manifest, cursor_u32(&c));
         struct slice key = cursor_slice(&c, UINT32_MAX);
         struct slice scope = cursor_slice(&c, UINT32_MAX);
-        rc = fold_apply(&r->merger, t, key, scope, e);
+        rc = capture_fold_later(r->db, t, key, scope, at_ms, e);
     }
+    return rc;
+}
+
+/* A row to which programs have written more is folded after that is signed; if
+ * it is to be folded then anyhow, not twice. */
+static int fold_row_of(struct replica *r, const struct capture_list *list,
+                       const struct capture *c, struct err *e)
+{
+    struct bytes key = {0};
+    struct slice scope = {0};
+    int waits = capture_waits(r->db, list, c, e);
+    if (waits == WAITS_WRITES) {
+        return capture_append(r->db, c->table, CAPTURE_FOLD, c->key, &c->old,
+                              c->at_ms, e);
+    }
+    if (waits != WAITS_NOTHING) {
+        return waits < 0 ? waits : 0;
+    }
+    if (c->old.type == VALUE_BLOB) {
+        scope = c->old.bytes;
+    }
+    key_bytes(c->table, c->key, &key);
+    int rc = fold_apply(&r->merger, c->table, slice_of(&key), scope, e);
+    bytes_free(&key);
+    return rc;
+}
+
+static int fold_rows(struct replica *r, const struct capture_list *list,
+                     struct err *e)
+{
+    size_t count;
+    const struct capture *folds = capture_list_folds(list, &count);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = fold_row_of(r, list, &folds[i], e);
+    }
+    return rc;
+}
+
+static int merge_signed(struct replica *r, int64_t at_ms, struct err *e)
+{
+    struct tally tally = {0};
+    r->merger.drains_ms = at_ms > 0 ? at_ms : 1;
+    int rc = batch_merge(r->batch, &r->merger, &tally, e);
+    r->merger.drains_ms = 0;
     return rc;
 }
 
@@ -65,8 +111,7 @@ static int drain_list(struct replica *r, const struct capture_list *list,
     size_t draft_count;
     const struct capture *items = capture_list_items(list, &count);
     int64_t at_ms = capture_list_at_ms(list);
-    struct drafting *d = drafting_new(r, at_ms, ret);
-    struct tally tally = {0};
+    struct drafting *d = drafting_new(r, list, ret);
     uint64_t strays = 0;
     int rc = capture_set_aside(r->db, list, &strays, e);
     ret->parked += strays;
@@ -83,10 +128,13 @@ static int drain_list(struct replica *r, const struct capture_list *list,
     }
     if (rc >= 0) {
         ret->changesets += (uint64_t)rc;
-        rc = batch_merge(r->batch, &r->merger, &tally, e);
+        rc = merge_signed(r, at_ms, e);
     }
     if (rc == 0) {
-        rc = undo_rows(r, drafting_undone(d), e);
+        rc = undo_rows(r, drafting_undone(d), at_ms, e);
+    }
+    if (rc == 0) {
+        rc = fold_rows(r, list, e);
     }
     drafting_destroy(&d);
     return rc == 0 ? capture_forget(r->db, list, e) : rc;

@@ -30,26 +30,8 @@ static bool is_named(const char *order, const struct wound *w)
 static int capture(const struct wound *w, int what, const struct value *old,
                    struct err *e)
 {
-    sqlite3_stmt *stmt;
-    struct database *db = w->s->r->db;
-    int rc = database_statement(
-        db,
-        "INSERT INTO sync_pending(table_id, what, k1, k2, k3, old, at_ms)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, w->table->id);
-    sqlite3_bind_int(stmt, 2, what);
-    for (size_t i = 0; i < w->table->key_count; i++) {
-        database_bind_at(stmt, (int)i + 3, &w->key[i]);
-    }
-    if (old != NULL) {
-        database_bind_at(stmt, 6, old);
-    }
-    sqlite3_bind_int64(stmt, 7, w->s->order->now_ms);
-    return database_done(db, stmt, e);
+    return capture_append(w->s->r->db, w->table, what, w->key, old,
+                          w->s->order->now_ms, e);
 }
 
 /* Has the drain make the row what the journal says. */

@@ -21,6 +21,9 @@ struct merger {
     struct packer *packer;
     struct projector *projector;
     const struct hash *network;
+    /* While a drain merges: its captures' time. Rows are folded later then, as
+     * programs may have written to them since (CAPTURE_FOLD). 0: at once. */
+    int64_t drains_ms;
     bool waiting;     /* some leaf held waits */
     bool unprojected; /* some row could not be shown */
     bool reviews;     /* some column waits for a person */

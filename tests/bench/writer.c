@@ -26,7 +26,7 @@ static const char *const texts[][UPDATE_COLUMNS] = {
         {"UPDATE person SET phone = ?2 WHERE person_id = ?1",
          "UPDATE person SET home_locality = ?2 WHERE person_id = ?1",
          "UPDATE person SET preferred_language = ?2 WHERE person_id = ?1",
-         "UPDATE person SET alerts = ?2 WHERE person_id = ?1"},
+         "UPDATE person SET alias_names = ?2 WHERE person_id = ?1"},
     [ROWS_CLINIC_EDITS] = {"UPDATE person SET phone = ?2, home_locality = ?3"
                            " WHERE person_id = ?1"},
     [ROWS_OFFICE_EDITS] =

@@ -173,6 +173,64 @@ static void pauses_in_the_captures_do_not_make_a_drain_long_or_short(void **s)
     tree_free(t);
 }
 
+static const char rubbish[] =
+    "SELECT count(*) FROM person WHERE alerts = 'no list'";
+
+/* A row is put back because of one column while the log still holds a later
+ * write of another: that write is in the table alone. */
+static void a_row_that_is_put_back_keeps_what_waits_its_turn(void **s)
+{
+    (void)s;
+    struct tree *t = two_nodes();
+    tree_sql(t, HUB,
+             "INSERT INTO person(person_id, beneficiary_no, phone)"
+             " VALUES('p1', 'N-1', '1')");
+    tree_drain(t, HUB);
+    tree_sql(t, HUB,
+             "UPDATE person SET alerts = 'no list' WHERE"
+             " person_id = 'p1'");
+    write_persons(t, HUB, 2 * DRAIN_ROWS_MAX);
+    tree_sql(t, HUB, "UPDATE person SET phone = '777' WHERE person_id = 'p1'");
+    tree_drain(t, HUB);
+    assert_string_equal(
+        tree_get(t, HUB,
+                 "SELECT phone || coalesce(alerts, '-') FROM person"
+                 " WHERE person_id = 'p1'"),
+        "777-");
+    assert_int_equal(number(t, HUB, "SELECT count(*) FROM sync_parked"), 1);
+    tree_check(t, HUB);
+    tree_free(t);
+}
+
+/* Rows that are folded one by one take their time: few at once, or programs
+ * would wait for the lock. */
+static void rubbish_is_put_back_a_few_rows_at_a_time(void **s)
+{
+    (void)s;
+    struct tree *t = two_nodes();
+    struct drained drained = {.more = true};
+    struct err e;
+    int drains = 0;
+    write_persons(t, HUB, 200);
+    tree_drain(t, HUB);
+    tree_sql(t, HUB, "UPDATE person SET alerts = 'no list', phone = '777'");
+    for (; drained.more; drains++) {
+        long before = number(t, HUB, rubbish);
+        assert_int_equal(
+            replica_drain(t->nodes[HUB].replica, t->now_ms, &drained, &e), 0);
+        assert_in_range(before - number(t, HUB, rubbish), 0, 8);
+    }
+    assert_true(drains > 200 / 8);
+    assert_int_equal(number(t, HUB, rubbish), 0);
+    assert_int_equal(number(t, HUB,
+                            "SELECT count(*) FROM person"
+                            " WHERE phone = '777'"),
+                     200);
+    assert_int_equal(number(t, HUB, "SELECT count(*) FROM sync_parked"), 200);
+    tree_check(t, HUB);
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +240,8 @@ int main(void)
         cmocka_unit_test(a_long_backlog_is_drained_before_a_stretch_is_taken),
         cmocka_unit_test(
             pauses_in_the_captures_do_not_make_a_drain_long_or_short),
+        cmocka_unit_test(a_row_that_is_put_back_keeps_what_waits_its_turn),
+        cmocka_unit_test(rubbish_is_put_back_a_few_rows_at_a_time),
     };
     return cmocka_run_group_tests_name("receive", tests, NULL, NULL);
 }
