@@ -13,7 +13,7 @@ enum { SEED = 20260214 };
 static const int64_t start_ms = INT64_C(1780000000000);
 
 const char *const workload_columns[UPDATE_COLUMNS] = {
-    "phone", "home_locality", "preferred_language", "alerts"};
+    "phone", "home_locality", "preferred_language", "alias_names"};
 
 /* --- invention ----------------------------------------------------------- */
 
