@@ -79,8 +79,10 @@ static int store(struct link *l, struct err *e)
         abort();
     }
     struct changesets left = *l->storing;
-    left.items += l->stored;
-    left.count -= l->stored;
+    if (l->stored > 0) { /* there may be no items at all */
+        left.items += l->stored;
+        left.count -= l->stored;
+    }
     int64_t began_ms = clock_mono_ms();
     replica_limit(l->replica, hold_rows(l->hold));
     int rc = replica_store(l->replica, &l->peer, l->peer.have.journal, &left,

@@ -336,8 +336,10 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         do {
             rc = replica_store(receiver, &here, journal, &stretch,
                                tree_clock(t, to), &stored, e);
-            stretch.items += stored.taken;
-            stretch.count -= stored.taken;
+            if (stored.taken > 0) {
+                stretch.items += stored.taken;
+                stretch.count -= stored.taken;
+            }
         } while (rc == 0 && !stored.end);
         if (rc == 0) {
             must(replica_acked(sender, &there.node, walked.position, said));
