@@ -20,6 +20,7 @@ enum {
     /* A journal of ten million changes replays in some ten minutes; on a slow
      * disk beside a busy node in a few hours. Longer, and it hangs. */
     SCRUBBER_MS = 6 * 60 * 60 * 1000,
+    /* One piece of a replay takes less; longer, and the disk hung. */
     REST_MS_MAX = 2000,
 };
 

@@ -247,6 +247,7 @@ static void decode_entry(struct group *g, const struct entry *entry)
     decode(g->batch, &entry->changeset->slots[entry->index]);
 }
 
+/* At once, or in its turn while a drain merges. */
 static int fold_soon(struct merger *m, const struct table *t, struct slice key,
                      struct slice scope, struct err *e)
 {

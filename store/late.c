@@ -11,7 +11,7 @@
  * together, and 16,000 of them are a few megabytes. */
 enum {
     ROWS_MAX = 16 * 1024,
-    INDEX_ROWS = 16, /* an index costs as much as that many scans */
+    INDEX_ROWS = 16, /* for fewer, what is not indexed yet is scanned */
 };
 
 /* A row that is to be folded; its bytes stand in the memory, in turn. */

@@ -207,21 +207,20 @@ static int find_spent(struct database *db, struct run *ret, struct err *e)
     return find_run(db, sql, 0, ret, e);
 }
 
-/* Where the first piece of a run ends; the end of all where it has no more. */
-static int find_piece(struct database *db, int64_t run, struct entry *ret,
-                      struct err *e)
+/* The entry of a run that a statement gives; `none` where it gives none. */
+static int find_entry(struct database *db, const char *sql, int64_t run,
+                      struct entry none, struct entry *ret, struct err *e)
 {
-    static const char sql[] =
-        "SELECT mark, position FROM sync_mark WHERE run = ?1"
-        " ORDER BY mark, position LIMIT 1 OFFSET ?2";
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
     sqlite3_bind_int64(stmt, 1, run);
-    sqlite3_bind_int64(stmt, 2, RUN_PIECE_MARKS);
-    *ret = (struct entry){INT64_MAX, 0};
+    if (sqlite3_bind_parameter_count(stmt) > 1) {
+        sqlite3_bind_int64(stmt, 2, RUN_PIECE_MARKS);
+    }
+    *ret = none;
     rc = database_step(db, stmt, e);
     if (rc == 1) {
         ret->mark = sqlite3_column_int64(stmt, 0);
@@ -229,6 +228,16 @@ static int find_piece(struct database *db, int64_t run, struct entry *ret,
         sqlite3_reset(stmt);
     }
     return rc < 0 ? rc : 0;
+}
+
+/* Where the first piece of a run ends; the end of all where it has no more. */
+static int find_piece(struct database *db, int64_t run, struct entry *ret,
+                      struct err *e)
+{
+    static const char sql[] =
+        "SELECT mark, position FROM sync_mark WHERE run = ?1"
+        " ORDER BY mark, position LIMIT 1 OFFSET ?2";
+    return find_entry(db, sql, run, (struct entry){INT64_MAX, 0}, ret, e);
 }
 
 static int drop_piece(struct database *db, struct err *e)
@@ -276,20 +285,7 @@ static int find_written(struct database *db, int64_t run, struct entry *ret,
     static const char sql[] =
         "SELECT mark, position FROM sync_mark WHERE run = ?1"
         " ORDER BY mark DESC, position DESC LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, run);
-    *ret = (struct entry){INT64_MIN, 0};
-    rc = database_step(db, stmt, e);
-    if (rc == 1) {
-        ret->mark = sqlite3_column_int64(stmt, 0);
-        ret->position = (uint64_t)sqlite3_column_int64(stmt, 1);
-        sqlite3_reset(stmt);
-    }
-    return rc < 0 ? rc : 0;
+    return find_entry(db, sql, run, (struct entry){INT64_MIN, 0}, ret, e);
 }
 
 /* Reads a source from `from` on. Where it has more than its share of the

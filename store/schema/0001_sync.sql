@@ -182,7 +182,7 @@ INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VA
 CREATE TABLE sync_pending(
   pending_id INTEGER PRIMARY KEY,
   table_id   INTEGER NOT NULL,
-  what       INTEGER NOT NULL,      -- 0: the row was inserted; else the column id updated, or store/capture.h
+  what       INTEGER NOT NULL,      -- 0: the row was inserted; else the column id updated, or CAPTURE_* of store/capture.h
   k1 ANY, k2 ANY, k3 ANY,           -- the key
   old ANY,                          -- the value before, of an update
   at_ms      INTEGER NOT NULL       -- wall clock of the writer
@@ -469,7 +469,7 @@ SELECT c.site AS site_id,                          -- -> ref_site
 -- What programs wrote and the node has not signed yet, by table.
 CREATE VIEW v_sync_pending AS
 SELECT coalesce(t.name, 'table ' || p.table_id) AS table_name,
-       count(*) AS writes,                         -- inserts, and updated columns
+       count(*) AS writes,                         -- inserts, updated columns, and rows to be shown as they are signed
        strftime('%Y-%m-%dT%H:%M:%fZ', min(p.at_ms) / 1000.0, 'unixepoch') AS first_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', max(p.at_ms) / 1000.0, 'unixepoch') AS last_at
   FROM sync_pending p

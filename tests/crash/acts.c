@@ -338,7 +338,7 @@ const struct act acts[] = {
 };
 const size_t act_count = sizeof acts / sizeof acts[0];
 
-struct tree *acts_tree(void)
+static struct tree *district(void)
 {
     struct tree *t = tree_new();
     assert_int_equal(tree_add(t, HQ, "LDH-H"), HUB);
@@ -347,6 +347,15 @@ struct tree *acts_tree(void)
     write_rows(t, CLINIC, 1, 3);
     tree_sync(t);
     return t;
+}
+
+struct stage acts_stage(const struct act *act)
+{
+    struct stage s = {.tree = district(), .node = act->node};
+    if (act->prepare != NULL) {
+        act->prepare(s.tree);
+    }
+    return s;
 }
 
 void acts_restart(struct stage *s)

@@ -27,8 +27,8 @@ struct act {
 extern const struct act acts[];
 extern const size_t act_count;
 
-/* Headquarters, a hub and a clinic, in step. */
-struct tree *acts_tree(void);
+/* Headquarters, a hub and a clinic in step, prepared for the act. */
+struct stage acts_stage(const struct act *act);
 /* Starts the node anew, with a program that knows the schema of its file. */
 void acts_restart(struct stage *s);
 

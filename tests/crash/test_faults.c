@@ -274,14 +274,11 @@ static bool fail_at(struct scene *s, const struct failure *f, size_t after,
     }
     (void)snprintf(when, sizeof when, "%s at operation %zu%s", f->name, after,
                    lasting ? " and on" : "");
-    bool open = node_of(s)->replica != NULL;
-    if (open) {
-        struct file_digest d = look(s);
-        if (!is_state(s, &d)) {
-            fail_msg("%s, %s: half of something is there", s->act->name, when);
-        }
+    struct file_digest d = look(s);
+    if (!is_state(s, &d)) {
+        fail_msg("%s, %s: half of something is there", s->act->name, when);
     }
-    if (lasting && open) {
+    if (lasting) {
         acts_restart(&s->stage);
     }
     check_end(s, when);
@@ -308,11 +305,7 @@ static size_t play_act(const struct act *act)
     assert_non_null(s);
     s->act = act;
     chance.state = 2; /* other keys than those drawn from 1 on */
-    s->stage.tree = acts_tree();
-    s->stage.node = act->node;
-    if (act->prepare != NULL) {
-        act->prepare(s->stage.tree);
-    }
+    s->stage = acts_stage(act);
     (void)snprintf(s->image, sizeof s->image, "%s/image.db",
                    s->stage.tree->folder);
     disk_record(node_of(s)->path);

@@ -159,11 +159,7 @@ static uint64_t cut_act(const struct act *act, struct dice *dice)
         getenv("SANGAM_LONG") != NULL ? SECTOR_CUTS_LONG : SECTOR_CUTS;
     assert_non_null(s);
     s->act = act;
-    s->stage.tree = acts_tree();
-    s->stage.node = act->node;
-    if (act->prepare != NULL) {
-        act->prepare(s->stage.tree);
-    }
+    s->stage = acts_stage(act);
     (void)snprintf(s->image, sizeof s->image, "%s/image.db",
                    s->stage.tree->folder);
     disk_record(node_of(s)->path);

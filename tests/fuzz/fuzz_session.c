@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct session_event up = {.kind = SESSION_UP};
         step(&l, &up);
     }
-    for (int64_t i = 0; i < STEPS_MAX && in.len > 0 && !l.closed; i++) {
+    for (int64_t i = 0; i < STEPS_MAX && in.len > 0; i++) {
         next(&l, &in, 1000 * i * (1 + fuzz_u8(&in) % 4));
     }
     session_destroy(&l.session);
