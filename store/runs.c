@@ -207,9 +207,10 @@ static int find_spent(struct database *db, struct run *ret, struct err *e)
     return find_run(db, sql, 0, ret, e);
 }
 
-/* The entry of a run that a statement gives; `none` where it gives none. */
+/* The entry of a run behind `skip` others, in the order of the statement; *ret
+ * stays as it is where there is none. */
 static int find_entry(struct database *db, const char *sql, int64_t run,
-                      struct entry none, struct entry *ret, struct err *e)
+                      int skip, struct entry *ret, struct err *e)
 {
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
@@ -217,10 +218,7 @@ static int find_entry(struct database *db, const char *sql, int64_t run,
         return rc;
     }
     sqlite3_bind_int64(stmt, 1, run);
-    if (sqlite3_bind_parameter_count(stmt) > 1) {
-        sqlite3_bind_int64(stmt, 2, RUN_PIECE_MARKS);
-    }
-    *ret = none;
+    sqlite3_bind_int(stmt, 2, skip);
     rc = database_step(db, stmt, e);
     if (rc == 1) {
         ret->mark = sqlite3_column_int64(stmt, 0);
@@ -237,7 +235,8 @@ static int find_piece(struct database *db, int64_t run, struct entry *ret,
     static const char sql[] =
         "SELECT mark, position FROM sync_mark WHERE run = ?1"
         " ORDER BY mark, position LIMIT 1 OFFSET ?2";
-    return find_entry(db, sql, run, (struct entry){INT64_MAX, 0}, ret, e);
+    *ret = (struct entry){INT64_MAX, 0};
+    return find_entry(db, sql, run, RUN_PIECE_MARKS, ret, e);
 }
 
 static int drop_piece(struct database *db, struct err *e)
@@ -284,8 +283,9 @@ static int find_written(struct database *db, int64_t run, struct entry *ret,
 {
     static const char sql[] =
         "SELECT mark, position FROM sync_mark WHERE run = ?1"
-        " ORDER BY mark DESC, position DESC LIMIT 1";
-    return find_entry(db, sql, run, (struct entry){INT64_MIN, 0}, ret, e);
+        " ORDER BY mark DESC, position DESC LIMIT 1 OFFSET ?2";
+    *ret = (struct entry){INT64_MIN, 0};
+    return find_entry(db, sql, run, 0, ret, e);
 }
 
 /* Reads a source from `from` on. Where it has more than its share of the
