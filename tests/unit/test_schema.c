@@ -174,7 +174,7 @@ static void a_failed_step_leaves_the_replica_as_it_was(void **state)
     ready(database_run(f->db, "CREATE TABLE custody_event(x)", &e), &e);
     (void)database_schema(f->db, DATABASE_SCHEMA_FIXED);
     assert_true(upgrade(f, "PB-LDH-C01", india, 1, &e) < 0);
-    assert_non_null(strstr(e.text, "schema step 0002_domain.sql: "));
+    assert_non_null(strstr(e.text, "schema step 0004_care.sql: "));
     assert_non_null(strstr(e.text, "custody_event already exists"));
     answers(f, "SELECT group_concat(name) FROM sqlite_schema", "custody_event");
     answers(f, "PRAGMA user_version", "0");
