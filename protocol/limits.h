@@ -156,6 +156,9 @@ enum {
      * bytes a delivery, with 16 and with 32 110; looking into an empty run
      * takes a microsecond or two. */
     RUN_FANOUT = 16,
+    /* People whom the rules look at in one transaction, some five milliseconds
+     * each with 200 doses among a million: local writers wait. */
+    JUDGE_PEOPLE_MAX = 10,
     /* Frames after which the node checkpoints; other programs do so at 1000,
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */

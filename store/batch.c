@@ -11,6 +11,7 @@
 #include "store/list.h"
 #include "store/merge.h"
 #include "store/offers.h"
+#include "store/touched.h"
 
 struct entry {
     const struct changeset *changeset;
@@ -608,6 +609,14 @@ static int undo_judged(struct group *g, struct err *e)
     return 0;
 }
 
+/* The rules look again at whom the row is about. */
+static int touch(struct group *g, struct err *e)
+{
+    decode_entry(g, &g->entries[0]);
+    const struct leaf *leaf = &g->batch->leaf;
+    return touched_note(g->m, g->table, leaf->key, leaf->scope_bytes, e);
+}
+
 static int merge_group(struct group *g, struct err *e)
 {
     bytes_clear(&g->name_bytes);
@@ -627,7 +636,10 @@ static int merge_group(struct group *g, struct err *e)
     bool record =
         g->table->kind == TABLE_RECORD || g->table->kind == TABLE_REFERENCE;
     rc = record ? merge_record(g, e) : merge_event(g, e);
-    return rc == 0 ? undo_judged(g, e) : rc;
+    if (rc == 0) {
+        rc = undo_judged(g, e);
+    }
+    return rc == 0 ? touch(g, e) : rc;
 }
 
 static size_t group_length(const struct batch *b, size_t from)

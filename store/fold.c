@@ -9,6 +9,7 @@
 #include "store/list.h"
 #include "store/merge.h"
 #include "store/offers.h"
+#include "store/touched.h"
 
 struct collected {
     struct folded_leaf folded;
@@ -669,6 +670,11 @@ int fold_apply(struct merger *m, const struct table *t, struct slice key,
     }
     if (rc == 0 && t->offered != NULL) {
         rc = apply_offers(m, &f, e);
+    }
+    if (rc == 0) {
+        const struct slice known = {.data = f.state.scope,
+                                    .len = f.state.scope_len};
+        rc = touched_note(m, t, values, scope.len > 0 ? scope : known, e);
     }
     bytes_free(&name_bytes);
     fold_clear(&f);

@@ -296,6 +296,7 @@ int replica_open_parts(struct replica *r, struct err *e)
         .packer = packer_new(),
         .projector = projector_new(r->db),
         .network = &r->self.network,
+        .touched = true, /* as far as is known before the first look */
     };
     r->batch = batch_new();
     r->self.schema_version = schema_version(r->schema);

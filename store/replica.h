@@ -291,6 +291,20 @@ int replica_checkpoint(struct replica *r, bool *ret_busy, struct err *e);
  * but speed depends on it. */
 int replica_index(struct replica *r, bool *ret_more, struct err *e);
 
+/* Looks with the rules of the schema (0008_rules.sql) at people, workers and
+ * sites whose rows were touched since, about JUDGE_PEOPLE_MAX of them in one
+ * transaction, and keeps what is found in sync_breach, which v_breach shows. */
+struct judged {
+    uint64_t subjects; /* looked at */
+    uint64_t found;    /* breaches that were not known here */
+    uint64_t critical; /* of them */
+    bool more;         /* call again */
+};
+int replica_judge(struct replica *r, int64_t now_ms, struct judged *ret,
+                  struct err *e);
+/* May there be somebody to look at? */
+bool replica_touched(const struct replica *r);
+
 /* Signs what is pending, then empties every replicated table and the row
  * states and replays the journal [I-10]. Positions, tokens and the journal
  * stay. All or nothing; the caller holds the home for itself. */

@@ -27,6 +27,7 @@ struct merger {
     bool waiting;     /* some leaf held waits */
     bool unprojected; /* some row could not be shown */
     bool reviews;     /* some column waits for a person */
+    bool touched;     /* the rules may have somebody to look at (touched.h) */
 };
 
 /* Reads the flags; at the start of each transaction. */

@@ -130,6 +130,7 @@ CREATE TABLE session_attendance(
   recorded_by   TEXT                               -- who wrote it
 ) STRICT;
 CREATE INDEX attendance_person ON session_attendance(person_id);
+CREATE INDEX attendance_session ON session_attendance(session_id);
 CREATE INDEX attendance_reversal ON session_attendance(reverses_id)
   WHERE reverses_id IS NOT NULL;
 

@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "store/parts.h"
+#include "support/scratch.h"
+#include "support/tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HQ, HUB, CLINIC, OTHER, PRISON, NODES };
+
+static const char *const site_of[NODES] = {"PB-HQ", "LDH-H", "LDH-C", "LDH-D",
+                                           "LDH-P"};
+
+/* --- a district ----------------------------------------------------------- */
+
+static const char lists[] =
+    "INSERT INTO ref_site(site_id, name, kind, department, district_code,"
+    " parent_site_id) VALUES('LDH-D', 'Clinic D', 'ooat_clinic', 'health',"
+    " 'LDH', 'LDH-H');"
+    "INSERT INTO ref_item(item_code, kind, name, unit, opioid_agonist) VALUES"
+    "('BUP-NAL-2', 'medicine', 'Buprenorphine and naloxone', 'tablet', 1);"
+    "INSERT INTO ref_parameter(parameter_id, key, scope_kind, scope_value,"
+    " value_num, valid_from, authority) VALUES"
+    "('t1', 'take_home_max_days', 'all', '', 7, '2020-01-01', 'order 1'),"
+    "('t2', 'take_home_max_days', 'site', 'LDH-D', 14, '2020-01-01',"
+    " 'order 2'),"
+    "('m', 'missed_days_reassess', 'item', 'BUP-NAL-2', 3, '2020-01-01',"
+    " 'order 3'),"
+    "('c', 'mentor_max_caseload', 'all', '', 2, '2020-01-01', 'order 4')";
+
+/* What cases are written with. */
+static const char short_forms[] =
+    "CREATE TEMP VIEW treated AS SELECT person_id FROM person;"
+    "CREATE TEMP TRIGGER treat INSTEAD OF INSERT ON treated BEGIN"
+    " INSERT INTO person(person_id, beneficiary_no)"
+    " VALUES(NEW.person_id, NEW.person_id);"
+    " INSERT INTO enrolment(enrolment_id, person_id, programme, status,"
+    " started_on) VALUES('e_' || NEW.person_id, NEW.person_id, 'OOAT',"
+    " 'active', date('now', '-60 days'));"
+    " INSERT INTO treatment_order(order_id, enrolment_id, person_id,"
+    " item_code, daily_dose_mcg, mode, status, prescriber, valid_from)"
+    " VALUES('o_' || NEW.person_id, 'e_' || NEW.person_id, NEW.person_id,"
+    " 'BUP-NAL-2', 8000, 'mixed', 'active', 'dr 1',"
+    " date('now', '-60 days'));"
+    "END;"
+    "CREATE TEMP VIEW dose AS SELECT dose_id, person_id, occurred_at AS at,"
+    " kind, amount_mcg AS mcg, days_covered AS days FROM dose_event;"
+    "CREATE TEMP TRIGGER hand_over INSTEAD OF INSERT ON dose BEGIN"
+    " INSERT INTO dose_event(dose_id, person_id, service_date, occurred_at,"
+    " recorded_at, kind, item_code, amount_mcg, days_covered, verified_by,"
+    " dispensed_by) VALUES(NEW.dose_id, NEW.person_id, substr(NEW.at, 1, 10),"
+    " NEW.at, NEW.at, NEW.kind, 'BUP-NAL-2', NEW.mcg, NEW.days,"
+    " 'photo_card', 'nurse 4');"
+    "END;"
+    "CREATE TEMP VIEW custody AS SELECT custody_id, person_id,"
+    " occurred_at AS at, kind FROM custody_event;"
+    "CREATE TEMP TRIGGER hold INSTEAD OF INSERT ON custody BEGIN"
+    " INSERT INTO custody_event(custody_id, person_id, occurred_at, kind)"
+    " VALUES(NEW.custody_id, NEW.person_id, NEW.at, NEW.kind);"
+    "END;"
+    "CREATE TEMP VIEW session AS SELECT session_id, recorded_at AS at,"
+    " lead_worker FROM peer_session;"
+    "CREATE TEMP TRIGGER meet INSTEAD OF INSERT ON session BEGIN"
+    " INSERT INTO peer_session(session_id, group_id, held_on, recorded_at,"
+    " outcome, lead_worker, led_by) VALUES(NEW.session_id, 'g',"
+    " substr(NEW.at, 1, 10), NEW.at, 'held', NEW.lead_worker,"
+    " 'outside_volunteers');"
+    "END";
+
+static struct tree *district(void)
+{
+    struct tree *t = tree_new();
+    tree_sql(t, HQ, lists);
+    tree_drain(t, HQ);
+    assert_int_equal(tree_add(t, HQ, site_of[HUB]), HUB);
+    tree_sync(t);
+    for (int node = CLINIC; node < NODES; node++) {
+        assert_int_equal(tree_add(t, HUB, site_of[node]), node);
+    }
+    tree_sync(t);
+    for (int node = HQ; node < NODES; node++) {
+        tree_sql(t, node, short_forms);
+    }
+    return t;
+}
+
+/* As the daemon does when it has nothing else to do. */
+static uint64_t judge(struct tree *t, int node)
+{
+    struct judged judged = {.more = true};
+    struct err e = {0};
+    uint64_t subjects = 0;
+    while (judged.more) {
+        if (replica_judge(t->nodes[node].replica, t->now_ms, &judged, &e) !=
+            0) {
+            fail_msg("%s: %s", site_of[node], e.text);
+        }
+        subjects += judged.subjects;
+    }
+    assert_false(replica_touched(t->nodes[node].replica));
+    return subjects;
+}
+
+static void meet(struct tree *t)
+{
+    tree_sync(t);
+    for (int node = HQ; node < NODES; node++) {
+        (void)judge(t, node);
+    }
+}
+
+/* --- cases ---------------------------------------------------------------- */
+
+/* Writes what stands for "{...}" or "$..." and returns where it ends. */
+static const char *put_day(struct tree *t, const char *at, char *out,
+                           size_t size)
+{
+    char *end = NULL;
+    char sql[100];
+    long days = strtol(at + 1, &end, 10);
+    (void)snprintf(sql, sizeof sql, "SELECT date('now', '%ld days')", days);
+    const char *day = tree_get(t, HQ, sql);
+    if (*end == ' ') {
+        (void)snprintf(out, size, "'%sT%.5s:00.000Z'", day, end + 1);
+        end += 6;
+    } else {
+        (void)snprintf(out, size, "'%s'", day);
+    }
+    assert_int_equal(*end, '}');
+    return end + 1;
+}
+
+static const char *put_key(int number, const char *at, char *out, size_t size)
+{
+    size_t len = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_0123456789");
+    (void)snprintf(out, size, "'%.*s-%02d'", (int)len, at + 1, number);
+    return at + 1 + len;
+}
+
+static void run_as(struct tree *t, int node, int number, const char *from,
+                   const char *to)
+{
+    char sql[4000];
+    size_t used = 0;
+    while (from < to) {
+        assert_true(used + 40 < sizeof sql);
+        if (*from == '{') {
+            from = put_day(t, from, sql + used, sizeof sql - used);
+        } else if (*from == '$') {
+            from = put_key(number, from, sql + used, sizeof sql - used);
+        } else {
+            sql[used] = *from++;
+            sql[used + 1] = '\0';
+        }
+        used += strlen(sql + used);
+    }
+    if (used > 0) {
+        tree_sql(t, node, sql);
+    }
+}
+
+static int node_named(const char *line)
+{
+    for (int node = HQ; node < NODES; node++) {
+        if (strncmp(line, site_of[node], strlen(site_of[node])) == 0) {
+            return node;
+        }
+    }
+    fail_msg("no site: %.20s", line);
+    return HQ;
+}
+
+struct found {
+    char name[80];
+    char finds[40];
+};
+
+enum { CASES_MAX = 90 };
+
+static void take_line(char *out, size_t size, const char *from)
+{
+    (void)snprintf(out, size, "%.*s", (int)strcspn(from, "\n"), from);
+}
+
+/* Runs the cases and returns how many there are. */
+static int run_cases(struct tree *t, const char *text, struct found *cases)
+{
+    int count = 0;
+    int node = HQ;
+    const char *at = strstr(text, "\n-- case ");
+    assert_non_null(at);
+    for (at++; *at != '\0';) {
+        const char *body = at + strcspn(at, "\n") + 1;
+        const char *next = strstr(body - 1, "\n-- ");
+        next = next == NULL ? body + strlen(body) : next + 1;
+        if (strncmp(at, "-- case ", 8) == 0) {
+            assert_true(count < CASES_MAX);
+            take_line(cases[count].name, sizeof cases->name, at + 8);
+            count++;
+        } else if (strncmp(at, "-- at ", 6) == 0) {
+            node = node_named(at + 6);
+            run_as(t, node, count, body, next);
+            tree_drain(t, node);
+        } else if (strncmp(at, "-- sync", 7) == 0) {
+            tree_sync(t);
+        } else if (strncmp(at, "-- finds", 8) == 0) {
+            take_line(cases[count - 1].finds, sizeof cases->finds,
+                      at + 8 + (at[8] == ' '));
+        } else {
+            fail_msg("not understood: %.40s", at);
+        }
+        at = next;
+    }
+    return count;
+}
+
+static void check_case(struct tree *t, int node, int number,
+                       const struct found *wanted)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT group_concat(rule, ' ') FROM (SELECT DISTINCT rule"
+                   " FROM v_breach WHERE row_a LIKE '%%-%02d' ORDER BY rule)",
+                   number);
+    const char *found = tree_get(t, node, sql);
+    if (strcmp(found, wanted->finds) != 0) {
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT group_concat(breach_id || ': ' || says, '; ')"
+                       " FROM v_breach WHERE row_a LIKE '%%-%02d'",
+                       number);
+        fail_msg("%s: case %d, %s: found '%s' and not '%s' (%s)", site_of[node],
+                 number, wanted->name, found, wanted->finds,
+                 tree_get(t, node, sql));
+    }
+}
+
+static char *cases_text(void)
+{
+    char path[400];
+    const char *source = getenv("SANGAM_SOURCE");
+    (void)snprintf(path, sizeof path, "%s/tests/data/rules/cases.sql",
+                   source == NULL ? "." : source);
+    return scratch_read(path);
+}
+
+static void every_rule_fires_on_its_case_and_no_other(void **state)
+{
+    (void)state;
+    static struct found cases[CASES_MAX];
+    struct tree *t = district();
+    char *text = cases_text();
+    int count = run_cases(t, text, cases);
+    meet(t);
+    for (int i = 0; i < count; i++) {
+        for (int node = HUB; node < NODES; node++) {
+            check_case(t, node, i + 1, &cases[i]);
+        }
+    }
+    assert_string_equal(
+        tree_get(
+            t, HUB,
+            "SELECT coalesce(group_concat(rule), 'none') FROM v_rule WHERE rule NOT IN"
+            " (SELECT rule FROM v_breach)"),
+        "none");
+    assert_string_equal(tree_get(t, HUB, "SELECT count(*) FROM v_rule"), "23");
+    /* and all say the same */
+    static const char all[] =
+        "SELECT count(*) || group_concat(breach_id || severity || says) FROM"
+        " (SELECT * FROM v_breach ORDER BY breach_id)";
+    for (int node = HUB; node < NODES; node++) {
+        assert_string_equal(tree_get(t, node, all), tree_get(t, HQ, all));
+    }
+    free(text);
+    tree_free(t);
+}
+
+/* What the views say when they are read whole is what was kept of them. */
+static void looking_at_those_touched_finds_all_there_is(void **state)
+{
+    (void)state;
+    static struct found cases[CASES_MAX];
+    static const char differs[] =
+        "SELECT count(*) FROM (SELECT rule, row_a, row_b FROM v_found_person"
+        " UNION SELECT rule, row_a, row_b FROM v_found_worker"
+        " UNION SELECT rule, row_a, row_b FROM v_found_site"
+        " EXCEPT SELECT rule, row_a, row_b FROM sync_breach)";
+    static const char kept[] =
+        "SELECT count(*) FROM (SELECT rule, row_a, row_b FROM sync_breach"
+        " EXCEPT SELECT rule, row_a, row_b FROM v_found_person"
+        " EXCEPT SELECT rule, row_a, row_b FROM v_found_worker"
+        " EXCEPT SELECT rule, row_a, row_b FROM v_found_site)";
+    struct tree *t = district();
+    char *text = cases_text();
+    struct err e = {0};
+    uint64_t leaves = 0;
+    (void)run_cases(t, text, cases);
+    meet(t);
+    for (int node = HQ; node < NODES; node++) {
+        assert_string_equal(tree_get(t, node, differs), "0");
+        assert_string_equal(tree_get(t, node, kept), "0");
+    }
+    assert_int_equal(
+        replica_rebuild(t->nodes[HUB].replica, t->now_ms, &leaves, &e), 0);
+    (void)judge(t, HUB);
+    assert_string_equal(tree_get(t, HUB, differs), "0");
+    assert_string_equal(tree_get(t, HUB, kept), "0");
+    free(text);
+    tree_free(t);
+}
+
+/* --- who is looked at ----------------------------------------------------- */
+
+static void only_those_touched_are_looked_at(void **state)
+{
+    (void)state;
+    struct tree *t = district();
+    tree_sql(t, CLINIC,
+             "INSERT INTO treated VALUES('a'), ('b'), ('c');"
+             "INSERT INTO dose VALUES('d', 'a', '2025-01-01T09:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    meet(t);
+    assert_int_equal(judge(t, HUB), 0);
+    tree_sql(t, CLINIC,
+             "INSERT INTO dose VALUES('e', 'b', '2025-01-01T09:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    tree_sync(t);
+    assert_true(replica_touched(t->nodes[HUB].replica));
+    assert_int_equal(judge(t, HUB), 1);
+    /* an order that is late concerns everybody */
+    tree_sql(t, HQ,
+             "INSERT INTO ref_parameter(parameter_id, key, scope_kind,"
+             " value_num, authority) VALUES('x', 'y', 'all', 1, 'z')");
+    tree_sync(t);
+    assert_true(judge(t, HUB) >= 3);
+    tree_free(t);
+}
+
+static void a_limit_that_comes_late_is_applied_to_what_is_there(void **state)
+{
+    (void)state;
+    static const char ninth[] = "SELECT count(*) FROM v_breach WHERE rule='03'";
+    struct tree *t = district();
+    tree_sql(t, CLINIC,
+             "INSERT INTO treated VALUES('a');"
+             "INSERT INTO dose VALUES('d', 'a', strftime('%Y-%m-%dT09:00:00Z',"
+             " 'now', '-20 days'), 'take_home', 40000, 5)");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB, ninth), "0");
+    tree_sql(t, HQ,
+             "INSERT INTO ref_parameter(parameter_id, key, scope_kind,"
+             " scope_value, value_num, valid_from, authority) VALUES('x',"
+             " 'take_home_max_days', 'district', 'LDH', 3, '2020-01-01',"
+             " 'order 9')");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB, ninth), "1");
+    tree_free(t);
+}
+
+static void a_link_shows_what_two_records_hid_until_it_is_undone(void **state)
+{
+    (void)state;
+    static const char first[] = "SELECT breach_id FROM v_breach WHERE"
+                                " rule = '01'";
+    struct tree *t = district();
+    tree_sql(t, CLINIC,
+             "INSERT INTO treated VALUES('b');"
+             "INSERT INTO dose VALUES('d1', 'b', '2025-03-01T09:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    tree_sql(t, OTHER,
+             "INSERT INTO treated VALUES('c');"
+             "INSERT INTO dose VALUES('d2', 'c', '2025-03-01T10:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB, first), "");
+    /* through a third record */
+    tree_sql(t, HUB,
+             "INSERT INTO person_link(link_id, person_a, person_b, decision,"
+             " basis, decided_by) VALUES('l1', 'a', 'b', 'same', 'x', 'r'),"
+             " ('l2', 'a', 'c', 'same', 'x', 'r')");
+    meet(t);
+    for (int node = HQ; node < NODES; node++) {
+        assert_string_equal(tree_get(t, node, first), "01:d1:d2");
+        assert_string_equal(
+            tree_get(t, node,
+                     "SELECT canon_id FROM v_person_canon WHERE person_id ="
+                     " 'c'"),
+            "a");
+    }
+    tree_sql(t, OTHER,
+             "INSERT INTO person_link(person_a, person_b, decision, basis,"
+             " supersedes_id, decided_by) VALUES('a', 'c', 'different', 'x',"
+             " 'l2', 'r')");
+    meet(t);
+    for (int node = HQ; node < NODES; node++) {
+        assert_string_equal(tree_get(t, node, first), "");
+        assert_string_equal(
+            tree_get(t, node,
+                     "SELECT canon_id FROM v_person_canon WHERE person_id ="
+                     " 'c'"),
+            "c");
+    }
+    tree_free(t);
+}
+
+/* --- what people do ------------------------------------------------------- */
+
+static const char status_of_it[] = "SELECT status FROM v_breach WHERE"
+                                   " rule = '18'";
+
+static struct tree *clash(void)
+{
+    struct tree *t = district();
+    tree_sql(t, CLINIC,
+             "INSERT INTO person(person_id, beneficiary_no)"
+             " VALUES('a', 'N')");
+    tree_sql(t, OTHER,
+             "INSERT INTO person(person_id, beneficiary_no)"
+             " VALUES('b', 'N')");
+    meet(t);
+    return t;
+}
+
+static void what_was_done_is_seen_everywhere(void **state)
+{
+    (void)state;
+    struct tree *t = clash();
+    for (int node = HQ; node < NODES; node++) {
+        assert_string_equal(tree_get(t, node, status_of_it), "open");
+    }
+    tree_sql(t, CLINIC,
+             "INSERT INTO breach_act(breach_id, person_id, act, recorded_by)"
+             " SELECT breach_id, person_a, 'acknowledged', 'n' FROM v_breach");
+    meet(t);
+    assert_string_equal(tree_get(t, OTHER, status_of_it), "acknowledged");
+    tree_sql(t, OTHER,
+             "INSERT INTO breach_act(breach_id, person_id, act, recorded_by,"
+             " recorded_at) SELECT breach_id, person_a, 'resolved', 'n',"
+             " '2020-01-01T00:00:00.000Z' FROM v_breach");
+    meet(t);
+    /* whatever its clock said */
+    assert_string_equal(tree_get(t, CLINIC, status_of_it), "resolved");
+    tree_sql_fails(t, CLINIC, "DELETE FROM breach_act", "register");
+    tree_free(t);
+}
+
+static void a_breach_that_is_put_right_is_gone(void **state)
+{
+    (void)state;
+    struct tree *t = clash();
+    tree_sql(t, OTHER,
+             "UPDATE person SET record_status = 'entered_in_error'"
+             " WHERE person_id = 'b'");
+    meet(t);
+    for (int node = HQ; node < NODES; node++) {
+        assert_string_equal(tree_get(t, node, status_of_it), "");
+        assert_string_equal(
+            tree_get(t, node, "SELECT count(*) FROM sync_breach"), "0");
+    }
+    tree_free(t);
+}
+
+/* --- missing data --------------------------------------------------------- */
+
+/* The clinic wrote its last changeset by the tree's clock, which is ahead of
+ * all days judged, or behind them. */
+static void what_rests_on_a_missing_row_is_provisional(void **state)
+{
+    (void)state;
+    static const char late[] = "SELECT provisional FROM v_breach WHERE"
+                               " rule = '15'";
+    struct tree *t = district();
+    tree_sql(t, PRISON,
+             "INSERT INTO referral(referral_id, person_id, kind, to_site,"
+             " offered_on, due_on) VALUES('r', 'a', 'prison_release', 'LDH-C',"
+             " '2025-02-01', '2025-02-02')");
+    meet(t);
+    /* the clinic has never said anything; nor do we know it has nothing */
+    assert_string_equal(tree_get(t, HUB, late), "1");
+    assert_string_equal(
+        tree_get(t, HUB,
+                 "SELECT complete_through IS NULL FROM v_site_complete"
+                 " WHERE site_id = 'LDH-C'"),
+        "1");
+    tree_sql(t, CLINIC,
+             "INSERT INTO peer_group(name, model, led_by)"
+             " VALUES('g', 'NA_HI', 'mixed')");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB, late), "0");
+    assert_string_equal(
+        tree_get(t, CLINIC,
+                 "SELECT complete_through = date('now') FROM v_site_complete"
+                 " WHERE site_id = 'LDH-C'"),
+        "1");
+    /* and what arrives settles it */
+    tree_sql(t, CLINIC,
+             "UPDATE referral SET receiver_status = 'attended',"
+             " receiver_on = '2025-02-02'");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB, late), "");
+    tree_free(t);
+}
+
+/* --- cost and damage ------------------------------------------------------ */
+
+static void one_person_is_found_along_indexes(void **state)
+{
+    (void)state;
+    static const char *const looks[] = {"v_found_person WHERE about = 'x'",
+                                        "v_found_worker WHERE about = 'x'",
+                                        "v_found_site WHERE about = 'x'",
+                                        "v_touched_next",
+                                        "v_touched_linked",
+                                        "v_person_site WHERE canon_id = 'x'"};
+    struct tree *t = tree_new();
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        char sql[200];
+        sqlite3_stmt *stmt = NULL;
+        (void)snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN SELECT * FROM %s",
+                       looks[i]);
+        assert_int_equal(
+            sqlite3_prepare_v2(t->nodes[HQ].client, sql, -1, &stmt, NULL),
+            SQLITE_OK);
+        int searches = 0;
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *step = (const char *)sqlite3_column_text(stmt, 3);
+            /* what was found, of a window or of the recursion */
+            bool of_result = strncmp(step, "SCAN v_", 7) == 0 ||
+                             strncmp(step, "SCAN inv_", 9) == 0 ||
+                             strncmp(step, "SCAN (subquery", 14) == 0 ||
+                             strcmp(step, "SCAN g") == 0 ||
+                             strcmp(step, "SCAN near") == 0 ||
+                             strcmp(step, "SCAN n") == 0;
+            if (strncmp(step, "SCAN", 4) == 0 && !of_result) {
+                fail_msg("%s: %s", looks[i], step);
+            }
+            if (strncmp(step, "MATERIALIZE", 11) == 0 ||
+                strstr(step, "AUTOMATIC") != NULL) {
+                fail_msg("%s: %s", looks[i], step);
+            }
+            searches += strncmp(step, "SEARCH", 6) == 0;
+        }
+        assert_true(searches > 0);
+        sqlite3_finalize(stmt);
+    }
+    tree_free(t);
+}
+
+static void a_view_that_a_tool_took_away_stops_nothing_else(void **state)
+{
+    (void)state;
+    struct tree *t = district();
+    struct judged judged;
+    struct err e = {0};
+    (void)judge(t, CLINIC);
+    tree_sql(t, CLINIC, "DROP VIEW inv_07_two_active_agonist_enrolments");
+    tree_sql(t, CLINIC, "INSERT INTO treated VALUES('a')");
+    tree_sync(t);
+    assert_int_equal(
+        replica_judge(t->nodes[CLINIC].replica, t->now_ms, &judged, &e),
+        ERR_CONFIG);
+    assert_non_null(strstr(e.text, "inv_07"));
+    assert_true(replica_touched(t->nodes[CLINIC].replica));
+    assert_string_equal(tree_get(t, HUB, "SELECT count(*) FROM person"), "1");
+    tree_free(t);
+}
+
+/* A day that is none is shown, and is in nobody's way. */
+static void nonsense_in_a_date_stops_nobody(void **state)
+{
+    (void)state;
+    struct tree *t = district();
+    tree_sql(t, CLINIC,
+             "INSERT INTO enrolment(enrolment_id, person_id, programme,"
+             " status, started_on) VALUES('e', 'a', 'aftercare', 'active',"
+             " '31/12/2024');"
+             "INSERT INTO referral(referral_id, person_id, kind, to_site,"
+             " offered_on, due_on) VALUES('r', 'a', 'prison_release', 'LDH-P',"
+             " '2025-02-01', 'soon')");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB,
+                                 "SELECT group_concat(rule) FROM (SELECT rule"
+                                 " FROM v_breach ORDER BY rule)"),
+                        "15,21");
+    tree_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_rule_fires_on_its_case_and_no_other),
+        cmocka_unit_test(looking_at_those_touched_finds_all_there_is),
+        cmocka_unit_test(only_those_touched_are_looked_at),
+        cmocka_unit_test(a_limit_that_comes_late_is_applied_to_what_is_there),
+        cmocka_unit_test(a_link_shows_what_two_records_hid_until_it_is_undone),
+        cmocka_unit_test(what_was_done_is_seen_everywhere),
+        cmocka_unit_test(a_breach_that_is_put_right_is_gone),
+        cmocka_unit_test(what_rests_on_a_missing_row_is_provisional),
+        cmocka_unit_test(one_person_is_found_along_indexes),
+        cmocka_unit_test(a_view_that_a_tool_took_away_stops_nothing_else),
+        cmocka_unit_test(nonsense_in_a_date_stops_nobody),
+    };
+    return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
+}
