@@ -162,6 +162,8 @@ static void add_rest(cJSON *json, const struct health *h)
     const char *key = NULL;
 
     add_number(json, "reviews", s->reviews.count);
+    add_number(json, "alerts", s->alerts.count);
+    add_number(json, "critical_alerts", s->critical.count);
     add_number(json, "parked", s->parked.count);
     add_number(json, "waiting", s->waiting.count);
     add_number(json, "newer", s->newer);

@@ -226,6 +226,14 @@ static void judge_counts(struct health *h)
                s->reviews.count, cli_plural(s->reviews.count),
                s->reviews.count == 1 ? "s" : "", s->reviews.says);
     }
+    if (s->alerts.count > 0) {
+        bool urgent = s->critical.count > 0;
+        remark(h, "alerts", urgent,
+               "%" PRIu64 " open, %" PRIu64 " of them critical (%s); sangam "
+               "alerts lists them and says who must act",
+               s->alerts.count, s->critical.count,
+               urgent ? s->critical.says : s->alerts.says);
+    }
     if (s->waiting.count > 0) {
         remark(h, "waiting", false,
                "%" PRIu64 " change%s for something that has not come yet (%s)",

@@ -288,6 +288,37 @@ static int read_counts(struct database *db, struct status *s, struct err *e)
     return rc;
 }
 
+/* --- alerts --------------------------------------------------------------- */
+
+/* A file that was not upgraded yet has no rules. */
+static int read_alerts(struct database *db, struct status *s, struct err *e)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = one_row(db,
+                     "SELECT EXISTS(SELECT 1 FROM sqlite_schema"
+                     " WHERE type = 'view' AND name = 'v_breach')",
+                     &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    bool ruled = sqlite3_column_int(stmt, 0) != 0;
+    (void)sqlite3_reset(stmt);
+    if (ruled) {
+        rc = read_count(db,
+                        "SELECT count(*), title, min(found_at) FROM v_breach"
+                        " WHERE status = 'open'",
+                        &s->alerts, e);
+    }
+    if (rc == 0 && ruled) {
+        rc = read_count(db,
+                        "SELECT count(*), title, min(found_at) FROM v_breach"
+                        " WHERE status = 'open' AND severity = 'critical'"
+                        " AND NOT provisional",
+                        &s->critical, e);
+    }
+    return rc;
+}
+
 /* --- the scrub, and tables that tools altered ----------------------------- */
 
 static int read_findings(struct database *db, struct status *s, struct err *e)
@@ -366,6 +397,9 @@ int status_read(struct database *db, struct status *ret, struct err *e)
     }
     if (rc == 0) {
         rc = read_counts(db, &s, e);
+    }
+    if (rc == 0) {
+        rc = read_alerts(db, &s, e);
     }
     if (rc == 0) {
         rc = read_scrub(db, &s, e);

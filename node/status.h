@@ -64,12 +64,14 @@ struct status {
     struct status_count waiting; /* for anything else */
     struct status_count refused;
     struct status_count unprojected;
-    struct status_count reviews; /* wait for a person */
-    struct status_count voided;  /* what writers took back and signed anew */
-    struct status_count forks;   /* nodes that ran twice; their sites */
-    bool ended;                  /* this node was revoked or retired */
-    int64_t scrub_ms;            /* the last scrub, 0: none yet */
-    int64_t clean_ms;            /* the last that found nothing, 0: never */
+    struct status_count reviews;  /* wait for a person */
+    struct status_count alerts;   /* open, */
+    struct status_count critical; /* and those that wait for no missing row */
+    struct status_count voided;   /* what writers took back and signed anew */
+    struct status_count forks;    /* nodes that ran twice; their sites */
+    bool ended;                   /* this node was revoked or retired */
+    int64_t scrub_ms;             /* the last scrub, 0: none yet */
+    int64_t clean_ms;             /* the last that found nothing, 0: never */
     struct status_finding *findings; /* owned */
     size_t finding_count;
     char broken[512]; /* the first table that a tool altered, and how; "": none

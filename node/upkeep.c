@@ -41,6 +41,10 @@ enum {
     /* How soon what arrived since is looked at, when all was indexed. */
     INDEX_MS = 10 * 1000,
     INDEX_FAILED_MS = 10 * 60 * 1000,
+    /* Between two looks of the rules: rows of one person that come together
+     * are looked at once, and links and local writers come first. */
+    JUDGE_PAUSE_MS = 200,
+    JUDGE_FAILED_MS = 10 * 60 * 1000,
 };
 
 struct upkeep {
@@ -61,6 +65,7 @@ struct upkeep {
     int64_t told_ms;       /* of who blocks it; 0: never */
     bool told;             /* since blocked_ms */
     int64_t index_ms;
+    int64_t judge_ms; /* not before */
     int drain_failed; /* ERR_* said in the log, 0: works */
 };
 
@@ -423,6 +428,53 @@ static int grow_index(struct upkeep *u, struct err *e)
     return rc == 0 && more ? upkeep_checkpoint(u, e) : 0;
 }
 
+/* --- the rules ------------------------------------------------------------ */
+
+static int64_t judge_due_ms(const struct upkeep *u)
+{
+    return replica_touched(u->replica) ? u->judge_ms : INT64_MAX;
+}
+
+static void tell_judged(const struct judged *j)
+{
+    if (j->critical > 0) {
+        log_warning("alerts",
+                    "%" PRIu64 " found, %" PRIu64 " of them critical -> see "
+                    "'sangam alerts'",
+                    j->found, j->critical);
+    } else if (j->found > 0) {
+        log_info("alerts", "%" PRIu64 " found -> see 'sangam alerts'",
+                 j->found);
+    }
+}
+
+/* Whom the rules look at waits in the replica: a look that fails is made up
+ * for. */
+static int judge(struct upkeep *u, struct err *e)
+{
+    struct judged j = {0};
+    int64_t began_ms = clock_mono_ms();
+    int64_t pause_ms = JUDGE_PAUSE_MS;
+    if (began_ms < u->hold->until_ms) {
+        u->judge_ms = u->hold->until_ms;
+        return 0;
+    }
+    int rc = replica_judge(u->replica, clock_wall_ms(), &j, e);
+    if (rc != 0 && fault_of(rc) == FAULT_FATAL) {
+        return rc;
+    }
+    if (rc != 0 && fault_of(rc) == FAULT_OTHER) {
+        log_error("alerts", "%s -> nobody is alerted, tried again", e->text);
+        pause_ms = JUDGE_FAILED_MS;
+    }
+    if (rc == 0) {
+        hold_used(u->hold, began_ms, clock_mono_ms(), 0);
+        tell_judged(&j);
+    }
+    u->judge_ms = clock_mono_ms() + pause_ms;
+    return rc == 0 && j.more ? upkeep_checkpoint(u, e) : 0;
+}
+
 /* --- time ---------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a_ms, int64_t b_ms)
@@ -434,6 +486,7 @@ int64_t upkeep_due_ms(const struct upkeep *u)
 {
     int64_t due_ms = earlier(u->drain_ms, u->invites_ms);
     due_ms = earlier(due_ms, earlier(scrub_due_ms(u), u->index_ms));
+    due_ms = earlier(due_ms, judge_due_ms(u));
     return earlier(watch_due_ms(u->watch), due_ms);
 }
 
@@ -455,6 +508,9 @@ int upkeep_work(struct upkeep *u, struct err *e)
     }
     if (rc == 0 && u->index_ms <= clock_mono_ms()) {
         rc = grow_index(u, e);
+    }
+    if (rc == 0 && judge_due_ms(u) <= clock_mono_ms()) {
+        rc = judge(u, e);
     }
     return rc;
 }
