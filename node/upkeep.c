@@ -65,8 +65,9 @@ struct upkeep {
     int64_t told_ms;       /* of who blocks it; 0: never */
     bool told;             /* since blocked_ms */
     int64_t index_ms;
-    int64_t judge_ms; /* not before */
-    int drain_failed; /* ERR_* said in the log, 0: works */
+    int64_t judge_ms;     /* not before */
+    struct judged judged; /* not told yet */
+    int drain_failed;     /* ERR_* said in the log, 0: works */
 };
 
 /* --- what tools do to the tables ------------------------------------------ */
@@ -435,17 +436,31 @@ static int64_t judge_due_ms(const struct upkeep *u)
     return replica_touched(u->replica) ? u->judge_ms : INT64_MAX;
 }
 
-static void tell_judged(const struct judged *j)
+/* Once the queue is empty: an import touches thousands. */
+static void tell_judged(struct upkeep *u, const struct judged *j)
 {
-    if (j->critical > 0) {
+    u->judged.found += j->found;
+    u->judged.critical += j->critical;
+    if (j->gave_up > 0) {
+        log_error("alerts",
+                  "%" PRIu64
+                  " persons, workers or sites have more rows than the "
+                  "rules get through -> not all alerts about them are shown",
+                  j->gave_up);
+    }
+    if (j->more) {
+        return;
+    }
+    if (u->judged.critical > 0) {
         log_warning("alerts",
                     "%" PRIu64 " found, %" PRIu64 " of them critical -> see "
                     "'sangam alerts'",
-                    j->found, j->critical);
-    } else if (j->found > 0) {
+                    u->judged.found, u->judged.critical);
+    } else if (u->judged.found > 0) {
         log_info("alerts", "%" PRIu64 " found -> see 'sangam alerts'",
-                 j->found);
+                 u->judged.found);
     }
+    u->judged = (struct judged){0};
 }
 
 /* Whom the rules look at waits in the replica: a look that fails is made up
@@ -469,7 +484,7 @@ static int judge(struct upkeep *u, struct err *e)
     }
     if (rc == 0) {
         hold_used(u->hold, began_ms, clock_mono_ms(), 0);
-        tell_judged(&j);
+        tell_judged(u, &j);
     }
     u->judge_ms = clock_mono_ms() + pause_ms;
     return rc == 0 && j.more ? upkeep_checkpoint(u, e) : 0;

@@ -159,6 +159,11 @@ enum {
     /* People whom the rules look at in one transaction, some five milliseconds
      * each with 200 doses among a million: local writers wait. */
     JUDGE_PEOPLE_MAX = 10,
+    /* Steps of SQLite that the rules take for one of them, about a second: a
+     * person with 200 doses takes some hundred thousand. */
+    JUDGE_STEPS_MAX = 30 * 1000 * 1000,
+    /* Breaches kept of one of them: nobody works off more. */
+    JUDGE_FOUND_MAX = 1000,
     /* Frames after which the node checkpoints; other programs do so at 1000,
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */

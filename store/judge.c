@@ -5,10 +5,14 @@
 /* The rules are views of the schema; this file asks each of them about those
  * who were touched, and keeps the answers. */
 
+enum { STEPS_BETWEEN = 10000 };
+
 struct judging {
     struct replica *r;
     struct value now; /* as text */
     struct judged *ret;
+    bool looking;   /* a rule is being asked: it may be stopped, which would */
+    uint64_t steps; /* undo all else; how many more it may take */
 };
 
 /* What a kind of subject is looked at with. ?1 is the subject: of a person, who
@@ -17,29 +21,32 @@ struct kind {
     const char *name;
     const char *sites; /* JSON array: of whom more may come; NULL: of nobody */
     const char *mark;  /* what was found before */
-    const char *look;  /* ?2 sites, ?3 now */
+    const char *look;  /* LOOK() */
     const char *next;  /* whom it leads to; NULL: nobody */
     const char *done;
 };
 
-/* A breach keeps its id and when it was first found; a day that is none lets
- * it show at once. */
-#define KEEP(kind, view)                                                       \
-    "INSERT INTO sync_breach(breach_id, rule, kind, about, day, since,"        \
-    " site_a, site_b, person_a, person_b, row_a, row_b, says, sites,"          \
-    " found_at, found)"                                                        \
-    " SELECT rule || ':' || row_a || coalesce(':' || row_b, ''), rule,"        \
-    " '" kind "', about, coalesce(day, ''), coalesce(since, ''),"              \
-    " site_a, site_b, person_a, person_b, row_a, row_b,"                       \
-    " coalesce(says, ''), ?2, ?3, 1"                                           \
-    " FROM " view " WHERE about = ?1"                                          \
-    " ON CONFLICT(breach_id) DO UPDATE SET about = excluded.about,"            \
-    " day = excluded.day, since = excluded.since, site_a = excluded.site_a,"   \
-    " site_b = excluded.site_b, person_a = excluded.person_a,"                 \
-    " person_b = excluded.person_b, says = excluded.says,"                     \
-    " sites = excluded.sites, found = 1"                                       \
-    " RETURNING found_at = ?3,"                                                \
-    " rule IN (SELECT rule FROM v_rule WHERE severity = 'critical')"
+/* What a view says of ?1; a day that is none lets it show at once. */
+#define LOOK(view)                                                             \
+    "SELECT rule || ':' || row_a || coalesce(':' || row_b, ''), rule, about,"  \
+    " coalesce(day, ''), coalesce(since, ''), site_a, site_b, person_a,"       \
+    " person_b, row_a, row_b, coalesce(says, '') FROM " view                   \
+    " WHERE about = ?1"
+
+enum { LOOK_COLUMNS = 12 };
+
+/* A breach keeps its id and when it was first found. */
+static const char keep_sql[] =
+    "INSERT INTO sync_breach(breach_id, rule, about, day, since, site_a,"
+    " site_b, person_a, person_b, row_a, row_b, says, kind, sites, found_at,"
+    " found) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+    " ?14, ?15, 1) ON CONFLICT(breach_id) DO UPDATE SET"
+    " about = excluded.about, day = excluded.day, since = excluded.since,"
+    " site_a = excluded.site_a, site_b = excluded.site_b,"
+    " person_a = excluded.person_a, person_b = excluded.person_b,"
+    " says = excluded.says, sites = excluded.sites, found = 1"
+    " RETURNING found_at = ?15,"
+    " rule IN (SELECT rule FROM v_rule WHERE severity = 'critical')";
 
 #define MARK(kind)                                                             \
     "UPDATE sync_breach SET found = 0 WHERE kind = '" kind "' AND about = ?1"
@@ -54,7 +61,7 @@ static const struct kind person = {
             " (person_a IN (SELECT person_id FROM sync_person_canon"
             " WHERE canon_id = ?1) OR person_b IN (SELECT person_id"
             " FROM sync_person_canon WHERE canon_id = ?1))",
-    .look = KEEP("person", "v_found_person"),
+    .look = LOOK("v_found_person"),
     .next = "INSERT OR IGNORE INTO sync_touched(about, id)"
             " SELECT 'worker', m.worker_id FROM sync_person_canon k"
             " CROSS JOIN mentor_assignment m ON m.person_id = k.person_id"
@@ -65,13 +72,13 @@ static const struct kind person = {
 static const struct kind worker = {
     .name = "worker",
     .mark = MARK("worker"),
-    .look = KEEP("worker", "v_found_worker"),
+    .look = LOOK("v_found_worker"),
     .done = DONE("worker"),
 };
 static const struct kind site = {
     .name = "site",
     .mark = MARK("site"),
-    .look = KEEP("site", "v_found_site"),
+    .look = LOOK("v_found_site"),
     .done = DONE("site"),
 };
 
@@ -121,23 +128,65 @@ static struct value text_of(const struct bytes *b)
 
 /* --- one subject ---------------------------------------------------------- */
 
+static int keep(struct judging *j, const struct kind *k, sqlite3_stmt *found,
+                const struct value *sites, struct err *e)
+{
+    const struct value kind = value_text(k->name);
+    const struct value *rest[] = {&kind, sites, &j->now};
+    sqlite3_stmt *stmt;
+    int rc = database_statement(j->r->db, keep_sql, &stmt, e);
+    for (int i = 0; rc == 0 && i < LOOK_COLUMNS; i++) {
+        const struct value v = database_column(found, i);
+        database_bind_at(stmt, i + 1, &v);
+    }
+    for (int i = 0; rc == 0 && i < 3; i++) {
+        database_bind_at(stmt, LOOK_COLUMNS + i + 1, rest[i]);
+    }
+    while (rc == 0 && (rc = database_step(j->r->db, stmt, e)) == 1) {
+        bool is_new = sqlite3_column_int(stmt, 0) != 0;
+        j->ret->found += is_new;
+        j->ret->critical += is_new && sqlite3_column_int(stmt, 1) != 0;
+        rc = 0;
+    }
+    return rc;
+}
+
+static int look_on(struct judging *j, sqlite3_stmt *stmt, struct err *e)
+{
+    j->looking = true;
+    int rc = database_step(j->r->db, stmt, e);
+    j->looking = false;
+    return rc;
+}
+
+/* Somebody with more rows than the rules get through keeps what was found
+ * before, and is in nobody's way [I-7]. */
+static int give_up(struct judging *j, struct err *e)
+{
+    j->ret->gave_up++;
+    return run(j, "UPDATE sync_breach SET found = 1 WHERE found = 0", NULL, e);
+}
+
 static int look(struct judging *j, const struct kind *k,
                 const struct value *about, const struct value *sites,
                 struct err *e)
 {
     sqlite3_stmt *stmt;
+    size_t count = 0;
     int rc = statement(j, k->look, about, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    database_bind_at(stmt, 2, sites);
-    database_bind_at(stmt, 3, &j->now);
-    while ((rc = database_step(j->r->db, stmt, e)) == 1) {
-        bool is_new = sqlite3_column_int(stmt, 0) != 0;
-        j->ret->found += is_new;
-        j->ret->critical += is_new && sqlite3_column_int(stmt, 1) != 0;
+    j->steps = JUDGE_STEPS_MAX;
+    while (rc == 0 && count < JUDGE_FOUND_MAX &&
+           (rc = look_on(j, stmt, e)) == 1) {
+        rc = keep(j, k, stmt, sites, e);
+        count++;
     }
-    return rc;
+    bool stopped = rc < 0 && sqlite3_errcode(database_handle(j->r->db)) ==
+                                 SQLITE_INTERRUPT;
+    (void)sqlite3_reset(stmt);
+    return stopped || count == JUDGE_FOUND_MAX ? give_up(j, e) : rc;
 }
 
 static int judge(struct judging *j, const struct kind *k,
@@ -323,6 +372,17 @@ static int anybody(struct replica *r, struct err *e)
     return rc;
 }
 
+/* Called every STEPS_BETWEEN steps of SQLite; anything but 0 stops it. */
+static int count_steps(void *context)
+{
+    struct judging *j = context;
+    if (!j->looking) {
+        return 0;
+    }
+    j->steps -= j->steps < STEPS_BETWEEN ? j->steps : STEPS_BETWEEN;
+    return j->steps == 0;
+}
+
 /* Views are off on this connection but for the rules (database.h). One that a
  * tool took away is no damage to the file, and stops nothing else. */
 static int judge_with_views(struct judging *j, struct err *e)
@@ -330,6 +390,7 @@ static int judge_with_views(struct judging *j, struct err *e)
     struct err why = {0};
     sqlite3 *handle = database_handle(j->r->db);
     (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 1, NULL);
+    sqlite3_progress_handler(handle, STEPS_BETWEEN, count_steps, j);
     int rc = judge_some(j, &why);
     if (rc < 0 && sqlite3_errcode(handle) == SQLITE_ERROR) {
         rc = err_set(e, ERR_CONFIG,
@@ -338,6 +399,7 @@ static int judge_with_views(struct judging *j, struct err *e)
     } else if (rc < 0) {
         rc = err_set(e, why.code, "%s", why.text);
     }
+    sqlite3_progress_handler(handle, 0, NULL, NULL);
     (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     return rc;
 }

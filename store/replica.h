@@ -298,6 +298,8 @@ struct judged {
     uint64_t subjects; /* looked at */
     uint64_t found;    /* breaches that were not known here */
     uint64_t critical; /* of them */
+    uint64_t gave_up;  /* subjects with more rows than JUDGE_STEPS_MAX gets
+                          through: of them more may be broken than is shown */
     bool more;         /* call again */
 };
 int replica_judge(struct replica *r, int64_t now_ms, struct judged *ret,

@@ -217,7 +217,7 @@ CREATE TABLE dose_event(
   returns_id   TEXT,                               -- -> dose_event: the take-home of which a `returned` brings back the rest
   CHECK((kind = 'reversal') = (reverses_id IS NOT NULL))
 ) STRICT;
-CREATE INDEX dose_person_day ON dose_event(person_id, service_date);
+CREATE INDEX dose_person_day ON dose_event(person_id, service_date, site_id);
 CREATE INDEX dose_site_day ON dose_event(site_id, service_date);
 CREATE INDEX dose_reversal ON dose_event(reverses_id) WHERE reverses_id IS NOT NULL;
 CREATE INDEX dose_returned ON dose_event(returns_id) WHERE returns_id IS NOT NULL;

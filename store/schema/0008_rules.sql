@@ -517,7 +517,8 @@ SELECT c.canon_id AS about, substr(l.recorded_at, 1, 10) AS day,
  WHERE l.decision = 'different'
    AND NOT EXISTS (SELECT 1 FROM person_link s WHERE s.supersedes_id = l.link_id);
 
--- The part about doses; meetings are below.
+-- The part about doses; meetings are below. What happened before the person's
+-- own row was written is history that somebody brought along, and not late.
 CREATE VIEW inv_20_clock_or_presigned AS
 SELECT c.canon_id AS about, d.service_date AS day,
        substr(d.recorded_at, 1, 10) AS since,
@@ -527,9 +528,11 @@ SELECT c.canon_id AS about, d.service_date AS day,
          || substr(d.recorded_at, 1, 10) AS says
   FROM sync_person_canon c
  CROSS JOIN v_dose d ON d.person_id = c.person_id
+  LEFT JOIN person p ON p.person_id = d.person_id
  WHERE d.service_date > date(d.recorded_at, '+1 day')
     OR d.occurred_at > strftime('%Y-%m-%dT%H:%M:%fZ', d.recorded_at, '+10 minutes')
-    OR julianday(d.recorded_at) - julianday(d.occurred_at) > 14;
+    OR (julianday(d.recorded_at) - julianday(d.occurred_at) > 14
+        AND d.occurred_at >= p.recorded_at);
 
 CREATE VIEW inv_21_followup_lapsed AS
 SELECT about, day, date(day, '+31 days') AS since, site_a, NULL AS site_b, person_a,

@@ -571,6 +571,45 @@ static void a_view_that_a_tool_took_away_stops_nothing_else(void **state)
     tree_free(t);
 }
 
+/* Some tool writes thousands of rows of one day about one person: pairs of them
+ * are millions. */
+static void somebody_with_too_many_rows_is_in_nobodys_way(void **state)
+{
+    (void)state;
+    struct tree *t = tree_new();
+    struct judged judged = {.more = true};
+    struct err e = {0};
+    uint64_t gave_up = 0;
+    tree_sql(t, HQ, lists);
+    tree_sql(t, HQ, short_forms);
+    tree_sql(t, HQ,
+             "INSERT INTO treated VALUES('a'), ('b');"
+             "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n"
+             " WHERE i < 4000) INSERT INTO dose SELECT 'd' || i, 'a',"
+             " '2025-01-01T09:00:00.000Z', 'take_home', 8000, 1 FROM n;"
+             "INSERT INTO dose VALUES('e', 'b', '2025-01-01T09:00:00.000Z',"
+             " 'take_home', 64000, 8)");
+    tree_drain(t, HQ);
+    while (judged.more) {
+        assert_int_equal(
+            replica_judge(t->nodes[HQ].replica, t->now_ms, &judged, &e), 0);
+        gave_up += judged.gave_up;
+    }
+    assert_true(gave_up > 0);
+    assert_string_equal(tree_get(t, HQ,
+                                 "SELECT count(*) BETWEEN 1 AND 1010"
+                                 " FROM sync_breach"),
+                        "1");
+    assert_string_equal(tree_get(t, HQ,
+                                 "SELECT count(*) FROM v_breach"
+                                 " WHERE rule = '03' AND person_a = 'b'"),
+                        "1");
+    assert_string_equal(
+        tree_get(t, HQ, "SELECT count(*) FROM sync_breach WHERE found = 0"),
+        "0");
+    tree_free(t);
+}
+
 /* A day that is none is shown, and is in nobody's way. */
 static void nonsense_in_a_date_stops_nobody(void **state)
 {
@@ -604,6 +643,7 @@ int main(void)
         cmocka_unit_test(what_rests_on_a_missing_row_is_provisional),
         cmocka_unit_test(one_person_is_found_along_indexes),
         cmocka_unit_test(a_view_that_a_tool_took_away_stops_nothing_else),
+        cmocka_unit_test(somebody_with_too_many_rows_is_in_nobodys_way),
         cmocka_unit_test(nonsense_in_a_date_stops_nobody),
     };
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);

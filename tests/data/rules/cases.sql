@@ -384,6 +384,23 @@ INSERT INTO dose_event(dose_id, person_id, kind, item_code, amount_mcg, service_
   VALUES($d1, $a, 'observed', 'BUP-NAL-2', 8000, {-3}, {-3 09:00}, {-6 09:00}, 'none', 'n');
 -- finds 20
 
+-- case 20 written three weeks late
+-- at LDH-C
+INSERT INTO person(person_id, beneficiary_no, recorded_at) VALUES($a, $a, {-60 09:00});
+INSERT INTO enrolment(enrolment_id, person_id, programme, status, started_on) VALUES($e, $a, 'OOAT', 'active', {-60});
+INSERT INTO treatment_order(order_id, enrolment_id, person_id, item_code, daily_dose_mcg, mode, status, prescriber, valid_from)
+  VALUES($o, $e, $a, 'BUP-NAL-2', 8000, 'observed', 'active', 'dr 1', {-60});
+INSERT INTO dose_event(dose_id, person_id, kind, item_code, amount_mcg, service_date, occurred_at, recorded_at, verified_by, dispensed_by)
+  VALUES($d1, $a, 'observed', 'BUP-NAL-2', 8000, {-30}, {-30 09:00}, {-9 09:00}, 'none', 'n');
+-- finds 20
+
+-- case 20 a register of before the start
+-- at LDH-C
+INSERT INTO treated VALUES($a);
+INSERT INTO dose_event(dose_id, person_id, kind, item_code, amount_mcg, service_date, occurred_at, recorded_at, verified_by, dispensed_by)
+  VALUES($d1, $a, 'observed', 'BUP-NAL-2', 8000, {-30}, {-30 09:00}, {-1 09:00}, 'none', 'n');
+-- finds
+
 -- case 20 a meeting signed ahead
 -- at LDH-P
 INSERT INTO peer_session(session_id, group_id, held_on, outcome, recorded_at) VALUES($s, 'g', {-3}, 'held', {-9 09:00});
