@@ -17,33 +17,64 @@ struct declared {
 
 /* ---- the table itself ----------------------------------------------------- */
 
+/* The options behind the last parenthesis of the SQL that made it. PRAGMA
+ * table_list says them too, but prepares a SELECT from every view of the file
+ * each time it is asked: that took longer than all else at opening. */
+struct options {
+    bool strict;
+    bool without_rowid;
+};
+
+static bool is_word(const char *at, size_t len, const char *word)
+{
+    return len == strlen(word) && sqlite3_strnicmp(at, word, (int)len) == 0;
+}
+
+static struct options read_options(const char *sql)
+{
+    struct options o = {false, false};
+    int depth = 0;
+    for (size_t len; *sql != '\0'; sql += len) {
+        len = clause_token(sql);
+        depth += *sql == '(';
+        depth -= *sql == ')';
+        if (depth == 0) {
+            o.strict |= is_word(sql, len, "STRICT");
+            o.without_rowid |= is_word(sql, len, "WITHOUT");
+        }
+        if (*sql == '(' && depth == 1) { /* what stood before was its name */
+            o = (struct options){false, false};
+        }
+    }
+    return o;
+}
+
 static int check_is_strict(struct database *db, const struct table *t,
                            bool *ret_without_rowid, struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
-    int code = manifest_ask(db,
-                            "SELECT type, strict, wr FROM pragma_table_list"
-                            " WHERE schema = 'main' AND name = ?1",
-                            t->name, &stmt, e);
+    int code = manifest_ask(
+        db, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+        t->name, &stmt, e);
     if (code == 0) {
         code = database_step(db, stmt, e);
     }
     if (code < 0) {
         return code;
     }
-    if (code == 0 || strcmp(manifest_text(stmt, 0), "table") != 0) {
-        code = manifest_refuse(e, t,
-                               "there is no such table; create it, or take it "
-                               "out of sync_table");
-    } else if (sqlite3_column_int(stmt, 1) == 0) {
-        code =
-            manifest_refuse(e, t,
-                            "is not STRICT, so that two sites could store one "
-                            "value in two types; create it as STRICT");
-    } else {
-        *ret_without_rowid = sqlite3_column_int(stmt, 2) != 0;
-        code = 0;
+    if (code == 0) {
+        return manifest_finish(
+            stmt, manifest_refuse(e, t,
+                                  "there is no such table; create it, or take "
+                                  "it out of sync_table"));
     }
+    struct options o = read_options(manifest_text(stmt, 0));
+    *ret_without_rowid = o.without_rowid;
+    code = o.strict ? 0
+                    : manifest_refuse(
+                          e, t,
+                          "is not STRICT, so that two sites could store one "
+                          "value in two types; create it as STRICT");
     return manifest_finish(stmt, code);
 }
 
