@@ -42,9 +42,13 @@ enum {
     INDEX_MS = 10 * 1000,
     INDEX_FAILED_MS = 10 * 60 * 1000,
     /* Between two looks of the rules: rows of one person that come together
-     * are looked at once, and links and local writers come first. */
+     * are looked at once; while people wait, three times what the last look
+     * took, so that the rules have no more than a quarter of the time. */
     JUDGE_PAUSE_MS = 200,
+    JUDGE_PAUSE_TIMES = 3,
     JUDGE_FAILED_MS = 10 * 60 * 1000,
+    /* Somebody with too many rows is told of so often. */
+    JUDGE_TOLD_MS = 60 * 60 * 1000,
 };
 
 struct upkeep {
@@ -65,9 +69,10 @@ struct upkeep {
     int64_t told_ms;       /* of who blocks it; 0: never */
     bool told;             /* since blocked_ms */
     int64_t index_ms;
-    int64_t judge_ms;     /* not before */
-    struct judged judged; /* not told yet */
-    int drain_failed;     /* ERR_* said in the log, 0: works */
+    int64_t judge_ms;      /* not before */
+    int64_t judge_told_ms; /* of too many rows; not before */
+    struct judged judged;  /* not told yet */
+    int drain_failed;      /* ERR_* said in the log, 0: works */
 };
 
 /* --- what tools do to the tables ------------------------------------------ */
@@ -441,7 +446,8 @@ static void tell_judged(struct upkeep *u, const struct judged *j)
 {
     u->judged.found += j->found;
     u->judged.critical += j->critical;
-    if (j->gave_up > 0) {
+    if (j->gave_up > 0 && clock_mono_ms() >= u->judge_told_ms) {
+        u->judge_told_ms = clock_mono_ms() + JUDGE_TOLD_MS;
         log_error("alerts",
                   "%" PRIu64
                   " persons, workers or sites have more rows than the "
@@ -469,7 +475,7 @@ static int judge(struct upkeep *u, struct err *e)
 {
     struct judged j = {0};
     int64_t began_ms = clock_mono_ms();
-    int64_t pause_ms = JUDGE_PAUSE_MS;
+    int64_t pause_ms = 0;
     if (began_ms < u->hold->until_ms) {
         u->judge_ms = u->hold->until_ms;
         return 0;
@@ -483,8 +489,10 @@ static int judge(struct upkeep *u, struct err *e)
         pause_ms = JUDGE_FAILED_MS;
     }
     if (rc == 0) {
-        hold_used(u->hold, began_ms, clock_mono_ms(), 0);
         tell_judged(u, &j);
+        pause_ms = JUDGE_PAUSE_TIMES * (clock_mono_ms() - began_ms);
+        pause_ms =
+            j.more || pause_ms > JUDGE_PAUSE_MS ? pause_ms : JUDGE_PAUSE_MS;
     }
     u->judge_ms = clock_mono_ms() + pause_ms;
     return rc == 0 && j.more ? upkeep_checkpoint(u, e) : 0;

@@ -156,14 +156,17 @@ enum {
      * bytes a delivery, with 16 and with 32 110; looking into an empty run
      * takes a microsecond or two. */
     RUN_FANOUT = 16,
-    /* People whom the rules look at in one transaction, some five milliseconds
-     * each with 200 doses among a million: local writers wait. */
+    /* People whom the rules look at before the node does something else: some
+     * three milliseconds each with 200 doses, thirty with 3650; */
     JUDGE_PEOPLE_MAX = 10,
-    /* Steps of SQLite that the rules take for one of them, about a second: a
-     * person with 200 doses takes some hundred thousand. */
-    JUDGE_STEPS_MAX = 30 * 1000 * 1000,
-    /* Breaches kept of one of them: nobody works off more. */
+    /* and rows that lead to people. */
+    JUDGE_ROWS_MAX = 50,
+    /* Steps of SQLite that the rules take for one of them, some tenths of a
+     * second: a person with ten years of daily doses takes 1.4 million. */
+    JUDGE_STEPS_MAX = 10 * 1000 * 1000,
+    /* Breaches kept of one of them, and their bytes: nobody works off more. */
     JUDGE_FOUND_MAX = 1000,
+    JUDGE_FOUND_BYTES_MAX = 512 * 1024,
     /* Frames after which the node checkpoints; other programs do so at 1000,
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */

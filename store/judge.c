@@ -3,17 +3,14 @@
 #include "store/parts.h"
 
 /* The rules are views of the schema; this file asks each of them about those
- * who were touched, and keeps the answers. */
+ * who were touched, and keeps the answers.
+ *
+ * They are asked on a connection of their own, which only reads: local writers
+ * do not wait for a rule, one that takes too long can be stopped with nothing
+ * to undo, views stay off where anything is written (database.h), and the
+ * statements, which take some ten milliseconds to prepare, stay prepared. */
 
 enum { STEPS_BETWEEN = 10000 };
-
-struct judging {
-    struct replica *r;
-    struct value now; /* as text */
-    struct judged *ret;
-    bool looking;   /* a rule is being asked: it may be stopped, which would */
-    uint64_t steps; /* undo all else; how many more it may take */
-};
 
 /* What a kind of subject is looked at with. ?1 is the subject: of a person, who
  * stands for it. */
@@ -26,13 +23,45 @@ struct kind {
     const char *done;
 };
 
+/* Somebody who was looked at, and what the rules said. */
+struct subject {
+    const struct kind *kind;
+    struct bytes about;
+    struct bytes sites;
+    struct bytes found; /* `count` times what LOOK() gives */
+    size_t count;
+    bool gave_up;
+};
+
+/* A row that was touched, and whom it is about: pairs of a kind and an id. */
+struct row {
+    struct bytes table;
+    struct bytes id;
+    struct bytes about;
+    bool gave_up; /* about more than can be told apart: about everyone */
+};
+
+struct judging {
+    struct replica *r;
+    struct database *rules; /* to read */
+    struct value now;       /* as text */
+    struct judged *ret;
+    uint64_t steps; /* how many more the rules may take now */
+    struct row rows[JUDGE_ROWS_MAX];
+    size_t row_count;
+    struct subject subjects[JUDGE_PEOPLE_MAX];
+    size_t subject_count;
+};
+
 /* What a view says of ?1; a day that is none lets it show at once. */
-#define LOOK(view)                                                             \
-    "SELECT rule || ':' || row_a || coalesce(':' || row_b, ''), rule, about,"  \
-    " coalesce(day, ''), coalesce(since, ''), site_a, site_b, person_a,"       \
-    " person_b, row_a, row_b, coalesce(says, '') FROM " view                   \
+#define LOOK(view)                                                              \
+    "SELECT rule || ':' || row_a || coalesce(':' || row_b, ''), rule, about,"   \
+    " coalesce(day, ''), coalesce(since, ''), site_a, site_b, person_a,"        \
+    " person_b, row_a, row_b, coalesce(says, ''),"                              \
+    " rule IN (SELECT rule FROM v_rule WHERE severity = 'critical') FROM " view \
     " WHERE about = ?1"
 
+/* Those that are kept; whether it is critical follows. */
 enum { LOOK_COLUMNS = 12 };
 
 /* A breach keeps its id and when it was first found. */
@@ -45,8 +74,7 @@ static const char keep_sql[] =
     " site_a = excluded.site_a, site_b = excluded.site_b,"
     " person_a = excluded.person_a, person_b = excluded.person_b,"
     " says = excluded.says, sites = excluded.sites, found = 1"
-    " RETURNING found_at = ?15,"
-    " rule IN (SELECT rule FROM v_rule WHERE severity = 'critical')";
+    " RETURNING found_at = ?15";
 
 #define MARK(kind)                                                             \
     "UPDATE sync_breach SET found = 0 WHERE kind = '" kind "' AND about = ?1"
@@ -82,275 +110,397 @@ static const struct kind site = {
     .done = DONE("site"),
 };
 
+static const struct kind *const kinds[] = {&person, &worker, &site};
+enum { KINDS = 3 };
+
 /* --- statements ----------------------------------------------------------- */
 
-static int statement(struct judging *j, const char *sql,
-                     const struct value *about, sqlite3_stmt **ret,
-                     struct err *e)
+static int bound(struct database *db, const char *sql, const struct value *a,
+                 const struct value *b, sqlite3_stmt **ret, struct err *e)
 {
-    int rc = database_statement(j->r->db, sql, ret, e);
-    if (rc == 0 && about != NULL) {
-        database_bind_at(*ret, 1, about);
+    int rc = database_statement(db, sql, ret, e);
+    if (rc == 0 && a != NULL) {
+        database_bind_at(*ret, 1, a);
+    }
+    if (rc == 0 && b != NULL) {
+        database_bind_at(*ret, 2, b);
     }
     return rc;
 }
 
-static int run(struct judging *j, const char *sql, const struct value *about,
-               struct err *e)
+static int run(struct judging *j, const char *sql, const struct value *a,
+               const struct value *b, struct err *e)
 {
     sqlite3_stmt *stmt;
-    int rc = statement(j, sql, about, &stmt, e);
+    int rc = bound(j->r->db, sql, a, b, &stmt, e);
     return rc == 0 ? database_done(j->r->db, stmt, e) : rc;
 }
 
-/* One text, copied: 1 there, 0 not. */
-static int ask(struct judging *j, const char *sql, const struct value *about,
-               struct bytes *ret, struct err *e)
+static struct value value_of(const struct bytes *b)
 {
-    sqlite3_stmt *stmt;
-    int rc = statement(j, sql, about, &stmt, e);
-    if (rc == 0) {
-        rc = database_step(j->r->db, stmt, e);
+    return (struct value){.type = VALUE_TEXT, .bytes = slice_of(b)};
+}
+
+static void copy(struct value v, struct bytes *ret)
+{
+    bytes_clear(ret);
+    bytes_put(ret, v.bytes.data, v.bytes.len);
+}
+
+static bool was_stopped(const struct judging *j)
+{
+    return sqlite3_errcode(database_handle(j->rules)) == SQLITE_INTERRUPT;
+}
+
+/* The rows of a statement of the rules' connection, one value after the other,
+ * as far as the limits allow: 0 all, 1 there is more. */
+static int gather(struct judging *j, sqlite3_stmt *stmt, struct bytes *ret,
+                  size_t *ret_count, struct err *e)
+{
+    struct err why = {0};
+    int columns = sqlite3_column_count(stmt);
+    int rc = 1;
+    j->steps = JUDGE_STEPS_MAX;
+    while (rc == 1 && *ret_count < JUDGE_FOUND_MAX &&
+           ret->len < JUDGE_FOUND_BYTES_MAX &&
+           (rc = database_step(j->rules, stmt, &why)) == 1) {
+        for (int i = 0; i < columns; i++) {
+            const struct value v = database_column(stmt, i);
+            value_encode(&v, ret);
+        }
+        *ret_count += 1;
     }
-    if (rc == 1) {
-        struct value text = database_column(stmt, 0);
-        bytes_clear(ret);
-        bytes_put(ret, text.bytes.data, text.bytes.len);
+    if (rc < 0) {
+        rc = was_stopped(j) ? 1 : err_set(e, why.code, "%s", why.text);
+    }
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
+static struct value next_value(struct cursor *c)
+{
+    return value_decode(c, SIZE_MAX); /* we wrote it */
+}
+
+/* --- rows: whom they are about --------------------------------------------- */
+
+/* Of a link, everybody who is or was linked with its two, whatever became of
+ * the links: all for whom somebody else may stand now. The third value is who.
+ */
+static const char linked_sql[] =
+    "WITH RECURSIVE near(id) AS (SELECT person_a FROM person_link"
+    " WHERE link_id = ?1 UNION SELECT person_b FROM person_link"
+    " WHERE link_id = ?1 UNION SELECT CASE l.person_a WHEN n.id THEN l.person_b"
+    " ELSE l.person_a END FROM near n CROSS JOIN person_link l"
+    " ON l.person_a = n.id OR l.person_b = n.id)"
+    " SELECT 'person', n.id, (WITH RECURSIVE one(id) AS (SELECT n.id UNION"
+    " SELECT CASE l.person_a WHEN o.id THEN l.person_b ELSE l.person_a END"
+    " FROM one o CROSS JOIN v_link_live l"
+    " ON l.person_a = o.id OR l.person_b = o.id) SELECT min(id) FROM one)"
+    " FROM near n";
+
+/* Two ranges: between them lie the people, of whom there may be many. */
+static const char rows_sql[] =
+    "SELECT about, id FROM (SELECT about, id FROM sync_touched"
+    " WHERE about < 'person' UNION ALL SELECT about, id FROM sync_touched"
+    " WHERE about > 'person') WHERE about NOT IN ('everyone', 'site', 'worker')"
+    " LIMIT ?1";
+
+static int follow(struct judging *j, struct row *row, struct err *e)
+{
+    static const char next_sql[] =
+        "SELECT about, id, NULL FROM v_touched_next WHERE of_table = ?2"
+        " AND of_id = ?1";
+    const struct value table = value_of(&row->table);
+    const struct value id = value_of(&row->id);
+    const struct value link = value_text("person_link");
+    sqlite3_stmt *stmt;
+    size_t count = 0;
+    int rc = value_equal(&table, &link)
+                 ? bound(j->rules, linked_sql, &id, NULL, &stmt, e)
+                 : bound(j->rules, next_sql, &id, &table, &stmt, e);
+    if (rc == 0) {
+        rc = gather(j, stmt, &row->about, &count, e);
+        row->gave_up = rc == 1;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int look_at_rows(struct judging *j, struct err *e)
+{
+    const struct value max = value_integer(JUDGE_ROWS_MAX);
+    struct bytes list = {0};
+    size_t count = 0;
+    sqlite3_stmt *stmt;
+    int rc = bound(j->rules, rows_sql, &max, NULL, &stmt, e);
+    if (rc == 0) {
+        rc = gather(j, stmt, &list, &count, e);
+    }
+    struct cursor c = cursor_of(slice_of(&list));
+    for (size_t i = 0; rc >= 0 && i < count; i++) {
+        struct row *row = &j->rows[j->row_count++];
+        copy(next_value(&c), &row->table);
+        copy(next_value(&c), &row->id);
+        rc = follow(j, row, e);
+    }
+    bytes_free(&list);
+    return rc < 0 ? rc : 0;
+}
+
+static int keep_next(struct judging *j, const struct value *about,
+                     const struct value *id, const struct value *canon,
+                     struct err *e)
+{
+    int rc = run(j,
+                 "INSERT OR IGNORE INTO sync_touched(about, id)"
+                 " VALUES(?1, ?2)",
+                 about, id, e);
+    if (rc == 0 && canon->type == VALUE_TEXT) {
+        rc = run(j,
+                 "INSERT INTO sync_person_canon(person_id, canon_id)"
+                 " VALUES(?1, ?2) ON CONFLICT DO UPDATE"
+                 " SET canon_id = excluded.canon_id",
+                 id, canon, e);
+    }
+    return rc;
+}
+
+/* Of whom it is about, all are looked at when it is about too many to tell:
+ * nobody is forgotten. */
+static int keep_row(struct judging *j, const struct row *row, struct err *e)
+{
+    const struct value table = value_of(&row->table);
+    const struct value id = value_of(&row->id);
+    const struct value none = {.type = VALUE_NULL};
+    const struct value everyone = value_text("everyone");
+    const struct value from_the_first = value_text("");
+    struct cursor c = cursor_of(slice_of(&row->about));
+    int rc = run(j, "DELETE FROM sync_touched WHERE about = ?1 AND id = ?2",
+                 &table, &id, e);
+    while (rc == 0 && cursor_left(&c) > 0) {
+        const struct value about = next_value(&c);
+        const struct value whom = next_value(&c);
+        const struct value canon = next_value(&c);
+        rc = keep_next(j, &about, &whom, &canon, e);
+    }
+    if (rc == 0 && row->gave_up) {
+        rc = keep_next(j, &everyone, &from_the_first, &none, e);
+    }
+    return rc;
+}
+
+/* Every person has somebody who stands for them before they are looked at. */
+static const char next_people_sql[] =
+    "INSERT OR IGNORE INTO sync_person_canon(person_id, canon_id)"
+    " SELECT id, id FROM (SELECT id FROM sync_touched WHERE about = 'person'"
+    " LIMIT ?1)";
+
+/* 1: there is somebody among the next people of whom nothing is known. */
+static int news_of_people(struct judging *j, struct err *e)
+{
+    const struct value max = value_integer(JUDGE_PEOPLE_MAX);
+    sqlite3_stmt *stmt;
+    int rc = bound(j->rules,
+                   "SELECT 1 FROM (SELECT id FROM sync_touched"
+                   " WHERE about = 'person' LIMIT ?1) WHERE id NOT IN"
+                   " (SELECT person_id FROM sync_person_canon) LIMIT 1",
+                   &max, NULL, &stmt, e);
+    if (rc == 0) {
+        rc = database_step(j->rules, stmt, e);
         (void)sqlite3_reset(stmt);
     }
     return rc;
 }
 
-static struct value text_of(const struct bytes *b)
+static int keep_rows(struct judging *j, struct err *e)
 {
-    return (struct value){.type = VALUE_TEXT, .bytes = slice_of(b)};
+    const struct value max = value_integer(JUDGE_PEOPLE_MAX);
+    /* everybody anew: who was on the way begins again */
+    static const char again_sql[] =
+        "DELETE FROM sync_touched WHERE about = 'everyone' AND id <> '' AND"
+        " EXISTS(SELECT 1 FROM sync_touched"
+        " WHERE about = 'everyone' AND id = '')";
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < j->row_count; i++) {
+        rc = keep_row(j, &j->rows[i], e);
+    }
+    if (rc == 0) {
+        rc = run(j, again_sql, NULL, NULL, e);
+    }
+    return rc == 0 ? run(j, next_people_sql, &max, NULL, e) : rc;
 }
 
-/* --- one subject ---------------------------------------------------------- */
+/* --- subjects: what the rules say of them --------------------------------- */
 
-static int keep(struct judging *j, const struct kind *k, sqlite3_stmt *found,
-                const struct value *sites, struct err *e)
+/* 1: there is one, *ret is who; of a person, who stands for it. */
+static int next_of(struct judging *j, const struct kind *k, size_t skip,
+                   struct bytes *ret, struct err *e)
 {
-    const struct value kind = value_text(k->name);
-    const struct value *rest[] = {&kind, sites, &j->now};
+    const struct value about = value_text(k->name);
+    const struct value at = value_integer((int64_t)skip);
     sqlite3_stmt *stmt;
-    int rc = database_statement(j->r->db, keep_sql, &stmt, e);
-    for (int i = 0; rc == 0 && i < LOOK_COLUMNS; i++) {
-        const struct value v = database_column(found, i);
-        database_bind_at(stmt, i + 1, &v);
+    int rc = bound(j->rules,
+                   "SELECT coalesce(c.canon_id, t.id) FROM (SELECT about, id"
+                   " FROM sync_touched WHERE about = ?1 LIMIT 1 OFFSET ?2) t"
+                   " LEFT JOIN sync_person_canon c"
+                   " ON t.about = 'person' AND c.person_id = t.id",
+                   &about, &at, &stmt, e);
+    if (rc == 0) {
+        rc = database_step(j->rules, stmt, e);
     }
-    for (int i = 0; rc == 0 && i < 3; i++) {
-        database_bind_at(stmt, LOOK_COLUMNS + i + 1, rest[i]);
-    }
-    while (rc == 0 && (rc = database_step(j->r->db, stmt, e)) == 1) {
-        bool is_new = sqlite3_column_int(stmt, 0) != 0;
-        j->ret->found += is_new;
-        j->ret->critical += is_new && sqlite3_column_int(stmt, 1) != 0;
-        rc = 0;
+    if (rc == 1) {
+        copy(database_column(stmt, 0), ret);
+        (void)sqlite3_reset(stmt);
     }
     return rc;
 }
 
-static int look_on(struct judging *j, sqlite3_stmt *stmt, struct err *e)
+static int look_at(struct judging *j, struct subject *s, struct err *e)
 {
-    j->looking = true;
-    int rc = database_step(j->r->db, stmt, e);
-    j->looking = false;
+    const struct value about = value_of(&s->about);
+    sqlite3_stmt *stmt;
+    int rc = 0;
+    if (s->kind->sites == NULL) {
+        copy(value_text("[]"), &s->sites);
+    } else {
+        rc = bound(j->rules, s->kind->sites, &about, NULL, &stmt, e);
+        rc = rc == 0 ? database_step(j->rules, stmt, e) : rc;
+        if (rc == 1) {
+            copy(database_column(stmt, 0), &s->sites);
+            (void)sqlite3_reset(stmt);
+        }
+    }
+    if (rc >= 0) {
+        rc = bound(j->rules, s->kind->look, &about, NULL, &stmt, e);
+    }
+    if (rc == 0) {
+        rc = gather(j, stmt, &s->found, &s->count, e);
+        s->gave_up = rc == 1;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int look_at_subjects(struct judging *j, struct err *e)
+{
+    int rc = 0;
+    for (size_t k = 0; rc == 0 && k < KINDS; k++) {
+        size_t skip = 0;
+        rc = 1;
+        while (rc == 1 && j->subject_count < JUDGE_PEOPLE_MAX) {
+            struct subject *s = &j->subjects[j->subject_count];
+            s->kind = kinds[k];
+            rc = next_of(j, kinds[k], skip++, &s->about, e);
+            if (rc == 1) {
+                j->subject_count++;
+                rc = look_at(j, s, e);
+                rc = rc == 0 ? 1 : rc;
+            }
+        }
+        rc = rc < 0 ? rc : 0;
+    }
+    return rc;
+}
+
+static int keep_breach(struct judging *j, const struct subject *s,
+                       struct cursor *found, struct err *e)
+{
+    const struct value kind = value_text(s->kind->name);
+    const struct value sites = value_of(&s->sites);
+    sqlite3_stmt *stmt;
+    int rc = database_statement(j->r->db, keep_sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    for (int i = 1; i <= LOOK_COLUMNS; i++) {
+        const struct value v = next_value(found);
+        database_bind_at(stmt, i, &v);
+    }
+    const struct value critical = next_value(found);
+    database_bind_at(stmt, LOOK_COLUMNS + 1, &kind);
+    database_bind_at(stmt, LOOK_COLUMNS + 2, &sites);
+    database_bind_at(stmt, LOOK_COLUMNS + 3, &j->now);
+    while ((rc = database_step(j->r->db, stmt, e)) == 1) {
+        bool is_new = sqlite3_column_int(stmt, 0) != 0;
+        j->ret->found += is_new;
+        j->ret->critical += is_new && critical.integer != 0;
+    }
     return rc;
 }
 
 /* Somebody with more rows than the rules get through keeps what was found
  * before, and is in nobody's way [I-7]. */
-static int give_up(struct judging *j, struct err *e)
-{
-    j->ret->gave_up++;
-    return run(j, "UPDATE sync_breach SET found = 1 WHERE found = 0", NULL, e);
-}
-
-static int look(struct judging *j, const struct kind *k,
-                const struct value *about, const struct value *sites,
-                struct err *e)
-{
-    sqlite3_stmt *stmt;
-    size_t count = 0;
-    int rc = statement(j, k->look, about, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    j->steps = JUDGE_STEPS_MAX;
-    while (rc == 0 && count < JUDGE_FOUND_MAX &&
-           (rc = look_on(j, stmt, e)) == 1) {
-        rc = keep(j, k, stmt, sites, e);
-        count++;
-    }
-    bool stopped = rc < 0 && sqlite3_errcode(database_handle(j->r->db)) ==
-                                 SQLITE_INTERRUPT;
-    (void)sqlite3_reset(stmt);
-    return stopped || count == JUDGE_FOUND_MAX ? give_up(j, e) : rc;
-}
-
-static int judge(struct judging *j, const struct kind *k,
-                 const struct value *about, struct err *e)
-{
-    struct bytes sites = {0};
-    struct value listed = value_text("[]");
-    int rc = run(j, k->mark, about, e);
-    if (rc == 0 && k->sites != NULL) {
-        rc = ask(j, k->sites, about, &sites, e);
-        listed = text_of(&sites);
-    }
-    if (rc >= 0) {
-        rc = look(j, k, about, &listed, e);
-    }
-    if (rc == 0) {
-        rc = run(j, "DELETE FROM sync_breach WHERE found = 0", NULL, e);
-    }
-    if (rc == 0 && k->next != NULL) {
-        rc = run(j, k->next, about, e);
-    }
-    if (rc == 0) {
-        rc = run(j, k->done, about, e);
-    }
-    bytes_free(&sites);
-    j->ret->subjects++;
-    return rc;
-}
-
-/* A person is looked at with all who are the same. */
-static int judge_person(struct judging *j, const struct value *id,
+static int keep_subject(struct judging *j, const struct subject *s,
                         struct err *e)
 {
-    struct bytes canon = {0};
-    int rc = run(j,
-                 "INSERT OR IGNORE INTO sync_person_canon(person_id, canon_id)"
-                 " VALUES(?1, ?1)",
-                 id, e);
+    const struct value about = value_of(&s->about);
+    struct cursor found = cursor_of(slice_of(&s->found));
+    int rc = s->gave_up ? 0 : run(j, s->kind->mark, &about, NULL, e);
+    for (size_t i = 0; rc == 0 && i < s->count; i++) {
+        rc = keep_breach(j, s, &found, e);
+    }
+    if (rc == 0 && !s->gave_up) {
+        rc = run(j, "DELETE FROM sync_breach WHERE found = 0", NULL, NULL, e);
+    }
+    if (rc == 0 && s->kind->next != NULL) {
+        rc = run(j, s->kind->next, &about, NULL, e);
+    }
     if (rc == 0) {
-        rc = ask(j,
-                 "SELECT canon_id FROM sync_person_canon WHERE person_id = ?1",
-                 id, &canon, e);
+        rc = run(j, s->kind->done, &about, NULL, e);
     }
-    if (rc == 1) {
-        struct value about = text_of(&canon);
-        rc = judge(j, &person, &about, e);
-    }
-    bytes_free(&canon);
+    j->ret->subjects++;
+    j->ret->gave_up += s->gave_up;
     return rc;
 }
 
-/* --- who is next ---------------------------------------------------------- */
-
-/* Of links, the whole groups; of other rows, whom they are about. */
-static int follow_rows(struct judging *j, struct err *e)
-{
-    static const char sql[] =
-        "INSERT OR IGNORE INTO sync_person_canon(person_id, canon_id)"
-        " SELECT person_id, person_id FROM v_touched_linked;"
-        "INSERT OR IGNORE INTO sync_touched(about, id)"
-        " SELECT 'person', person_id FROM v_touched_linked;"
-        "UPDATE sync_person_canon SET canon_id = (WITH RECURSIVE one(id) AS"
-        " (SELECT sync_person_canon.person_id UNION"
-        " SELECT CASE l.person_a WHEN o.id THEN l.person_b ELSE l.person_a END"
-        " FROM one o CROSS JOIN v_link_live l"
-        " ON l.person_a = o.id OR l.person_b = o.id) SELECT min(id) FROM one)"
-        " WHERE person_id IN (SELECT person_id FROM v_touched_linked);"
-        "INSERT OR IGNORE INTO sync_touched(about, id)"
-        " SELECT about, id FROM v_touched_next;"
-        /* everybody anew: who was on the way begins again */
-        "DELETE FROM sync_touched WHERE about = 'everyone' AND id <> '' AND"
-        " EXISTS(SELECT 1 FROM sync_touched"
-        " WHERE about = 'everyone' AND id = '');"
-        "DELETE FROM sync_touched"
-        " WHERE about NOT IN ('person', 'worker', 'site', 'everyone')";
-    return database_run(j->r->db, sql, e);
-}
+/* --- everybody ------------------------------------------------------------- */
 
 /* The next of everybody, in order of their ids; with the first of them every
- * worker and site. *cursor is where the last look ended. */
-static int follow_everyone(struct judging *j, const struct value *cursor,
-                           struct err *e)
+ * worker and site. `cursor` is where the last look ended. */
+static int keep_some_of_everyone(struct judging *j, const struct value *cursor,
+                                 struct err *e)
 {
-    struct bytes last = {0};
-    int rc = run(j,
-                 "INSERT OR IGNORE INTO sync_touched(about, id)"
-                 " SELECT 'worker', worker_id FROM worker WHERE ?1 = ''"
-                 " UNION ALL SELECT 'site', site_id FROM ref_site"
-                 " WHERE ?1 = ''",
-                 cursor, e);
-    if (rc == 0) {
-        rc = run(j,
-                 "INSERT OR IGNORE INTO sync_touched(about, id)"
-                 " SELECT 'person', person_id FROM person"
-                 " WHERE person_id > ?1 ORDER BY person_id LIMIT 200",
-                 cursor, e);
+    static const char others_sql[] =
+        "INSERT OR IGNORE INTO sync_touched(about, id)"
+        " SELECT 'worker', worker_id FROM worker WHERE ?1 = ''"
+        " UNION ALL SELECT 'site', site_id FROM ref_site WHERE ?1 = ''";
+    static const char people_sql[] =
+        "INSERT OR IGNORE INTO sync_touched(about, id)"
+        " SELECT 'person', person_id FROM person"
+        " WHERE person_id > ?1 ORDER BY person_id LIMIT 200";
+    static const char next_sql[] =
+        "INSERT OR IGNORE INTO sync_touched(about, id)"
+        " SELECT 'everyone', max(person_id) FROM (SELECT person_id FROM person"
+        " WHERE person_id > ?1 ORDER BY person_id LIMIT 200)"
+        " HAVING count(*) > 0";
+    static const char done_sql[] =
+        "DELETE FROM sync_touched WHERE about = 'everyone' AND id = ?1";
+    static const char *const all[] = {others_sql, people_sql, next_sql,
+                                      done_sql};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof all / sizeof all[0]; i++) {
+        rc = run(j, all[i], cursor, NULL, e);
     }
-    if (rc == 0) {
-        rc = ask(j,
-                 "SELECT max(person_id) FROM (SELECT person_id FROM person"
-                 " WHERE person_id > ?1 ORDER BY person_id LIMIT 200)"
-                 " HAVING count(*) > 0",
-                 cursor, &last, e);
-    }
-    if (rc >= 0) {
-        bool ended = rc == 0;
-        rc = run(j,
-                 "DELETE FROM sync_touched WHERE about = 'everyone'"
-                 " AND id = ?1",
-                 cursor, e);
-        if (rc == 0 && !ended) {
-            struct value next = text_of(&last);
-            rc = run(j,
-                     "INSERT OR IGNORE INTO sync_touched(about, id)"
-                     " VALUES('everyone', ?1)",
-                     &next, e);
-        }
-    }
-    bytes_free(&last);
     return rc;
 }
 
-/* The next of a kind: 1 with its id, 0 nobody. */
-static int next_of(struct judging *j, const char *about, struct bytes *ret,
-                   struct err *e)
+/* 1: there were some, 0: nobody is left. */
+static int everyone(struct judging *j, struct err *e)
 {
-    const struct value what = value_text(about);
-    return ask(j, "SELECT id FROM sync_touched WHERE about = ?1 LIMIT 1", &what,
-               ret, e);
-}
-
-/* 1: somebody was looked at, 0: nobody is left. */
-static int judge_next(struct judging *j, struct err *e)
-{
-    static const struct kind *const kinds[] = {&person, &worker, &site};
     struct bytes id = {0};
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof kinds / sizeof kinds[0]; i++) {
-        rc = next_of(j, kinds[i]->name, &id, e);
-        if (rc == 1) {
-            struct value about = text_of(&id);
-            rc = kinds[i] == &person ? judge_person(j, &about, e)
-                                     : judge(j, kinds[i], &about, e);
-            rc = rc == 0 ? 1 : rc;
-        }
-    }
-    if (rc == 0 && (rc = next_of(j, "everyone", &id, e)) == 1) {
-        struct value cursor = text_of(&id);
-        rc = follow_everyone(j, &cursor, e);
+    sqlite3_stmt *stmt;
+    int rc = bound(j->r->db,
+                   "SELECT id FROM sync_touched WHERE about = 'everyone'"
+                   " LIMIT 1",
+                   NULL, NULL, &stmt, e);
+    if (rc == 0 && (rc = database_step(j->r->db, stmt, e)) == 1) {
+        copy(database_column(stmt, 0), &id);
+        (void)sqlite3_reset(stmt);
+        const struct value cursor = value_of(&id);
+        rc = keep_some_of_everyone(j, &cursor, e);
         rc = rc == 0 ? 1 : rc;
     }
     bytes_free(&id);
     return rc;
-}
-
-static int judge_some(struct judging *j, struct err *e)
-{
-    int rc = follow_rows(j, e);
-    rc = rc == 0 ? 1 : rc;
-    for (size_t i = 0; rc == 1 && i < JUDGE_PEOPLE_MAX; i++) {
-        rc = judge_next(j, e);
-    }
-    j->ret->more = rc == 1;
-    return rc < 0 ? rc : 0;
 }
 
 /* --- the whole ------------------------------------------------------------ */
@@ -358,6 +508,73 @@ static int judge_some(struct judging *j, struct err *e)
 bool replica_touched(const struct replica *r)
 {
     return r->merger.touched;
+}
+
+/* Called every STEPS_BETWEEN steps of SQLite; anything but 0 stops it. */
+static int count_steps(void *context)
+{
+    struct judging *j = context;
+    j->steps -= j->steps < STEPS_BETWEEN ? j->steps : STEPS_BETWEEN;
+    return j->steps == 0;
+}
+
+static int judge_rows(struct judging *j, struct err *e)
+{
+    int rc = look_at_rows(j, e);
+    if (rc == 0 && j->row_count == 0) {
+        rc = news_of_people(j, e);
+        if (rc != 1) {
+            return rc;
+        }
+    }
+    if (rc >= 0) {
+        rc = replica_begin(j->r, e);
+    }
+    return rc == 0 ? replica_end(j->r, keep_rows(j, e), e) : rc;
+}
+
+static int keep_subjects(struct judging *j, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < j->subject_count; i++) {
+        rc = keep_subject(j, &j->subjects[i], e);
+    }
+    if (rc == 0 && j->subject_count < JUDGE_PEOPLE_MAX) {
+        rc = everyone(j, e);
+    } else if (rc == 0) {
+        rc = 1;
+    }
+    j->ret->more = rc == 1 || j->row_count > 0;
+    return rc < 0 ? rc : 0;
+}
+
+static int judge_subjects(struct judging *j, struct err *e)
+{
+    int rc = look_at_subjects(j, e);
+    if (rc == 0) {
+        rc = replica_begin(j->r, e);
+    }
+    return rc == 0 ? replica_end(j->r, keep_subjects(j, e), e) : rc;
+}
+
+static int judge_some(struct judging *j, struct err *e)
+{
+    struct err why = {0};
+    sqlite3 *handle = database_handle(j->rules);
+    sqlite3_progress_handler(handle, STEPS_BETWEEN, count_steps, j);
+    int rc = judge_rows(j, &why);
+    if (rc == 0) {
+        rc = judge_subjects(j, &why);
+    }
+    if (rc < 0 && sqlite3_errcode(handle) == SQLITE_ERROR) {
+        rc = err_set(e, ERR_CONFIG,
+                     "the rules cannot be read, a tool altered their views: %s",
+                     why.text);
+    } else if (rc < 0) {
+        rc = err_set(e, why.code, "%s", why.text);
+    }
+    sqlite3_progress_handler(handle, 0, NULL, NULL);
+    return rc;
 }
 
 static int anybody(struct replica *r, struct err *e)
@@ -372,36 +589,18 @@ static int anybody(struct replica *r, struct err *e)
     return rc;
 }
 
-/* Called every STEPS_BETWEEN steps of SQLite; anything but 0 stops it. */
-static int count_steps(void *context)
+static void free_judging(struct judging *j)
 {
-    struct judging *j = context;
-    if (!j->looking) {
-        return 0;
+    for (size_t i = 0; i < JUDGE_ROWS_MAX; i++) {
+        bytes_free(&j->rows[i].table);
+        bytes_free(&j->rows[i].id);
+        bytes_free(&j->rows[i].about);
     }
-    j->steps -= j->steps < STEPS_BETWEEN ? j->steps : STEPS_BETWEEN;
-    return j->steps == 0;
-}
-
-/* Views are off on this connection but for the rules (database.h). One that a
- * tool took away is no damage to the file, and stops nothing else. */
-static int judge_with_views(struct judging *j, struct err *e)
-{
-    struct err why = {0};
-    sqlite3 *handle = database_handle(j->r->db);
-    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 1, NULL);
-    sqlite3_progress_handler(handle, STEPS_BETWEEN, count_steps, j);
-    int rc = judge_some(j, &why);
-    if (rc < 0 && sqlite3_errcode(handle) == SQLITE_ERROR) {
-        rc = err_set(e, ERR_CONFIG,
-                     "the rules cannot be read, a tool altered their views: %s",
-                     why.text);
-    } else if (rc < 0) {
-        rc = err_set(e, why.code, "%s", why.text);
+    for (size_t i = 0; i < JUDGE_PEOPLE_MAX; i++) {
+        bytes_free(&j->subjects[i].about);
+        bytes_free(&j->subjects[i].sites);
+        bytes_free(&j->subjects[i].found);
     }
-    sqlite3_progress_handler(handle, 0, NULL, NULL);
-    (void)sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-    return rc;
 }
 
 int replica_judge(struct replica *r, int64_t now_ms, struct judged *ret,
@@ -410,15 +609,18 @@ int replica_judge(struct replica *r, int64_t now_ms, struct judged *ret,
     char now[INSTANT_TEXT_BYTES];
     *ret = (struct judged){0};
     int rc = anybody(r, e);
-    if (rc != 1) {
-        r->merger.touched = rc != 0;
-        return rc;
+    if (rc == 1 && r->rules == NULL) {
+        rc = database_open(r->path, DATABASE_READER, DATABASE_EXISTING,
+                           &r->rules, e);
+        rc = rc == 0 ? 1 : rc;
     }
-    instant_print(replica_now(r, now_ms), now);
-    struct judging j = {.r = r, .now = value_text(now), .ret = ret};
-    rc = replica_begin(r, e);
-    if (rc == 0) {
-        rc = replica_end(r, judge_with_views(&j, e), e);
+    if (rc == 1) {
+        instant_print(replica_now(r, now_ms), now);
+        struct judging j = {
+            .r = r, .rules = r->rules, .now = value_text(now), .ret = ret};
+        rc = judge_some(&j, e);
+        database_rest(r->rules);
+        free_judging(&j);
     }
     r->merger.touched = rc != 0 || ret->more;
     return rc;

@@ -208,6 +208,7 @@ void replica_close(struct replica **r_p)
     projector_destroy(&r->merger.projector);
     packer_destroy(&r->merger.packer);
     manifest_destroy(&r->manifest);
+    database_close(&r->rules); /* the node's is the last to close the file */
     database_close(&r->db);
     if (r->enrolled) {
         message_clear(&r->grant);

@@ -152,7 +152,7 @@ CREATE TABLE treatment_order(
   recorded_at        TEXT NOT NULL                 -- when the row was first written
                      DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
-CREATE INDEX treatment_order_person ON treatment_order(person_id, status);
+CREATE INDEX treatment_order_person ON treatment_order(person_id, item_code, valid_from);
 CREATE INDEX treatment_order_superseded ON treatment_order(supersedes_id)
   WHERE supersedes_id IS NOT NULL;
 
