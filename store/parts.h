@@ -25,7 +25,7 @@ enum { REPLAY_LEAVES = 4096 }; /* merged at once: some 8 MB of changesets */
 
 struct replica {
     struct database *db;
-    struct database *rules; /* judge.c; NULL until they are first asked */
+    struct database *rules;      /* judge.c; NULL until they are first asked */
     const struct schema *schema; /* what this program knows */
     struct manifest *manifest;
     struct merger

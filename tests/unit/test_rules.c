@@ -512,12 +512,10 @@ static void what_rests_on_a_missing_row_is_provisional(void **state)
 static void one_person_is_found_along_indexes(void **state)
 {
     (void)state;
-    static const char *const looks[] = {"v_found_person WHERE about = 'x'",
-                                        "v_found_worker WHERE about = 'x'",
-                                        "v_found_site WHERE about = 'x'",
-                                        "v_touched_next WHERE of_table = 'x'"
-                                        " AND of_id = 'y'",
-                                        "v_person_site WHERE canon_id = 'x'"};
+    static const char *const looks[] = {
+        "v_found_person WHERE about = 'x'", "v_found_worker WHERE about = 'x'",
+        "v_found_site WHERE about = 'x'", "v_touched_next WHERE of_id = 'y'",
+        "v_person_site WHERE canon_id = 'x'"};
     struct tree *t = tree_new();
     for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
         char sql[200];
