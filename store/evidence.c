@@ -90,7 +90,11 @@ static int admit_fork(struct registry *r, const struct certificate *origin,
                       const struct leaf *leaf, struct err *e)
 {
     struct fork_proof p;
+    struct standing *s = registry_standing(r);
     int rc = fork_proof_of_leaf(leaf, &p, e);
+    if (rc == 0 && !standing_add_fork(s, &p, header, false)) {
+        rc = told_too_much(origin, e);
+    }
     if (rc == 0) {
         rc = verify_header(r, &p.first, e);
     }
@@ -100,8 +104,8 @@ static int admit_fork(struct registry *r, const struct certificate *origin,
     if (rc == 0 && p.clone) {
         rc = verify_header(r, &p.third, e);
     }
-    if (rc == 0 && !standing_add_fork(registry_standing(r), &p, header)) {
-        rc = told_too_much(origin, e);
+    if (rc == 0) {
+        (void)standing_add_fork(s, &p, header, true);
     }
     return rc;
 }

@@ -480,6 +480,13 @@ static int check_policies(const struct table *t, struct err *e)
             "owner_column; name it in sync_table",
             owned->name);
     }
+    if (t->owner_column != NULL && t->owner_column->policy == POLICY_KEY) {
+        return manifest_refuse(
+            e, t,
+            "owner_column names %s, which is a key column, and a key is no "
+            "value that can be judged; name another column",
+            t->owner_column->name);
+    }
     if (owned == NULL && t->owner_column != NULL) {
         return manifest_refuse(e, t,
                                "has an owner_column, but no column of policy "

@@ -25,10 +25,10 @@ struct item {
     struct subject *by;         /* who signed it */
     struct subject *told_by;    /* whose EVIDENCE_MAX it takes of, or NULL */
     struct changeset_header in; /* the changeset that says it */
-    bool fit;                   /* its signer's certificate allows it */
-    uint64_t incarnation;       /* that it speaks of; 0: every one */
-    uint64_t after;             /* the last number it says nothing of */
-    uint64_t serial;            /* KIND_CERTIFICATE */
+    bool fit; /* its signer's certificate allows it; of a fork: it verifies */
+    uint64_t incarnation;             /* that it speaks of; 0: every one */
+    uint64_t after;                   /* the last number it says nothing of */
+    uint64_t serial;                  /* KIND_CERTIFICATE */
     struct changeset_header sides[2]; /* KIND_CLONE: the second, the third */
     bool counts;
     bool counted; /* when the rows were last in step */
@@ -165,9 +165,15 @@ bool standing_is_above(const struct standing *s, const struct hash *above,
 
 /* --- adding -------------------------------------------------------------- */
 
+static bool is_proof(const struct item *item)
+{
+    return item->kind == KIND_FORK || item->kind == KIND_CLONE;
+}
+
 static bool same_item(const struct item *a, const struct item *b)
 {
-    return a->kind == b->kind && a->by == b->by && a->after == b->after &&
+    return a->kind == b->kind && a->by == b->by &&
+           (!is_proof(a) || a->fit == b->fit) && a->after == b->after &&
            a->incarnation == b->incarnation && a->serial == b->serial &&
            a->in.seq == b->in.seq && a->in.incarnation == b->in.incarnation &&
            a->in.hlc == b->in.hlc && a->in.certificate == b->in.certificate &&
@@ -208,7 +214,7 @@ static bool add(struct standing *s, const struct item *item)
     s->items[s->item_count++] = copy;
     about->about = grow(about->about, about->count, &about->cap);
     about->about[about->count++] = copy;
-    about->concerned = true;
+    about->concerned = about->concerned || item->fit || !is_proof(item);
     s->against += item->kind != KIND_CERTIFICATE;
     s->weighed = false;
     return true;
@@ -272,8 +278,11 @@ bool standing_add_voiding(struct standing *s, const struct voiding *v,
     return add(s, &item);
 }
 
+/* What was told and what verifies are two items: only the first takes of what
+ * its signer may tell, and does so at every node at the same place in its
+ * chain, whenever the certificates come that the proof is verified with. */
 bool standing_add_fork(struct standing *s, const struct fork_proof *p,
-                       const struct changeset_header *in)
+                       const struct changeset_header *in, bool verifies)
 {
     const struct changeset_header *from = fork_proof_from(p);
     struct subject *about = subject_of(s, &from->origin);
@@ -281,7 +290,8 @@ bool standing_add_fork(struct standing *s, const struct fork_proof *p,
         .kind = p->clone ? KIND_CLONE : KIND_FORK,
         .about = about,
         .by = about,
-        .told_by = subject_of(s, &in->origin),
+        .told_by = verifies ? NULL : subject_of(s, &in->origin),
+        .fit = verifies,
         .incarnation = from->incarnation,
         .after = from->seq - 1,
     };
@@ -373,7 +383,7 @@ static bool weigh(const struct item *item)
     const struct changeset_header *in = &item->in;
     switch (item->kind) {
     case KIND_FORK:
-        return true;
+        return item->fit;
     case KIND_RETIREMENT:
         return item->fit && !is_cut_off_above(by, NOW, in) &&
                !is_said(by, KIND_FORK, NOW, in);
@@ -382,7 +392,7 @@ static bool weigh(const struct item *item)
                !is_said(by, KIND_RETIREMENT, NOW, in) &&
                !is_said(by, KIND_FORK, NOW, in) && !is_void(by, NOW, in);
     case KIND_CLONE:
-        return !is_void(by, NOW, &item->sides[0]) &&
+        return item->fit && !is_void(by, NOW, &item->sides[0]) &&
                !is_void(by, NOW, &item->sides[1]);
     case KIND_REVOCATION:
         return item->fit && is_above(by, item->about) &&

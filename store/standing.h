@@ -39,9 +39,11 @@ bool standing_add_revocation(struct standing *s, const struct revocation *v,
                              const struct changeset_header *in, bool may_enrol);
 bool standing_add_voiding(struct standing *s, const struct voiding *v,
                           const struct changeset_header *in);
-/* A proof whose signatures verify; it speaks for itself, whoever tells it. */
+/* A proof speaks for itself, whoever tells it, once its signatures verify. It
+ * is noted as told before (`verifies` false), because they can verify at one
+ * node sooner than at another. */
 bool standing_add_fork(struct standing *s, const struct fork_proof *p,
-                       const struct changeset_header *in);
+                       const struct changeset_header *in, bool verifies);
 
 enum stand standing_of(struct standing *s, const struct changeset_header *h);
 /* Does this control leaf, which was added, count where it lies? */

@@ -226,6 +226,9 @@ static const struct wrong wrongs[] = {
     {"'site:f', 'f'", "'site:f', 'a'",
      "table w: owner column a may change; give it the policy fixed, or name "
      "its offers in sync_handover"},
+    {"'site:f', 'f'", "'site:f', 'k'",
+     "table w: owner_column names k, which is a key column, and a key is no "
+     "value that can be judged; name another column"},
     {"'site:f', 'f'", "'site:f', NULL",
      "table w: column v has the policy owner, but the table has no "
      "owner_column; name it in sync_table"},

@@ -107,6 +107,32 @@ static void a_parent_that_was_rolled_back_is_no_parent(void **state)
     standing_destroy(&s);
 }
 
+/* --- proofs ------------------------------------------------------------------ */
+
+static bool prove(struct standing *s, uint64_t seq, uint64_t told_in,
+                  bool verifies)
+{
+    struct fork_proof p = {.clone = false};
+    const struct changeset_header in = said(&hub, told_in);
+    p.first.header = said(&site, seq);
+    p.second.header = said(&site, seq);
+    return standing_add_fork(s, &p, &in, verifies);
+}
+
+static void a_proof_says_nothing_until_it_verifies(void **state)
+{
+    (void)state;
+    struct standing *s = of_three();
+    assert_true(prove(s, 5, 2, false));
+    assert_int_equal(stand(s, &site, 6), STAND_COUNTS);
+    assert_false(standing_changed(s));
+    assert_true(prove(s, 5, 2, true));
+    assert_true(standing_changed(s));
+    assert_int_equal(stand(s, &site, 4), STAND_COUNTS);
+    assert_int_equal(stand(s, &site, 5), STAND_FORKED);
+    standing_destroy(&s);
+}
+
 /* --- bounded [I-12] --------------------------------------------------------- */
 
 static void nobody_is_heard_without_end(void **state)
@@ -127,13 +153,38 @@ static void nobody_is_heard_without_end(void **state)
     standing_destroy(&s);
 }
 
+/* Whose certificates came sooner is no argument of what is heard: what was told
+ * before counts, verified or not. */
+static void proofs_take_their_place_when_they_are_told(void **state)
+{
+    (void)state;
+    struct standing *early = of_three();
+    struct standing *late = of_three();
+    assert_true(prove(early, 5, 2, false));
+    assert_true(prove(early, 5, 2, true));
+    assert_true(prove(late, 5, 2, false));
+    for (uint64_t i = 2; i <= EVIDENCE_MAX; i++) {
+        assert_true(revoke(early, &site, 100 + i, &hub, 1 + i));
+        assert_true(revoke(late, &site, 100 + i, &hub, 1 + i));
+    }
+    assert_false(revoke(early, &site, 3, &hub, EVIDENCE_MAX + 2));
+    assert_false(revoke(late, &site, 3, &hub, EVIDENCE_MAX + 2));
+    assert_true(prove(late, 5, 2, true));
+    assert_int_equal(stand(early, &site, 5), STAND_FORKED);
+    assert_int_equal(stand(late, &site, 5), STAND_FORKED);
+    standing_destroy(&early);
+    standing_destroy(&late);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_rolled_back_was_never_said),
         cmocka_unit_test(what_was_marked_stays),
         cmocka_unit_test(a_parent_that_was_rolled_back_is_no_parent),
+        cmocka_unit_test(a_proof_says_nothing_until_it_verifies),
         cmocka_unit_test(nobody_is_heard_without_end),
+        cmocka_unit_test(proofs_take_their_place_when_they_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
