@@ -69,7 +69,7 @@ def test_trickle(root, hub):
     while time.monotonic() - start < TRICKLE_S:
         write_one(root, hub)
         writes += 1
-        time.sleep(0.1)
+        time.sleep(0.02)
         seen.look()
     took = time.monotonic() - start
     rare = took / SETTLED_S + 1
