@@ -202,6 +202,7 @@ static void encode_changesets(const struct message *m, struct bytes *out)
         wire_changesets(changesets->items, changesets->count, &wire.changesets);
     wire.n_changesets = changesets->count;
     wire.position = changesets->position;
+    wire.from = changesets->from;
     Sangam__Message frame = SANGAM__MESSAGE__INIT;
     frame.kind_case = SANGAM__MESSAGE__KIND_CHANGESETS;
     frame.changesets = &wire;

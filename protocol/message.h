@@ -67,6 +67,7 @@ struct changesets {
     struct travelling *items; /* owned by the message */
     size_t count;
     uint64_t position;
+    uint64_t from; /* the stretch begins after this */
 };
 
 struct refusal {

@@ -295,18 +295,21 @@ static int decode_changesets(const Sangam__Message *frame, struct message *m,
     if (rc == 0) {
         rc = want_number(wire->position, &changesets->position, "position", e);
     }
+    if (rc == 0) {
+        rc = want_number(wire->from, &changesets->from, "from", e);
+    }
     if (rc != 0) {
         return rc;
     }
     changesets->count = wire->n_changesets;
-    uint64_t last = 0;
+    uint64_t last = changesets->from;
     for (size_t i = 0; i < changesets->count; i++) {
         if (changesets->items[i].position <= last) {
             return err_set(e, ERR_FORMAT, "the positions do not ascend");
         }
         last = changesets->items[i].position;
     }
-    if (wire->position < last || wire->position == 0) {
+    if (wire->position < last || wire->position <= wire->from) {
         return err_set(e, ERR_FORMAT, "the stretch ends before its last item");
     }
     return 0;

@@ -56,11 +56,12 @@ void session_receive_changesets(struct session *s)
 {
     struct session_receive *receive = &s->receive;
     struct changesets *changesets = &s->heard.as.changesets;
-    uint64_t first = changesets->count > 0 ? changesets->items[0].position
-                                           : changesets->position;
-    if (first <= receive->received) {
-        session_refuse(s, ERR_STATE, "position %llu comes after position %llu",
-                       (unsigned long long)first,
+    /* A token that went past what was lost would never come back to it. */
+    if (changesets->from != receive->received) {
+        session_refuse(s, ERR_STATE,
+                       "changesets from position %llu on come after position "
+                       "%llu: something on the way lost or repeated a message",
+                       (unsigned long long)changesets->from,
                        (unsigned long long)receive->received);
         return;
     }

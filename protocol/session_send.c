@@ -55,6 +55,7 @@ static void say_changesets(struct session *s, struct travelling *items,
     m.as.changesets.items = items;
     m.as.changesets.count = count;
     m.as.changesets.position = position;
+    m.as.changesets.from = send->sent;
     session_say(s, &m);
 
     assert(send->flight_count < send->credit && position > send->sent);

@@ -375,7 +375,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct peer here = tree_peer(w->tree, HUB, CLINIC);
-    struct changesets stretch = {w->items, w->count, 1000 + w->count};
+    struct changesets stretch = {w->items, w->count, 1000 + w->count, 0};
     uint64_t head = replica_self(w->tree->nodes[HUB].replica)->head;
     int rc =
         replica_store(w->tree->nodes[HUB].replica, &here,

@@ -556,8 +556,8 @@ static void a_refusal_is_told_until_it_is_heard(void **state)
     assert_int_equal(replica_walk(t->nodes[LDH_C].replica, &there,
                                   here.have.position, SIZE_MAX, &w, &e),
                      0);
-    struct changesets first = {w.items, 1, w.items[0].position};
-    struct changesets second = {w.items + 1, 1, w.items[1].position};
+    struct changesets first = {w.items, 1, w.items[0].position, 0};
+    struct changesets second = {w.items + 1, 1, w.items[1].position, 0};
     uint64_t journal = replica_self(t->nodes[LDH_C].replica)->journal;
     w.items[1].has_prev = false; /* as a session leaves it out */
     assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, journal,
@@ -673,7 +673,7 @@ static int bring(struct tree *t, int copy, int to, uint64_t after,
     assert_int_equal(
         replica_walk(t->nodes[copy].replica, &there, after, SIZE_MAX, &w, e),
         0);
-    struct changesets stretch = {w.items, w.count, here.have.position};
+    struct changesets stretch = {w.items, w.count, here.have.position, 0};
     t->now_ms += 10;
     *e = (struct err){0};
     int rc = replica_store(t->nodes[to].replica, &here, here.have.journal,
@@ -904,7 +904,7 @@ static void send_shuffled(struct tree *t, struct dice *d, int from, int to)
             }
         }
     }
-    struct changesets stretch = {w.items, w.count, w.position};
+    struct changesets stretch = {w.items, w.count, w.position, 0};
     t->now_ms += 10;
     if (replica_store(t->nodes[to].replica, &here, journal, &stretch,
                       tree_clock(t, to), &stored, &e) != 0) {

@@ -66,7 +66,7 @@ static struct message sample(enum message_kind kind)
         m.as.welcome = (struct welcome){1, hash_of(1), 2, 3, 4, {5, 6}, 16};
         break;
     case MESSAGE_CHANGESETS:
-        m.as.changesets = (struct changesets){items, 3, 14};
+        m.as.changesets = (struct changesets){items, 3, 14, 9};
         break;
     case MESSAGE_ACK:
         m.as.ack = (struct ack){1, {2, 5}, refusals, 2};
@@ -154,6 +154,7 @@ static void every_field_of_a_changeset_arrives(void **state)
     const struct travelling *got = &back.as.changesets.items[1];
     assert_int_equal(back.as.changesets.count, 3);
     assert_int_equal(back.as.changesets.position, 14);
+    assert_int_equal(back.as.changesets.from, 9);
     assert_false(got->has_origin);
     assert_int_equal(got->incarnation, want->incarnation);
     assert_int_equal(got->seq, want->seq);
@@ -209,7 +210,7 @@ static void the_envelope_of_a_lone_changeset_is_small(void **state)
     item.has_prev = false;
     item.prev_incarnation = item.incarnation;
     struct message m = {.kind = MESSAGE_CHANGESETS};
-    m.as.changesets = (struct changesets){&item, 1, 70000};
+    m.as.changesets = (struct changesets){&item, 1, 70000, 0};
     struct message ack = {.kind = MESSAGE_ACK};
     ack.as.ack = (struct ack){~0ULL, {~0ULL, 70000}, NULL, 0};
     struct bytes frame = {0};
@@ -243,7 +244,8 @@ static void the_largest_messages_fit(void **state)
     }
     bytes_clear(&frame);
     m.kind = MESSAGE_CHANGESETS;
-    m.as.changesets = (struct changesets){items, MESSAGE_CHANGESETS_MAX, 9999};
+    m.as.changesets =
+        (struct changesets){items, MESSAGE_CHANGESETS_MAX, 9999, 0};
     message_encode(&m, &frame);
     assert_int_equal(decode(&frame, &back, NULL), 0);
     message_clear(&back);
@@ -251,7 +253,7 @@ static void the_largest_messages_fit(void **state)
     static const uint8_t large[PACKED_BYTES_MAX];
     items[0].leaves = (struct slice){large, sizeof large};
     bytes_clear(&frame);
-    m.as.changesets = (struct changesets){items, 1, 9999};
+    m.as.changesets = (struct changesets){items, 1, 9999, 0};
     message_encode(&m, &frame);
     assert_int_equal(decode(&frame, &back, NULL), 0);
     assert_int_equal(back.as.changesets.items[0].leaves.len, sizeof large);
@@ -424,10 +426,16 @@ static void positions_ascend_or_are_refused(void **state)
     m.as.changesets.items[0].position = 0;
     assert_refused(&m, ERR_FORMAT);
     m = sample(MESSAGE_CHANGESETS);
+    m.as.changesets.from = m.as.changesets.items[0].position;
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_CHANGESETS);
+    m.as.changesets = (struct changesets){NULL, 0, 5, 5};
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_CHANGESETS);
     m.as.changesets.position = 1ULL << 63;
     assert_refused(&m, ERR_FORMAT);
     m = sample(MESSAGE_CHANGESETS);
-    m.as.changesets = (struct changesets){NULL, 0, 0};
+    m.as.changesets = (struct changesets){NULL, 0, 0, 0};
     assert_refused(&m, ERR_FORMAT);
     m = sample(MESSAGE_ACK);
     m.as.ack.refusals[1].position = 3;

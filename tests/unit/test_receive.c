@@ -85,7 +85,7 @@ static void a_long_stretch_is_stored_in_pieces_and_the_token_follows(void **s)
     write_persons(t, HUB, 3 * APPLY_ROWS_MAX / 2); /* two leaves each */
     tree_drain(t, HUB);
     struct walked w = all_of_hub(t);
-    struct changesets left = {w.items, w.count, w.position};
+    struct changesets left = {w.items, w.count, w.position, 0};
     struct stored stored = {0};
     int pieces = 0;
     for (; !stored.end; pieces++) {
@@ -116,7 +116,7 @@ static void many_small_changesets_are_stored_in_pieces_too(void **s)
         tree_drain(t, HUB);
     }
     struct walked w = all_of_hub(t);
-    struct changesets stretch = {w.items, w.count, w.position};
+    struct changesets stretch = {w.items, w.count, w.position, 0};
     struct stored stored = store(t, &stretch);
     assert_false(stored.end);
     assert_in_range(stored.taken, CHANGESETS / 4, CHANGESETS / 2);
@@ -132,7 +132,7 @@ static void a_long_backlog_is_drained_before_a_stretch_is_taken(void **s)
     tree_drain(t, HUB);
     write_persons(t, HQ, 2 * DRAIN_ROWS_MAX + 10);
     struct walked w = all_of_hub(t);
-    struct changesets stretch = {w.items, w.count, w.position};
+    struct changesets stretch = {w.items, w.count, w.position, 0};
     long before = number(t, HQ, token);
     for (int left = DRAIN_ROWS_MAX + 10; left > 0; left -= DRAIN_ROWS_MAX) {
         struct stored stored = store(t, &stretch);
