@@ -34,6 +34,7 @@ struct link {
     int64_t acked_noted_ms; /* 0: not yet */
     uint64_t acked;
     uint64_t take_back; /* the parent turned away this position; 0: none */
+    bool took_back;     /* since the link is open */
     int64_t heard_ms;   /* 0: not yet */
     int64_t noted_ms;
 };

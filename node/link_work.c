@@ -155,6 +155,17 @@ static int note_acked(struct link *l, struct err *e)
     return 0;
 }
 
+/* The parent told its time when the link opened, and its clock was set since:
+ * whatever is signed by that time is turned away. */
+static int ask_the_time_anew(struct link *l, struct err *e)
+{
+    struct err why = {0};
+    (void)err_set(&why, ERR_FUTURE,
+                  "turned away again after it was signed anew: the clock there "
+                  "was set since it told the time");
+    return link_failed(l, &why, e);
+}
+
 /* What the parent turned away was stamped ahead of its clock. */
 static int take_back(struct link *l, struct err *e)
 {
@@ -174,6 +185,10 @@ static int take_back(struct link *l, struct err *e)
                     " seconds ahead -> taken back and signed anew; set this "
                     "machine's clock",
                     taken.changesets, taken.ahead_ms / 1000);
+        if (l->took_back) {
+            return ask_the_time_anew(l, e);
+        }
+        l->took_back = true;
     }
     return 0;
 }
