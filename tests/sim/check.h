@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Check: what must be true of a world that has healed. All leaves of all
+ * journals and all rows of all tables are put into one database in memory, and
+ * compared there, in SQL, by docs/semantics.md: nothing of the merge code has
+ * a say in what a row should be.
+ */
+#ifndef SANGAM_SIM_CHECK_H
+#define SANGAM_SIM_CHECK_H
+
+#include "world.h"
+
+/* sim_fail() names the invariant that does not hold. */
+void check_world(struct world *w);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Stand-ins for the parts of node/ that look at the world outside: the clock,
+ * the log, the watch of a folder, the scrub's process, other processes' locks,
+ * the zone table, random numbers. Their headers say what each is.
+ */
+#include "stand_ins.h"
+
+#include "machine.h"
+#include "node/clock.h"
+#include "node/holders.h"
+#include "node/log.h"
+#include "node/scrubber.h"
+#include "node/watch.h"
+#include "node/zone.h"
+#include "protocol/limits.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- chance ------------------------------------------------------------------ */
+
+static const char *chance_name(void)
+{
+    return "sim";
+}
+
+static uint32_t chance_random(void)
+{
+    return (uint32_t)dice_u64(&sim.chance);
+}
+
+static void chance_fill(void *const out, const size_t len)
+{
+    dice_fill(&sim.chance, out, len);
+}
+
+static randombytes_implementation chance = {
+    .implementation_name = chance_name,
+    .random = chance_random,
+    .buf = chance_fill,
+};
+
+void stand_in_for_chance(void)
+{
+    int rc = randombytes_set_implementation(&chance);
+    assert(rc == 0 && sodium_init() >= 0);
+    (void)rc;
+}
+
+/* --- node/clock.h -------------------------------------------------------------- */
+
+static int64_t ahead_ms(const struct machine *m)
+{
+    int64_t hours = (sim.now_ms - m->drift_since_ms) / (60 * 60 * 1000);
+    return m->ahead_ms + hours * m->drift_ms;
+}
+
+int64_t sim_wall_ms(void)
+{
+    return sim.now_ms + (sim.running == NULL ? 0 : ahead_ms(sim.running));
+}
+
+int64_t clock_wall_ms(void)
+{
+    return sim_wall_ms();
+}
+
+int64_t clock_mono_ms(void)
+{
+    return sim.now_ms;
+}
+
+void clock_learn(int64_t parent_ms)
+{
+    sim.running->knows_parent_time = true;
+    sim.running->parent_ahead_ms = parent_ms - sim.now_ms;
+}
+
+int64_t clock_correction_ms(void)
+{
+    const struct machine *m = sim.running;
+    if (!m->knows_parent_time) {
+        return 0;
+    }
+    int64_t off_ms = m->parent_ahead_ms - ahead_ms(m);
+    bool trusted = off_ms >= -CLOCK_TRUST_MS && off_ms <= CLOCK_TRUST_MS;
+    return trusted ? 0 : off_ms;
+}
+
+/* --- node/log.h ------------------------------------------------------------------ */
+
+static void say(char level, const char *subject, const char *format,
+                va_list args)
+{
+    char text[2 * ERR_TEXT_BYTES];
+    (void)vsnprintf(text, sizeof text, format, args);
+    sim_say("%s %c %s: %s",
+            sim.running == NULL ? "nobody" : sim.running->site, level, subject,
+            text);
+}
+
+#define LOG(name, level)                                                       \
+    void name(const char *subject, const char *format, ...)                   \
+    {                                                                          \
+        va_list args;                                                          \
+        va_start(args, format);                                                \
+        say(level, subject, format, args);                                     \
+        va_end(args);                                                          \
+    }
+
+LOG(log_error, 'E')
+LOG(log_warning, 'W')
+LOG(log_info, 'I')
+LOG(log_debug, 'D')
+
+void log_threshold(enum conf_level level)
+{
+    (void)level;
+}
+
+/* --- node/watch.h ----------------------------------------------------------------- */
+
+enum { LOOK_MS = 10 * 1000 };
+
+/* Whoever writes says so (machine_sql()); and a look now and then. */
+struct watch *watch_new(const char *folder, const char *prefix,
+                        struct err *ret_why)
+{
+    (void)folder;
+    (void)prefix;
+    if (ret_why != NULL) {
+        *ret_why = (struct err){0};
+    }
+    return NULL;
+}
+
+void watch_destroy(struct watch **w)
+{
+    *w = NULL;
+}
+
+int watch_fd(const struct watch *w)
+{
+    (void)w;
+    return -1;
+}
+
+void watch_read(struct watch *w, int64_t now_ms)
+{
+    (void)w;
+    (void)now_ms;
+}
+
+/* Asked while the machine has its turn, and when its next one is (then nobody
+ * is running: the machine asks for itself). */
+int64_t watch_due_ms(const struct watch *w)
+{
+    (void)w;
+    return sim.running != NULL ? sim.running->look_ms : INT64_MAX;
+}
+
+void watch_looked(struct watch *w, int64_t now_ms)
+{
+    (void)w;
+    sim.running->look_ms = now_ms + LOOK_MS;
+}
+
+/* --- node/scrubber.h ---------------------------------------------------------------- */
+
+struct scrubber *scrubber_new(const char *home)
+{
+    (void)home;
+    return NULL;
+}
+
+void scrubber_destroy(struct scrubber **s)
+{
+    *s = NULL;
+}
+
+/* Runs and ends here, as the process does that the daemon starts. */
+int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
+{
+    struct machine *m = sim.running;
+    struct replica *r = NULL;
+    struct verified v = {0};
+    const struct scrub_order order = {.now_ms = clock_wall_ms()};
+    (void)s;
+    (void)now_ms;
+    int rc = replica_open(m->path, &m->keys, NULL, &r, e);
+    if (rc == 0) {
+        rc = replica_scrub(r, &order, &v, e);
+    }
+    replica_close(&r);
+    m->scrubs++;
+    sim_say("%s scrubbed: %llu rows, %llu differ, %llu signed, %llu put back, "
+            "%llu held: %s",
+            m->site, (unsigned long long)v.rows, (unsigned long long)v.differ,
+            (unsigned long long)v.signed_rows, (unsigned long long)v.restored,
+            (unsigned long long)v.held, rc == 0 ? v.first : e->text);
+    m->look_ms = sim.now_ms;
+    return 0;
+}
+
+bool scrubber_runs(struct scrubber *s, int64_t now_ms)
+{
+    (void)s;
+    (void)now_ms;
+    return false;
+}
+
+/* --- node/holders.h ------------------------------------------------------------------ */
+
+void holders_find(const char *replica, enum holders_lock lock, int left_out,
+                  struct holders *ret)
+{
+    (void)replica;
+    (void)lock;
+    *ret = (struct holders){.left_out = left_out, .source = HOLDERS_UNKNOWN};
+}
+
+const char *holders_say(const struct holders *h, char out[HOLDERS_TEXT_BYTES])
+{
+    (void)h;
+    (void)snprintf(out, HOLDERS_TEXT_BYTES, "a program holds");
+    return out;
+}
+
+/* --- node/zone.h --------------------------------------------------------------------- */
+
+static struct zone_offset india = {.from_s = 0, .offset_s = 19800};
+
+int zone_of_replica(const char *path, int64_t now_ms, struct zone *ret,
+                    struct err *e)
+{
+    (void)path;
+    (void)now_ms;
+    (void)e;
+    *ret = (struct zone){.offsets = &india, .count = 1};
+    return 0;
+}
+
+void zone_clear(struct zone *z)
+{
+    *z = (struct zone){.count = 0};
+}

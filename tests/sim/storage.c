@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage.h"
+
+#include "sim.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    DISKS_MAX = 64,
+    FILES_MAX = 8,
+    SECTOR_BYTES = 512,
+};
+
+/* Bytes of a file, or of a part of it. */
+struct extent {
+    uint8_t *data; /* owned */
+    size_t len;
+};
+
+/* What happened to a file: bytes at an offset, or its end. */
+struct change {
+    bool truncates;
+    size_t at; /* or the new size */
+    struct extent now;
+};
+
+/* A file with changes that are not synced. */
+struct unsynced {
+    char name[SIM_PATH_BYTES]; /* "": free */
+    bool was_there;
+    struct extent before; /* all of it, when it was last synced */
+    struct change *changes;
+    size_t count;
+    size_t cap;
+};
+
+struct disk {
+    char folder[SIM_PATH_BYTES];
+    struct unsynced files[FILES_MAX];
+    size_t until_death; /* SIZE_MAX: not soon */
+    bool dead;
+    bool full;
+    bool sync_fails;
+};
+
+static struct {
+    sqlite3_vfs vfs;
+    sqlite3_vfs *below;
+    struct disk disks[DISKS_MAX];
+    size_t count;
+} storage;
+
+/* Behind it stands the file of the VFS below. */
+struct file {
+    sqlite3_file base;
+    struct disk *disk; /* NULL: none of ours */
+    const char *name;
+};
+
+static sqlite3_file *below(sqlite3_file *f)
+{
+    return (sqlite3_file *)((struct file *)f + 1);
+}
+
+static struct disk *disk_of(sqlite3_file *f)
+{
+    return ((struct file *)f)->disk;
+}
+
+static void *checked(void *memory)
+{
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+/* --- disks --------------------------------------------------------------- */
+
+struct disk *storage_disk(const char *folder)
+{
+    assert(storage.count < DISKS_MAX);
+    struct disk *d = &storage.disks[storage.count++];
+    (void)snprintf(d->folder, sizeof d->folder, "%s/", folder);
+    d->until_death = SIZE_MAX;
+    return d;
+}
+
+static struct disk *find_disk(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < storage.count; i++) {
+        struct disk *d = &storage.disks[i];
+        if (strncmp(name, d->folder, strlen(d->folder)) == 0) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+void disk_kill_after(struct disk *d, size_t after)
+{
+    d->until_death = after;
+}
+
+void disk_kill(struct disk *d)
+{
+    d->dead = true;
+}
+
+bool disk_is_dead(const struct disk *d)
+{
+    return d->dead;
+}
+
+void disk_revive(struct disk *d)
+{
+    d->dead = false;
+    d->until_death = SIZE_MAX;
+}
+
+void disk_set_full(struct disk *d, bool full)
+{
+    d->full = full;
+}
+
+void disk_fail_sync(struct disk *d)
+{
+    d->sync_fails = true;
+}
+
+/* Before something is changed: does the machine live to do it? */
+static bool dies(struct disk *d)
+{
+    if (d == NULL) {
+        return false;
+    }
+    if (d->until_death != SIZE_MAX && !d->dead) {
+        d->dead = d->until_death == 0;
+        d->until_death--;
+    }
+    return d->dead;
+}
+
+/* --- what is not synced --------------------------------------------------- */
+
+static struct extent read_all(const char *name, bool *ret_there)
+{
+    struct extent e = {.len = 0};
+    struct stat st;
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    *ret_there = fd >= 0;
+    if (fd < 0) {
+        return e;
+    }
+    if (fstat(fd, &st) != 0) {
+        abort();
+    }
+    e.data = checked(malloc((size_t)st.st_size + 1));
+    ssize_t n = read(fd, e.data, (size_t)st.st_size);
+    if (n != (ssize_t)st.st_size) {
+        abort();
+    }
+    e.len = (size_t)n;
+    (void)close(fd);
+    return e;
+}
+
+/* Shared memory does not outlive the power, and is no file here. */
+static bool is_lasting(const char *name)
+{
+    size_t len = strlen(name);
+    return len < 4 || strcmp(name + len - 4, "-shm") != 0;
+}
+
+static struct unsynced *find_file(struct disk *d, const char *name)
+{
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        if (strcmp(d->files[i].name, name) == 0) {
+            return &d->files[i];
+        }
+    }
+    return NULL;
+}
+
+/* The notes of a file, begun before its first change. */
+static struct unsynced *note_file(struct disk *d, const char *name)
+{
+    struct unsynced *u = find_file(d, name);
+    if (u != NULL) {
+        return u;
+    }
+    u = find_file(d, "");
+    assert(u != NULL);
+    (void)snprintf(u->name, sizeof u->name, "%s", name);
+    u->before = read_all(name, &u->was_there);
+    return u;
+}
+
+static void note(struct disk *d, const char *name, struct change c)
+{
+    struct unsynced *u = note_file(d, name);
+    if (u->count == u->cap) {
+        u->cap = u->cap == 0 ? 64 : 2 * u->cap;
+        u->changes = checked(realloc(u->changes, u->cap * sizeof c));
+    }
+    u->changes[u->count++] = c;
+}
+
+static void forget(struct unsynced *u)
+{
+    for (size_t i = 0; i < u->count; i++) {
+        free(u->changes[i].now.data);
+    }
+    free(u->changes);
+    free(u->before.data);
+    *u = (struct unsynced){.was_there = false};
+}
+
+static void put(struct extent *e, size_t at, const uint8_t *data, size_t len)
+{
+    if (at + len > e->len) {
+        e->data = checked(realloc(e->data, at + len));
+        memset(e->data + e->len, 0, at + len - e->len);
+        e->len = at + len;
+    }
+    memcpy(e->data + at, data, len);
+}
+
+/* Each sector of the disk holds the old or the new. */
+static void put_sectors(struct extent *e, const struct change *c,
+                        struct dice *dice)
+{
+    for (size_t done = 0; done < c->now.len;) {
+        size_t at = c->at + done;
+        size_t len = SECTOR_BYTES - at % SECTOR_BYTES;
+        len = len < c->now.len - done ? len : c->now.len - done;
+        if (dice_even(dice)) {
+            put(e, at, c->now.data + done, len);
+        }
+        done += len;
+    }
+}
+
+static void write_all(const char *name, const struct extent *e)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0660);
+    if (fd < 0 || write(fd, e->data, e->len) != (ssize_t)e->len) {
+        abort();
+    }
+    (void)close(fd);
+}
+
+enum left { LEFT_NOTHING, LEFT_ALL, LEFT_SOME, LEFT_COUNT };
+
+static void cut_file(struct unsynced *u, enum left left, struct dice *dice)
+{
+    struct extent e = u->before;
+    u->before = (struct extent){.len = 0};
+    bool there = u->was_there;
+    for (size_t i = 0; left == LEFT_SOME && i < u->count; i++) {
+        const struct change *c = &u->changes[i];
+        there = true;
+        if (!c->truncates) {
+            put_sectors(&e, c, dice);
+        } else if (c->at < e.len && dice_even(dice)) {
+            e.len = c->at;
+        }
+    }
+    if (there) {
+        write_all(u->name, &e);
+    } else {
+        (void)unlink(u->name);
+    }
+    free(e.data);
+}
+
+void disk_cut_power(struct disk *d, struct dice *dice)
+{
+    char shared[SIM_PATH_BYTES + 16];
+    enum left left = (enum left)dice_below(dice, LEFT_COUNT);
+    assert(d->dead);
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        struct unsynced *u = &d->files[i];
+        if (u->name[0] != '\0' && left != LEFT_ALL) {
+            cut_file(u, left, dice);
+        }
+        forget(u);
+    }
+    (void)snprintf(shared, sizeof shared, "%sreplica.db-shm", d->folder);
+    (void)unlink(shared);
+}
+
+/* --- files of SQLite ----------------------------------------------------- */
+
+static int x_close(sqlite3_file *f)
+{
+    return below(f)->pMethods->xClose(below(f));
+}
+
+static int x_read(sqlite3_file *f, void *out, int len, sqlite3_int64 at)
+{
+    if (disk_of(f) != NULL && disk_of(f)->dead) {
+        return SQLITE_IOERR_READ;
+    }
+    return below(f)->pMethods->xRead(below(f), out, len, at);
+}
+
+static int x_write(sqlite3_file *f, const void *data, int len, sqlite3_int64 at)
+{
+    struct disk *d = disk_of(f);
+    if (dies(d)) {
+        return SQLITE_IOERR_WRITE;
+    }
+    if (d != NULL && d->full) {
+        return SQLITE_FULL;
+    }
+    if (d != NULL) {
+        struct change c = {.at = (size_t)at, .now.len = (size_t)len};
+        c.now.data = checked(malloc((size_t)len));
+        memcpy(c.now.data, data, (size_t)len);
+        note(d, ((struct file *)f)->name, c);
+    }
+    return below(f)->pMethods->xWrite(below(f), data, len, at);
+}
+
+static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+    struct disk *d = disk_of(f);
+    if (dies(d)) {
+        return SQLITE_IOERR_TRUNCATE;
+    }
+    if (d != NULL) {
+        note(d, ((struct file *)f)->name,
+             (struct change){.truncates = true, .at = (size_t)size});
+    }
+    return below(f)->pMethods->xTruncate(below(f), size);
+}
+
+static int x_sync(sqlite3_file *f, int flags)
+{
+    struct disk *d = disk_of(f);
+    (void)flags; /* nobody can cut the power of the machine below */
+    if (dies(d)) {
+        return SQLITE_IOERR_FSYNC;
+    }
+    if (d != NULL && d->sync_fails) {
+        d->sync_fails = false;
+        return SQLITE_IOERR_FSYNC;
+    }
+    struct unsynced *u =
+        d == NULL ? NULL : find_file(d, ((struct file *)f)->name);
+    if (u != NULL) {
+        forget(u);
+    }
+    return SQLITE_OK;
+}
+
+static int x_size(sqlite3_file *f, sqlite3_int64 *ret)
+{
+    return below(f)->pMethods->xFileSize(below(f), ret);
+}
+
+static int x_lock(sqlite3_file *f, int level)
+{
+    return below(f)->pMethods->xLock(below(f), level);
+}
+
+static int x_unlock(sqlite3_file *f, int level)
+{
+    return below(f)->pMethods->xUnlock(below(f), level);
+}
+
+static int x_check_lock(sqlite3_file *f, int *ret)
+{
+    return below(f)->pMethods->xCheckReservedLock(below(f), ret);
+}
+
+static int x_control(sqlite3_file *f, int what, void *argument)
+{
+    return below(f)->pMethods->xFileControl(below(f), what, argument);
+}
+
+static int x_sector_size(sqlite3_file *f)
+{
+    return below(f)->pMethods->xSectorSize(below(f));
+}
+
+static int x_traits(sqlite3_file *f)
+{
+    return below(f)->pMethods->xDeviceCharacteristics(below(f));
+}
+
+static int x_map(sqlite3_file *f, int page, int size, int extend,
+                 void volatile **ret)
+{
+    return below(f)->pMethods->xShmMap(below(f), page, size, extend, ret);
+}
+
+static int x_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+{
+    return below(f)->pMethods->xShmLock(below(f), offset, n, flags);
+}
+
+static void x_barrier(sqlite3_file *f)
+{
+    below(f)->pMethods->xShmBarrier(below(f));
+}
+
+/* A process that is killed removes nothing. */
+static int x_unmap(sqlite3_file *f, int removes)
+{
+    bool dead = disk_of(f) != NULL && disk_of(f)->dead;
+    return below(f)->pMethods->xShmUnmap(below(f), dead ? 0 : removes);
+}
+
+static const sqlite3_io_methods methods = {
+    .iVersion = 2,
+    .xClose = x_close,
+    .xRead = x_read,
+    .xWrite = x_write,
+    .xTruncate = x_truncate,
+    .xSync = x_sync,
+    .xFileSize = x_size,
+    .xLock = x_lock,
+    .xUnlock = x_unlock,
+    .xCheckReservedLock = x_check_lock,
+    .xFileControl = x_control,
+    .xSectorSize = x_sector_size,
+    .xDeviceCharacteristics = x_traits,
+    .xShmMap = x_map,
+    .xShmLock = x_shm_lock,
+    .xShmBarrier = x_barrier,
+    .xShmUnmap = x_unmap,
+};
+
+static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f,
+                  int flags, int *ret_flags)
+{
+    (void)vfs;
+    struct file *file = (struct file *)f;
+    file->base.pMethods = NULL;
+    file->disk = find_disk(name);
+    file->name = name;
+    if (file->disk != NULL && file->disk->dead) {
+        return SQLITE_CANTOPEN;
+    }
+    int rc =
+        storage.below->xOpen(storage.below, name, below(f), flags, ret_flags);
+    if (below(f)->pMethods != NULL) {
+        file->base.pMethods = &methods;
+    }
+    return rc;
+}
+
+static int x_delete(sqlite3_vfs *vfs, const char *name, int syncs)
+{
+    (void)vfs;
+    (void)syncs;
+    struct disk *d = find_disk(name);
+    if (dies(d)) {
+        return SQLITE_IOERR_DELETE;
+    }
+    if (d != NULL && is_lasting(name)) {
+        struct unsynced *u = find_file(d, name);
+        if (u != NULL) { /* a deletion is on the disk when it returns */
+            forget(u);
+        }
+    }
+    return storage.below->xDelete(storage.below, name, 0);
+}
+
+/* --- time and chance ------------------------------------------------------ */
+
+static int x_randomness(sqlite3_vfs *vfs, int len, char *out)
+{
+    (void)vfs;
+    dice_fill(&sim.chance, out, (size_t)len);
+    return len;
+}
+
+/* Nobody else would let go of a lock meanwhile. */
+static int x_sleep(sqlite3_vfs *vfs, int us)
+{
+    (void)vfs;
+    return us;
+}
+
+static int x_time(sqlite3_vfs *vfs, sqlite3_int64 *ret)
+{
+    static const int64_t julian_1970_ms = INT64_C(210866760000000);
+    (void)vfs;
+    *ret = julian_1970_ms + sim_wall_ms();
+    return SQLITE_OK;
+}
+
+void storage_install(void)
+{
+    storage.below = sqlite3_vfs_find(NULL);
+    storage.vfs = *storage.below;
+    storage.vfs.zName = "sim";
+    storage.vfs.szOsFile = (int)sizeof(struct file) + storage.below->szOsFile;
+    storage.vfs.xOpen = x_open;
+    storage.vfs.xDelete = x_delete;
+    storage.vfs.xRandomness = x_randomness;
+    storage.vfs.xSleep = x_sleep;
+    storage.vfs.xCurrentTimeInt64 = x_time;
+    int rc = sqlite3_vfs_register(&storage.vfs, 1);
+    assert(rc == SQLITE_OK);
+    (void)rc;
+}

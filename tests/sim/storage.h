@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Storage: the disks of the simulated machines. A VFS over the system's own
+ * that knows, of each file, what was written since it was last synced, so that
+ * a power cut can take any of it away; and that tells SQLite the time and the
+ * random numbers of the simulation.
+ *
+ * A disk is a folder. Every connection of the process goes through here.
+ */
+#ifndef SANGAM_SIM_STORAGE_H
+#define SANGAM_SIM_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "support/dice.h"
+
+struct disk;
+
+/* For the whole process, before the first connection. */
+void storage_install(void);
+
+/* The disk of this folder, which is there. */
+struct disk *storage_disk(const char *folder);
+
+/* --- faults -------------------------------------------------------------- */
+
+/* The machine goes down at its `after`th write, sync or deletion from now on:
+ * from there everything fails until disk_revive(). */
+void disk_kill_after(struct disk *d, size_t after);
+void disk_kill(struct disk *d);
+bool disk_is_dead(const struct disk *d);
+/* The power went too: of what was not synced nothing, all, or any sectors are
+ * left. All files are closed, the disk is dead. */
+void disk_cut_power(struct disk *d, struct dice *dice);
+void disk_revive(struct disk *d);
+
+/* Writes have no room. */
+void disk_set_full(struct disk *d, bool full);
+/* The next sync fails. */
+void disk_fail_sync(struct disk *d);
+
+#endif

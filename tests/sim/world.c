@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include "network.h"
+#include "support/later.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SECOND_MS = 1000,
+    MINUTE_MS = 60 * SECOND_MS,
+    HOUR_MS = 60 * MINUTE_MS,
+    /* Of a world that is well again: a caller rests ten minutes at most, then
+     * everything is walked; [I-13] is meant within this. */
+    HEAL_MS = 60 * MINUTE_MS,
+    QUIET_MS = 2 * MINUTE_MS,
+    LOOK_MS = 10 * SECOND_MS,
+};
+
+const char *const fault_names[FAULT_KINDS] = {
+    "delay", "drop", "repeat", "reorder", "damage", "cut",   "night", "off",
+    "kill",  "power", "full",  "sync",    "clock",  "past", "schema",
+};
+
+/* --- time --------------------------------------------------------------------- */
+
+/* Down, and up again after a while, as systemd does. */
+static void fall(struct world *w, struct machine *m)
+{
+    bool power = dice_even(&w->disks) && (w->plan.without & 1U << FAULT_POWER) == 0;
+    machine_kill(m, power, &w->disks);
+}
+
+static bool may_fail(const struct machine *m, int code)
+{
+    /* the disk is full, or failed to sync: the program ends and starts anew */
+    return disk_is_dead(m->disk) || code == ERR_FULL || code == ERR_IO;
+}
+
+static void start(struct world *w, struct machine *m)
+{
+    struct err e = {0};
+    if (machine_start(m, &e) == 0) {
+        return;
+    }
+    if (!may_fail(m, e.code)) {
+        sim_fail("%s does not start: %s", m->site, e.text);
+    }
+    sim_say("%s did not start: %s", m->site, e.text);
+    if (disk_is_dead(m->disk)) {
+        disk_revive(m->disk);
+    }
+    (void)w;
+}
+
+static void turn(struct world *w, struct machine *m)
+{
+    struct err e = {0};
+    int rc = machine_turn(m, &e);
+    if (rc != 0 && !may_fail(m, rc)) {
+        sim_fail("%s ended: %s", m->site, e.text);
+    }
+    if (disk_is_dead(m->disk)) {
+        fall(w, m);
+    } else if (rc != 0) {
+        sim_say("%s ended: %s", m->site, e.text);
+        machine_stop(m);
+    }
+}
+
+/* The next moment in which anything happens, until `end_ms`. */
+static int64_t next_ms(const struct world *w, int64_t end_ms)
+{
+    int64_t at_ms = network_due_ms() < end_ms ? network_due_ms() : end_ms;
+    for (int i = 0; i < w->count; i++) {
+        int64_t due_ms = machine_due_ms(&w->machines[i]);
+        at_ms = due_ms < at_ms ? due_ms : at_ms;
+    }
+    return at_ms > sim.now_ms ? at_ms : sim.now_ms;
+}
+
+void world_run(struct world *w, int64_t ms)
+{
+    int64_t end_ms = sim.now_ms + ms;
+    while (sim.now_ms < end_ms) {
+        sim.now_ms = next_ms(w, end_ms);
+        (void)network_step();
+        for (int i = 0; i < w->count; i++) {
+            struct machine *m = &w->machines[i];
+            if (machine_due_ms(m) <= sim.now_ms) {
+                turn(w, m);
+            }
+        }
+    }
+}
+
+/* --- quiet ---------------------------------------------------------------------- */
+
+static bool is_in_step(struct world *w, struct machine *m)
+{
+    struct machine *up = &w->machines[m->parent];
+    struct peer above, below;
+    if (!uplink_is_open(m->uplink)) {
+        return false;
+    }
+    sim_must(replica_parent(m->replica, &above, said));
+    sim_must(replica_peer_of_curve(up->replica, m->keys.curve_public, &below,
+                                   said));
+    return above.have.position == replica_self(up->replica)->head &&
+           below.have.position == replica_self(m->replica)->head &&
+           above.acked == replica_self(m->replica)->head &&
+           below.acked == replica_self(up->replica)->head;
+}
+
+static bool is_settled(struct world *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        struct machine *m = &w->machines[i];
+        if (!m->on || machine_number(m, "SELECT count(*) FROM sync_pending") ||
+            (m->parent >= 0 && !is_in_step(w, m))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t heads(const struct world *w)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < w->count; i++) {
+        sum += replica_self(w->machines[i].replica)->head;
+    }
+    return sum;
+}
+
+static void say_unsettled(struct world *w)
+{
+    char says[256];
+    for (int i = 0; i < w->count; i++) {
+        struct machine *m = &w->machines[i];
+        sim_say("%s on=%d pending=%lld in step=%d: %s", m->site, m->on,
+                m->on ? (long long)machine_number(
+                            m, "SELECT count(*) FROM sync_pending")
+                      : -1,
+                m->on && m->parent >= 0 ? is_in_step(w, m) : -1,
+                m->on ? machine_text(m,
+                                     "SELECT group_concat(says, '; ')"
+                                     " FROM sync_peer",
+                                     says)
+                      : "");
+    }
+}
+
+/* Until everybody has everything, and a while longer in which nothing may
+ * happen: an echo would [I-5]. */
+static void wait_for_quiet(struct world *w)
+{
+    int64_t began_ms = sim.now_ms;
+    while (!is_settled(w)) {
+        if (sim.now_ms - began_ms > HEAL_MS) {
+            say_unsettled(w);
+            sim_fail("not quiet after %d minutes", HEAL_MS / MINUTE_MS);
+        }
+        world_run(w, LOOK_MS);
+    }
+    w->healed_ms = sim.now_ms - began_ms;
+    uint64_t before = heads(w);
+    world_run(w, QUIET_MS);
+    if (!is_settled(w) || heads(w) != before) {
+        say_unsettled(w);
+        sim_fail("something was signed that nobody wrote");
+    }
+}
+
+/* --- making ---------------------------------------------------------------------- */
+
+static int count_of(struct world *w)
+{
+    int drawn = 3 + (int)dice_below(&w->dice, 5);
+    if (dice_below(&w->dice, 50) == 0) {
+        drawn = 3 + (int)dice_below(&w->dice, SIM_MACHINES_MAX - 2);
+    }
+    return w->plan.machines > 0 ? w->plan.machines : drawn;
+}
+
+/* Headquarters, hubs, and sites under any of these. */
+static void place(struct world *w, int i)
+{
+    struct machine *m = &w->machines[i];
+    int hubs = 1 + (w->count - 1) / 5;
+    m->index = i;
+    m->parent = -1;
+    if (i > hubs) {
+        m->parent = (int)dice_below(&w->dice, (size_t)hubs + 1);
+    } else if (i > 0) {
+        m->parent = 0;
+    }
+    m->depth = i == 0 ? 0 : 1 + (m->parent > 0);
+    (void)snprintf(m->folder, sizeof m->folder, "%s/%d", w->folder, i);
+    (void)snprintf(m->site, sizeof m->site, "%s%d",
+                   i == 0 ? "HQ" : i <= hubs ? "HUB" : "S", i);
+    (void)snprintf(m->district, sizeof m->district, "D%d",
+                   m->parent > 0 ? m->parent : i);
+    network_mend(i);
+}
+
+static void write_register(struct world *w)
+{
+    char sql[512];
+    for (int i = 0; i < w->count; i++) {
+        const struct machine *m = &w->machines[i];
+        (void)snprintf(
+            sql, sizeof sql,
+            "INSERT INTO ref_site(site_id, name, kind, department,"
+            " district_code, parent_site_id)"
+            " VALUES('%s', '%s', '%s', 'health', '%s', %s%s%s)",
+            m->site, m->site,
+            i == 0          ? "hq"
+            : m->depth == 1 ? "district_hub"
+                            : "ooat_clinic",
+            m->district, i == 0 ? "NULL" : "'",
+            i == 0 ? "" : w->machines[m->parent].site, i == 0 ? "" : "'");
+        if (machine_sql(&w->machines[0], sql) != SQLITE_OK) {
+            sim_fail("%s", sqlite3_errmsg(w->machines[0].client));
+        }
+    }
+}
+
+void world_make(struct world *w, const struct plan *plan, const char *folder)
+{
+    w->plan = *plan;
+    w->dice.state = plan->seed ^ UINT64_C(0x706c616e);
+    w->disks.state = plan->seed ^ UINT64_C(0x6469736b);
+    w->writers.state = plan->seed ^ UINT64_C(0x77726974);
+    network_seed(plan->seed ^ UINT64_C(0x6e6574));
+    (void)snprintf(w->folder, sizeof w->folder, "%s", folder);
+    w->count = count_of(w);
+    for (int i = 0; i < w->count; i++) {
+        place(w, i);
+    }
+    for (int depth = 0; depth <= 2; depth++) {
+        for (int i = 0; i < w->count; i++) {
+            struct machine *m = &w->machines[i];
+            if (m->depth == depth) {
+                machine_make(m, i == 0 ? NULL : &w->machines[m->parent]);
+                start(w, m);
+            }
+        }
+        if (depth == 0) {
+            write_register(w);
+        }
+        world_run(w, MINUTE_MS);
+    }
+    w->began_ms = sim.now_ms;
+}
+
+/* --- faults ----------------------------------------------------------------------- */
+
+static int64_t draw_ms(struct world *w, int64_t most_ms)
+{
+    /* short ones are as likely as long ones */
+    int64_t ms = most_ms;
+    for (size_t halvings = dice_below(&w->dice, 16); halvings > 0; halvings--) {
+        ms /= 2;
+    }
+    return 1 + (int64_t)dice_below(&w->dice, (size_t)ms + 1);
+}
+
+static unsigned draw_share(struct world *w)
+{
+    static const unsigned shares[] = {2, 20, 200};
+    return shares[dice_below(&w->dice, 3)];
+}
+
+static void night(struct world *w)
+{
+    static const int64_t day_ms = INT64_C(24) * HOUR_MS;
+    int64_t ms = draw_ms(w, dice_below(&w->dice, 8) == 0 ? 60 * day_ms
+                                                          : 12 * HOUR_MS);
+    for (int i = 0; i < w->count; i++) {
+        if (w->machines[i].on) {
+            machine_stop(&w->machines[i]);
+        }
+    }
+    world_run(w, MINUTE_MS);
+    sim.now_ms += ms;
+    sim_say("a night of %lld s", (long long)(ms / 1000));
+    for (int i = 0; i < w->count; i++) {
+        if (!w->machines[i].on) {
+            start(w, &w->machines[i]);
+        }
+    }
+}
+
+/* Headquarters' clock is off by minutes at most: stamps follow it, and nobody
+ * can call back what is stamped far ahead. */
+static void set_clock(struct world *w, struct machine *m)
+{
+    static const int64_t years_ms = INT64_C(31557600) * 1000;
+    static const int64_t ways[] = {0, 0, -56, 73, -1, 1};
+    int64_t years = ways[dice_below(&w->dice, 6)];
+    int64_t some_ms = draw_ms(w, HOUR_MS * 12) * (dice_even(&w->dice) ? 1 : -1);
+    int64_t drift_ms = (int64_t)dice_below(&w->dice, 4000) - 2000;
+    m->drift_since_ms = sim.now_ms;
+    m->drift_ms = m->parent < 0 ? 0 : drift_ms;
+    m->ahead_ms = m->parent < 0 ? some_ms % (4 * MINUTE_MS)
+                                : years * years_ms + some_ms;
+    sim_say("the clock of %s is %lld s ahead", m->site,
+            (long long)(m->ahead_ms / 1000));
+}
+
+static void cut(struct world *w, struct line *line)
+{
+    size_t ways = dice_below(&w->dice, 3);
+    line->cut[WAY_UP] = ways != 1;
+    line->cut[WAY_DOWN] = ways != 0;
+}
+
+/* A program of tomorrow starts in the place of today's. */
+static void upgrade(struct world *w, struct machine *m)
+{
+    if (m->schema != &schema_embedded) {
+        return;
+    }
+    if (m->on) {
+        machine_stop(m);
+    }
+    m->schema = later_schema(LATER_COLUMNS);
+    start(w, m);
+}
+
+static void begin(struct world *w, enum fault fault, struct machine *m)
+{
+    struct line *line = network_line(m->index);
+    switch (fault) {
+    case FAULT_DELAY:
+        line->delay_ms = draw_ms(w, 20 * SECOND_MS);
+        break;
+    case FAULT_DROP:
+        line->drop = draw_share(w);
+        break;
+    case FAULT_REPEAT:
+        line->repeat = draw_share(w);
+        break;
+    case FAULT_REORDER:
+        line->reorder = draw_share(w);
+        break;
+    case FAULT_DAMAGE:
+        line->damage = draw_share(w);
+        break;
+    case FAULT_CUT:
+        cut(w, line);
+        break;
+    case FAULT_NIGHT:
+        night(w);
+        break;
+    case FAULT_OFF:
+        if (m->on) {
+            machine_stop(m);
+        }
+        break;
+    case FAULT_KILL:
+    case FAULT_POWER:
+        disk_kill_after(m->disk, dice_below(&w->dice, 60));
+        break;
+    case FAULT_FULL:
+        disk_set_full(m->disk, true);
+        break;
+    case FAULT_SYNC:
+        disk_fail_sync(m->disk);
+        break;
+    case FAULT_CLOCK:
+        set_clock(w, m);
+        break;
+    case FAULT_PAST:
+        if (m->on) {
+            writer_act(w, m, true);
+        }
+        break;
+    case FAULT_SCHEMA:
+        upgrade(w, m);
+        break;
+    case FAULT_KINDS:
+        break;
+    }
+}
+
+/* What goes by itself; the rest lasts until here. */
+static void mend(struct world *w, struct machine *m)
+{
+    network_mend(m->index);
+    disk_set_full(m->disk, false);
+    if (!m->on) {
+        start(w, m);
+    }
+}
+
+static void go_wrong(struct world *w)
+{
+    struct machine *m =
+        &w->machines[dice_below(&w->dice, (size_t)w->count)];
+    enum fault fault = (enum fault)dice_below(&w->dice, FAULT_KINDS);
+    if ((w->plan.without & 1U << fault) != 0 ||
+        (fault == FAULT_NIGHT && dice_below(&w->dice, 4) != 0)) {
+        return;
+    }
+    w->faults[fault]++;
+    sim_say("%s: %s", m->site, fault_names[fault]);
+    begin(w, fault, m);
+}
+
+/* --- life ------------------------------------------------------------------------- */
+
+static struct machine *draw_machine(struct world *w, struct dice *dice)
+{
+    return &w->machines[dice_below(dice, (size_t)w->count)];
+}
+
+static void write_something(struct world *w)
+{
+    struct machine *m = draw_machine(w, &w->writers);
+    if (!m->on) {
+        return;
+    }
+    writer_act(w, m, false);
+    if (disk_is_dead(m->disk)) {
+        fall(w, m);
+    }
+}
+
+void world_live(struct world *w)
+{
+    int drawn = 40 + (int)dice_below(&w->dice, 160);
+    int steps = w->plan.steps > 0 ? w->plan.steps : drawn;
+    for (int i = 0; i < steps; i++) {
+        size_t die = dice_below(&w->dice, 100);
+        if (die < 60) {
+            write_something(w);
+        } else if (die < 80) {
+            go_wrong(w);
+        } else {
+            mend(w, draw_machine(w, &w->dice));
+        }
+        world_run(w, draw_ms(w, 4 * MINUTE_MS));
+    }
+}
+
+static void set_right(struct machine *m)
+{
+    m->ahead_ms = 0;
+    m->drift_ms = 0;
+    disk_revive(m->disk);
+}
+
+void world_heal(struct world *w)
+{
+    sim_say("all is well from here on");
+    for (int i = 0; i < w->count; i++) {
+        struct machine *m = &w->machines[i];
+        set_right(m);
+        if (m->on) {
+            machine_stop(m);
+        }
+        mend(w, m);
+        if (!m->on) {
+            sim_fail("%s does not start though all is well", m->site);
+        }
+    }
+    world_run(w, MINUTE_MS); /* each scrubs once, soon after its start */
+    wait_for_quiet(w);
+}
+
+void world_end(struct world *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        if (w->machines[i].on) {
+            machine_stop(&w->machines[i]);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * World: the machines of one seed, what people and programs do on them, and
+ * what goes wrong. It is made, lives for a number of steps, and heals; then
+ * check.h looks at it.
+ */
+#ifndef SANGAM_SIM_WORLD_H
+#define SANGAM_SIM_WORLD_H
+
+#include "machine.h"
+
+/* What can go wrong. To add one: a line here, its name, and what begin() and
+ * end() in world.c do. */
+enum fault {
+    FAULT_DELAY,   /* a line is slow, up to 20 s a frame */
+    FAULT_DROP,    /* it loses frames */
+    FAULT_REPEAT,  /* frames come twice */
+    FAULT_REORDER, /* frames overtake each other */
+    FAULT_DAMAGE,  /* frames are truncated, or a bit of them is turned */
+    FAULT_CUT,     /* a line is cut, one way or both */
+    FAULT_NIGHT,   /* every machine is off, for hours or up to 60 days */
+    FAULT_OFF,     /* a machine is off for a while */
+    FAULT_KILL,    /* a machine's programs die at any write */
+    FAULT_POWER,   /* its power goes at any write */
+    FAULT_FULL,    /* its disk has no room */
+    FAULT_SYNC,    /* its disk fails to sync once */
+    FAULT_CLOCK,   /* its clock says 1970, 2099, or drifts */
+    FAULT_PAST,    /* a program writes with the triggers off */
+    FAULT_SCHEMA,  /* its program is newer than others' */
+    FAULT_KINDS,
+};
+
+extern const char *const fault_names[FAULT_KINDS];
+
+enum { WRITES_MAX = 8192 };
+
+/* A row that a program was told is written. */
+struct written {
+    uint16_t machine;
+    uint16_t table; /* index in writer.c */
+    uint32_t number;
+    bool past; /* with the triggers off: the scrub is to find it */
+};
+
+struct plan {
+    uint64_t seed;
+    int machines; /* 0: as the seed says */
+    int steps;    /* the same */
+    unsigned without; /* bits of faults that do not happen */
+};
+
+struct world {
+    struct plan plan;
+    char folder[SIM_PATH_BYTES / 2];
+    struct machine machines[SIM_MACHINES_MAX];
+    int count;
+    struct dice dice;    /* of the plan */
+    struct dice disks;   /* of what a power cut leaves */
+    struct dice writers; /* of what people do */
+    struct written written[WRITES_MAX];
+    size_t written_count;
+    uint32_t numbers;
+    uint64_t faults[FAULT_KINDS]; /* how often */
+    uint64_t sql_refused;
+    int64_t began_ms;
+    int64_t healed_ms; /* how long it took to be quiet */
+};
+
+void world_make(struct world *w, const struct plan *plan, const char *folder);
+void world_live(struct world *w);
+/* Ends all faults; sim_fail() if it is not quiet in time [I-13]. */
+void world_heal(struct world *w);
+/* Everything off. */
+void world_end(struct world *w);
+
+/* Lets so much time pass. */
+void world_run(struct world *w, int64_t ms);
+
+/* Somebody writes something on this machine, which is on. */
+void writer_act(struct world *w, struct machine *m, bool past);
+/* The tables it writes to, and their key columns. */
+struct writer_table {
+    const char *name;
+    const char *key;
+    char letter; /* keys are this and a number */
+};
+extern const struct writer_table writer_tables[];
+extern const size_t writer_table_count;
+
+#endif
