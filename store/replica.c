@@ -370,7 +370,8 @@ int replica_open(const char *path, const struct keys *keys,
     r->schema = start != NULL ? start->schema : &schema_embedded;
     int rc = database_open(path, DATABASE_NODE, DATABASE_EXISTING, &r->db, e);
     if (rc == 0) {
-        rc = start != NULL ? replica_start(r, start, e) : look(r, e);
+        rc = start != NULL && !start->as_tool ? replica_start(r, start, e)
+                                              : look(r, e);
     }
     if (rc != 0) {
         replica_close(&r);

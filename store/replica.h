@@ -46,6 +46,7 @@ int replica_create(const char *path, const struct replica_birth *facts,
 /* What a start needs to know. */
 struct replica_start {
     const struct schema *schema; /* &schema_embedded, but for tests */
+    bool as_tool;                /* opens as without: for tests of `schema` */
     int64_t now_ms;
     /* Of the time zone, as its rules are now. None: the business days of the
      * tables stay as they are. */

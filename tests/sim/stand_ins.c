@@ -100,13 +100,12 @@ static void say(char level, const char *subject, const char *format,
 {
     char text[2 * ERR_TEXT_BYTES];
     (void)vsnprintf(text, sizeof text, format, args);
-    sim_say("%s %c %s: %s",
-            sim.running == NULL ? "nobody" : sim.running->site, level, subject,
-            text);
+    sim_say("%s %c %s: %s", sim.running == NULL ? "nobody" : sim.running->site,
+            level, subject, text);
 }
 
 #define LOG(name, level)                                                       \
-    void name(const char *subject, const char *format, ...)                   \
+    void name(const char *subject, const char *format, ...)                    \
     {                                                                          \
         va_list args;                                                          \
         va_start(args, format);                                                \
@@ -193,7 +192,8 @@ int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
     const struct scrub_order order = {.now_ms = clock_wall_ms()};
     (void)s;
     (void)now_ms;
-    int rc = replica_open(m->path, &m->keys, NULL, &r, e);
+    const struct replica_start start = {.schema = m->schema, .as_tool = true};
+    int rc = replica_open(m->path, &m->keys, &start, &r, e);
     if (rc == 0) {
         rc = replica_scrub(r, &order, &v, e);
     }
