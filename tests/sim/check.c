@@ -11,7 +11,7 @@ enum { NAME_BYTES = 2 * HASH_BYTES + 1 };
 
 struct check {
     struct world *world;
-    sqlite3 *db; /* in memory */
+    sqlite3 *db;  /* in memory */
     int64_t leaf; /* the last id */
 };
 
@@ -24,7 +24,7 @@ static const char tables[] =
     "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine, node, incarnation,"
     " seq, hlc, class, scope, tbl, key, op, cl, owned, counts);"
     "CREATE TABLE cell(leaf, col, value ANY);"
-    "CREATE TABLE col(tbl, col, name, policy, kind);"
+    "CREATE TABLE col(tbl, col, name, policy, kind, missing);"
     "CREATE TABLE shown(machine, tbl, key, col, value ANY);"
     "CREATE TABLE wrote(machine, tbl, key, past);"
     "CREATE TABLE parked(machine, tbl);";
@@ -229,8 +229,8 @@ static void put_columns(struct check *c, const struct manifest *m)
     for (size_t i = 0; i < m->table_count; i++) {
         const struct table *t = &m->tables[i];
         for (size_t k = 0; k < t->column_count; k++) {
-            sqlite3_stmt *stmt =
-                prepare(c->db, "INSERT INTO col VALUES(?1, ?2, ?3, ?4, ?5)");
+            sqlite3_stmt *stmt = prepare(
+                c->db, "INSERT INTO col VALUES(?1, ?2, ?3, ?4, ?5, NULL)");
             sqlite3_bind_int64(stmt, 1, t->id);
             sqlite3_bind_int(stmt, 2, t->columns[k].id);
             sqlite3_bind_text(stmt, 3, t->columns[k].name, -1, SQLITE_STATIC);
@@ -248,6 +248,24 @@ static void put_policies(struct check *c, struct machine *m)
     while (sqlite3_step(from) == SQLITE_ROW) {
         sqlite3_stmt *stmt = prepare(
             c->db, "UPDATE col SET policy = ?3 WHERE tbl = ?1 AND col = ?2");
+        for (int i = 0; i < 3; i++) {
+            sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
+        }
+        done(c, stmt);
+    }
+    sqlite3_finalize(from);
+}
+
+/* A column that was added later shows its default until it is written. */
+static void put_defaults(struct check *c, struct machine *m)
+{
+    sqlite3_stmt *from =
+        prepare(m->client, "SELECT s.table_id, p.name, trim(p.dflt_value, '''')"
+                           " FROM sync_table s JOIN pragma_table_info(s.name) p"
+                           " WHERE p.dflt_value GLOB '''*'''");
+    while (sqlite3_step(from) == SQLITE_ROW) {
+        sqlite3_stmt *stmt = prepare(
+            c->db, "UPDATE col SET missing = ?3 WHERE tbl = ?1 AND name = ?2");
         for (int i = 0; i < 3; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
@@ -278,8 +296,8 @@ static void put_row(struct check *c, struct machine *m, const struct table *t,
 static void put_table(struct check *c, struct machine *m, const struct table *t)
 {
     char sql[4096];
-    size_t len = (size_t)snprintf(sql, sizeof sql, "SELECT %s",
-                                  t->key[0]->name);
+    size_t len =
+        (size_t)snprintf(sql, sizeof sql, "SELECT %s", t->key[0]->name);
     for (size_t k = 0; k < t->column_count; k++) {
         len += (size_t)snprintf(sql + len, sizeof sql - len, ", %s",
                                 t->columns[k].name);
@@ -297,8 +315,7 @@ static void put_tables(struct check *c, struct machine *m,
 {
     for (size_t i = 0; i < known->table_count; i++) {
         const struct table *t = &known->tables[i];
-        if (t->kind != TABLE_CONTROL &&
-            t->key_count == 1) {
+        if (t->kind != TABLE_CONTROL && t->key_count == 1) {
             put_table(c, m, t);
         }
     }
@@ -413,14 +430,13 @@ static void check_rows(struct check *c)
         "    AND lower(hex(n.value)) = l.node"
         "    AND lower(hex(i.value)) = l.incarnation AND l.seq > a.value)");
     run(c, "CREATE INDEX taken_name ON taken(machine, node, incarnation, seq)");
-    run(c,
-        "CREATE TABLE life AS SELECT DISTINCT machine, tbl, key FROM leaf l"
-        " WHERE op = 1 AND cl = 1 AND tbl >= 10"
-        "   AND class = (SELECT min(class) FROM leaf b WHERE b.tbl = l.tbl"
-        "     AND b.key = l.key AND b.op = 1 AND b.machine = l.machine)"
-        "   AND NOT EXISTS(SELECT 1 FROM taken t WHERE t.machine = l.machine"
-        "    AND t.node = l.node AND t.incarnation = l.incarnation"
-        "    AND t.seq = l.seq)");
+    run(c, "CREATE TABLE life AS SELECT DISTINCT machine, tbl, key FROM leaf l"
+           " WHERE op = 1 AND cl = 1 AND tbl >= 10"
+           "   AND class = (SELECT min(class) FROM leaf b WHERE b.tbl = l.tbl"
+           "     AND b.key = l.key AND b.op = 1 AND b.machine = l.machine)"
+           "   AND NOT EXISTS(SELECT 1 FROM taken t WHERE t.machine = l.machine"
+           "    AND t.node = l.node AND t.incarnation = l.incarnation"
+           "    AND t.seq = l.seq)");
     run(c, "CREATE INDEX life_row ON life(machine, tbl, key)");
     run(c,
         "CREATE TABLE expected AS"
@@ -433,7 +449,8 @@ static void check_rows(struct check *c)
         "           THEN -instr(replace(replace(k.policy, '(', ','), ')', ','),"
         "                       ',' || c.value || ',')"
         "         ELSE 0 END,"
-        "    CASE WHEN k.kind = 'event' THEN l.hlc END,"
+        "    CASE WHEN k.kind = 'event' OR k.policy IN ('fixed', 'origin')"
+        "         THEN l.hlc END,"
         "    l.hlc DESC, l.node DESC, l.incarnation DESC, l.seq DESC) AS nth"
         "   FROM leaf l JOIN cell c USING(leaf)"
         "   JOIN col k ON k.tbl = l.tbl AND k.col = c.col"
@@ -444,6 +461,14 @@ static void check_rows(struct check *c)
         "     AND t.node = l.node AND t.incarnation = l.incarnation"
         "     AND t.seq = l.seq))"
         " WHERE nth = 1 AND value IS NOT NULL"
+        " UNION ALL SELECT life.machine, k.tbl, life.key, k.col, k.missing"
+        "  FROM life JOIN col k ON k.tbl = life.tbl"
+        "  WHERE k.missing IS NOT NULL AND NOT EXISTS(SELECT 1 FROM leaf l"
+        "   JOIN cell c USING(leaf) WHERE l.machine = life.machine"
+        "   AND l.tbl = k.tbl AND l.key = life.key AND c.col = k.col"
+        "   AND NOT EXISTS(SELECT 1 FROM taken t WHERE t.machine = l.machine"
+        "    AND t.node = l.node AND t.incarnation = l.incarnation"
+        "    AND t.seq = l.seq))"
         " UNION ALL SELECT machine, tbl, key, (SELECT col FROM col"
         "   WHERE col.tbl = life.tbl AND policy = 'key'), key FROM life");
     run(c, "DELETE FROM shown WHERE EXISTS(SELECT 1 FROM col k WHERE"
@@ -468,13 +493,20 @@ static void check_written(struct check *c)
     expect_none(c, "[I-8] a deletion that nobody made",
                 "SELECT format('table %d key %s of %s %d', tbl, key, node, seq)"
                 " FROM leaf WHERE op = 3");
-    expect_none(c, "[I-6] a change waits though its row is here, or is refused",
-                "SELECT format('machine %d table %d key %s of %s %d', machine,"
-                " tbl, key, node, seq) FROM leaf JOIN life"
-                " USING(machine, tbl, key) WHERE NOT counts"
-                " AND NOT EXISTS(SELECT 1 FROM taken t"
-                "  WHERE t.machine = leaf.machine AND t.node = leaf.node"
-                "    AND t.incarnation = leaf.incarnation AND t.seq = leaf.seq)");
+    expect_none(
+        c, "[I-6] a change waits though its row is here, or is refused",
+        "SELECT format('machine %d table %d key %s of %s %d', machine,"
+        " tbl, key, node, seq) FROM leaf JOIN life"
+        /* of an event that two wrote the first counts */
+        " USING(machine, tbl, key) WHERE NOT counts"
+        " AND NOT EXISTS(SELECT 1 FROM leaf f JOIN col k USING(tbl)"
+        "  WHERE k.kind = 'event' AND f.machine = leaf.machine"
+        "   AND f.tbl = leaf.tbl AND f.key IS leaf.key"
+        "   AND (f.hlc, f.node, f.incarnation, f.seq) <"
+        "       (leaf.hlc, leaf.node, leaf.incarnation, leaf.seq))"
+        " AND NOT EXISTS(SELECT 1 FROM taken t"
+        "  WHERE t.machine = leaf.machine AND t.node = leaf.node"
+        "    AND t.incarnation = leaf.incarnation AND t.seq = leaf.seq)");
 }
 
 static void check_replay(struct machine *m)
@@ -498,6 +530,7 @@ void check_world(struct world *w)
     run(&c, "BEGIN");
     put_columns(&c, replica_manifest(old->replica));
     put_policies(&c, old);
+    put_defaults(&c, old);
     put_written(&c);
     for (int i = 0; i < w->count; i++) {
         struct machine *m = &w->machines[i];

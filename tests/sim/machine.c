@@ -32,8 +32,8 @@ static void make_folder(struct machine *m)
         sim_fail("cannot make %s", m->folder);
     }
     (void)snprintf(m->path, sizeof m->path, "%s/replica.db", m->folder);
-    m->home = (struct home){
-        .folder = m->folder, .replica = m->path, .lock_fd = -1};
+    m->home =
+        (struct home){.folder = m->folder, .replica = m->path, .lock_fd = -1};
     m->disk = storage_disk(m->folder);
     keys_generate(&m->keys);
     m->schema = &schema_embedded;
@@ -83,8 +83,7 @@ static void enrol(struct machine *m, struct machine *parent,
     }
     sim_must(replica_invites(above, sim.now_ms, &open, said));
     free(open.keys);
-    memcpy(request.invite_curve, row.curve_public,
-           sizeof request.invite_curve);
+    memcpy(request.invite_curve, row.curve_public, sizeof request.invite_curve);
     enrol_request_sign(&request, &m->keys);
     sim_must(replica_enrol(above, &request, sim.now_ms, ret, said));
 }
@@ -93,8 +92,7 @@ static void be_root(struct machine *m)
 {
     struct replica_birth birth = birth_of(m);
     birth.network = keys_node(m->keys.sign_public);
-    sim_must(
-        replica_create(m->path, &birth, &m->keys, NULL, sim.now_ms, said));
+    sim_must(replica_create(m->path, &birth, &m->keys, NULL, sim.now_ms, said));
 }
 
 static void be_child(struct machine *m, struct machine *parent)

@@ -45,8 +45,8 @@ struct machine {
     struct upkeep *upkeep;
     uint64_t head;
     int64_t tick_ms;
-    int64_t turn_ms;  /* not before */
-    int64_t look_ms;  /* a program has written: look then */
+    int64_t turn_ms; /* not before */
+    int64_t look_ms; /* a program has written: look then */
     size_t starts;
     size_t scrubs;
     size_t turns; /* since something last came or was written */

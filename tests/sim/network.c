@@ -8,9 +8,9 @@
 #include <string.h>
 
 enum {
-    ROOM_FRAMES = 64,         /* on the way in one direction, then ERR_BUSY */
-    WIRES_MAX = 1024,         /* there at once */
-    REFUSED_MS = 50,          /* until a caller hears that it may not in */
+    ROOM_FRAMES = 64,           /* on the way in one direction, then ERR_BUSY */
+    WIRES_MAX = 1024,           /* there at once */
+    REFUSED_MS = 50,            /* until a caller hears that it may not in */
     UNREACHABLE_MS = 20 * 1000, /* until it hears that nobody is there */
 };
 
@@ -21,12 +21,12 @@ struct network_counts network_counts;
 
 /* A connection, from its call to when both ends have forgotten it. */
 struct wire {
-    int child, parent;         /* machines */
-    struct transport *caller;  /* NULL: gone */
-    struct transport *taker;   /* NULL: gone, or not let in yet */
-    struct route route;        /* at the taker */
+    int child, parent;        /* machines */
+    struct transport *caller; /* NULL: gone */
+    struct transport *taker;  /* NULL: gone, or not let in yet */
+    struct route route;       /* at the taker */
     uint8_t curve[KEY_PUBLIC_BYTES];
-    int64_t last_ms[WAYS];     /* when the last frame of that way arrives */
+    int64_t last_ms[WAYS]; /* when the last frame of that way arrives */
     size_t on_way[WAYS];
     size_t queued; /* arrived and not taken */
     bool used;
@@ -184,8 +184,7 @@ static void send_frame(struct wire *w, enum way way, struct slice frame)
     int copies = happens(line->repeat) ? 2 : 1;
     network_counts.repeated += copies == 2;
     for (int i = 0; i < copies; i++) {
-        struct thing *t =
-            send_thing(THING_FRAME, w, way, arrival_ms(w, way));
+        struct thing *t = send_thing(THING_FRAME, w, way, arrival_ms(w, way));
         bytes_put(&t->frame, frame.data, frame.len);
         w->on_way[way]++;
     }
@@ -310,8 +309,7 @@ static void take_call(struct wire *w)
 
 static void take_frame(struct thing *t)
 {
-    struct transport *to =
-        t->way == WAY_UP ? t->wire->taker : t->wire->caller;
+    struct transport *to = t->way == WAY_UP ? t->wire->taker : t->wire->caller;
     t->wire->on_way[t->way]--;
     if (to != NULL && to->state != TRANSPORT_LOST) {
         append(&to->last, t->wire, &t->frame);
@@ -474,12 +472,9 @@ int transport_call(const char *address,
                    const struct transport_keys *keys, struct transport **ret,
                    struct err *e)
 {
-    int parent = 0;
+    int parent = (int)strtol(address + strlen("sim:"), NULL, 10);
     (void)e;
     (void)server_public;
-    if (sscanf(address, "sim:%d", &parent) != 1) {
-        sim_fail("no address: %s", address);
-    }
     struct transport *t = new_transport();
     struct wire *w = new_wire();
     w->child = t->machine;

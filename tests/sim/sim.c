@@ -274,6 +274,8 @@ struct asked {
     bool traces;
     bool twice;
     bool shrinks;
+    bool one_failure;   /* begins no more seeds after the first that failed */
+    const char *corpus; /* NULL: none */
 };
 
 struct sums {
@@ -309,7 +311,8 @@ static void add_result(struct sums *s, const struct result *r)
 static void print_sums(const struct sums *s)
 {
     printf("%" PRIu64 " seeds, %" PRIu64 " failed; %" PRIu64 " machines, %.1f "
-           "machine-days, %" PRIu64 " rows written, %" PRIu64 " writes refused\n",
+           "machine-days, %" PRIu64 " rows written, %" PRIu64
+           " writes refused\n",
            s->seeds, s->failed, s->machines, (double)s->lived_ms / 86400.0,
            s->written, s->refused);
     printf("quiet again after %.1f minutes on average, %.1f at most\n",
@@ -326,8 +329,12 @@ static void print_sums(const struct sums *s)
     printf("\n");
 }
 
-static bool goes_on(const struct asked *a, uint64_t begun, time_t end)
+static bool goes_on(const struct asked *a, const struct sums *s, uint64_t begun,
+                    time_t end)
 {
+    if (a->one_failure && s->failed > 0) {
+        return false;
+    }
     if (a->seconds > 0) {
         return time(NULL) < end;
     }
@@ -357,8 +364,8 @@ static void run_many(const struct asked *a, struct sums *s)
     time_t end = time(NULL) + a->seconds;
     uint64_t begun = 0;
     int running = 0;
-    while (running > 0 || goes_on(a, begun, end)) {
-        for (int i = 0; i < a->jobs && goes_on(a, begun, end); i++) {
+    while (running > 0 || goes_on(a, s, begun, end)) {
+        for (int i = 0; i < a->jobs && goes_on(a, s, begun, end); i++) {
             if (jobs[i].pid == 0) {
                 begin_job(&jobs[i], &plan, false);
                 plan.seed++;
@@ -391,6 +398,8 @@ static void run_one(const struct asked *a, struct sums *s)
 
 static const char usage[] =
     "usage: sim [OPTION...]\n"
+    "  --corpus FILE   first through the plans of its lines, each the options\n"
+    "                  that a failure was printed with\n"
     "  --seed N        live through this seed only\n"
     "  --seeds N       through so many, from --first on (100)\n"
     "  --seconds N     through as many as there is time for\n"
@@ -401,7 +410,8 @@ static const char usage[] =
     "  --without LIST  faults that do not happen, with commas between\n"
     "  --trace         print what happens\n"
     "  --twice         live through the seed twice and compare\n"
-    "  --no-shrink     leave what fails as it is\n";
+    "  --no-shrink     leave what fails as it is\n"
+    "  --one-failure   begin no more seeds when one has failed\n";
 
 static noreturn void misuse(const char *what)
 {
@@ -422,8 +432,9 @@ static uint64_t number(const char *text)
 static unsigned fault_list(char *list)
 {
     unsigned bits = 0;
-    for (char *name = strtok(list, ","); name != NULL;
-         name = strtok(NULL, ",")) {
+    char *rest = NULL;
+    for (char *name = strtok_r(list, ",", &rest); name != NULL;
+         name = strtok_r(NULL, ",", &rest)) {
         size_t f = 0;
         while (f < FAULT_KINDS && strcmp(fault_names[f], name) != 0) {
             f++;
@@ -448,6 +459,8 @@ static const struct option options[] = {
     {"trace", no_argument, NULL, 'v'},
     {"twice", no_argument, NULL, '2'},
     {"no-shrink", no_argument, NULL, 'x'},
+    {"one-failure", no_argument, NULL, 'o'},
+    {"corpus", required_argument, NULL, 'c'},
     {NULL, 0, NULL, 0},
 };
 
@@ -488,23 +501,79 @@ static void take_option(struct asked *a, int option)
     case 'x':
         a->shrinks = false;
         break;
+    case 'o':
+        a->one_failure = true;
+        break;
+    case 'c':
+        a->corpus = optarg;
+        break;
     default:
         misuse("unknown option");
     }
 }
 
+static void take_options(struct asked *a, int argc, char **argv)
+{
+    int option;
+    optind = 0; /* anew */
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        take_option(a, option);
+    }
+    if (optind < argc || a->jobs < 1 || a->jobs > JOBS_MAX ||
+        a->plan.machines > SIM_MACHINES_MAX) {
+        misuse("cannot do that");
+    }
+}
+
+/* --- seeds that failed once ------------------------------------------------ */
+
+static void run_line(char *line, const struct asked *a, struct sums *s)
+{
+    char *words[32] = {"sim"};
+    int count = 1;
+    char *rest = NULL;
+    line[strcspn(line, "#\n")] = '\0';
+    for (char *word = strtok_r(line, " ", &rest); word != NULL && count < 31;
+         word = strtok_r(NULL, " ", &rest)) {
+        words[count++] = word;
+    }
+    struct asked one = *a;
+    one.one = false;
+    if (count == 1) {
+        return;
+    }
+    take_options(&one, count, words);
+    if (!one.one) {
+        misuse("a line of the corpus names no seed");
+    }
+    run_one(&one, s);
+}
+
+static void run_corpus(const struct asked *a, struct sums *s)
+{
+    char line[LINE_BYTES];
+    FILE *f = fopen(a->corpus, "r");
+    if (f == NULL) {
+        perror(a->corpus);
+        exit(2);
+    }
+    while (fgets(line, sizeof line, f) != NULL) {
+        run_line(line, a, s);
+    }
+    if (ferror(f)) {
+        perror(a->corpus);
+        exit(2);
+    }
+    (void)fclose(f);
+}
+
 int main(int argc, char **argv)
 {
-    struct asked a = {
-        .plan.seed = 1, .count = 100, .jobs = 2, .shrinks = true};
+    struct asked a = {.plan.seed = 1, .count = 100, .jobs = 2, .shrinks = true};
     struct sums s = {.seeds = 0};
-    int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        take_option(&a, option);
-    }
-    if (optind < argc || a.jobs < 1 || a.jobs > JOBS_MAX ||
-        a.plan.machines > SIM_MACHINES_MAX) {
-        misuse("cannot do that");
+    take_options(&a, argc, argv);
+    if (a.corpus != NULL) {
+        run_corpus(&a, &s);
     }
     if (a.one) {
         run_one(&a, &s);

@@ -20,8 +20,8 @@ enum {
 };
 
 const char *const fault_names[FAULT_KINDS] = {
-    "delay", "drop", "repeat", "reorder", "damage", "cut",   "night", "off",
-    "kill",  "power", "full",  "sync",    "clock",  "past", "schema",
+    "delay", "drop",  "repeat", "reorder", "damage", "cut",  "night",  "off",
+    "kill",  "power", "full",   "sync",    "clock",  "past", "schema",
 };
 
 /* --- time --------------------------------------------------------------------- */
@@ -29,7 +29,8 @@ const char *const fault_names[FAULT_KINDS] = {
 /* Down, and up again after a while, as systemd does. */
 static void fall(struct world *w, struct machine *m)
 {
-    bool power = dice_even(&w->disks) && (w->plan.without & 1U << FAULT_POWER) == 0;
+    bool power =
+        dice_even(&w->disks) && (w->plan.without & 1U << FAULT_POWER) == 0;
     machine_kill(m, power, &w->disks);
 }
 
@@ -106,8 +107,8 @@ static bool is_in_step(struct world *w, struct machine *m)
         return false;
     }
     sim_must(replica_parent(m->replica, &above, said));
-    sim_must(replica_peer_of_curve(up->replica, m->keys.curve_public, &below,
-                                   said));
+    sim_must(
+        replica_peer_of_curve(up->replica, m->keys.curve_public, &below, said));
     return above.have.position == replica_self(up->replica)->head &&
            below.have.position == replica_self(m->replica)->head &&
            above.acked == replica_self(m->replica)->head &&
@@ -155,9 +156,8 @@ static void say_unsettled(struct world *w)
 
 /* Until everybody has everything, and a while longer in which nothing may
  * happen: an echo would [I-5]. */
-static void wait_for_quiet(struct world *w)
+static void wait_for_quiet(struct world *w, int64_t began_ms)
 {
-    int64_t began_ms = sim.now_ms;
     while (!is_settled(w)) {
         if (sim.now_ms - began_ms > HEAL_MS) {
             say_unsettled(w);
@@ -200,7 +200,10 @@ static void place(struct world *w, int i)
     m->depth = i == 0 ? 0 : 1 + (m->parent > 0);
     (void)snprintf(m->folder, sizeof m->folder, "%s/%d", w->folder, i);
     (void)snprintf(m->site, sizeof m->site, "%s%d",
-                   i == 0 ? "HQ" : i <= hubs ? "HUB" : "S", i);
+                   i == 0      ? "HQ"
+                   : i <= hubs ? "HUB"
+                               : "S",
+                   i);
     (void)snprintf(m->district, sizeof m->district, "D%d",
                    m->parent > 0 ? m->parent : i);
     network_mend(i);
@@ -211,17 +214,17 @@ static void write_register(struct world *w)
     char sql[512];
     for (int i = 0; i < w->count; i++) {
         const struct machine *m = &w->machines[i];
-        (void)snprintf(
-            sql, sizeof sql,
-            "INSERT INTO ref_site(site_id, name, kind, department,"
-            " district_code, parent_site_id)"
-            " VALUES('%s', '%s', '%s', 'health', '%s', %s%s%s)",
-            m->site, m->site,
-            i == 0          ? "hq"
-            : m->depth == 1 ? "district_hub"
-                            : "ooat_clinic",
-            m->district, i == 0 ? "NULL" : "'",
-            i == 0 ? "" : w->machines[m->parent].site, i == 0 ? "" : "'");
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO ref_site(site_id, name, kind, department,"
+                       " district_code, parent_site_id)"
+                       " VALUES('%s', '%s', '%s', 'health', '%s', %s%s%s)",
+                       m->site, m->site,
+                       i == 0          ? "hq"
+                       : m->depth == 1 ? "district_hub"
+                                       : "ooat_clinic",
+                       m->district, i == 0 ? "NULL" : "'",
+                       i == 0 ? "" : w->machines[m->parent].site,
+                       i == 0 ? "" : "'");
         if (machine_sql(&w->machines[0], sql) != SQLITE_OK) {
             sim_fail("%s", sqlite3_errmsg(w->machines[0].client));
         }
@@ -277,8 +280,8 @@ static unsigned draw_share(struct world *w)
 static void night(struct world *w)
 {
     static const int64_t day_ms = INT64_C(24) * HOUR_MS;
-    int64_t ms = draw_ms(w, dice_below(&w->dice, 8) == 0 ? 60 * day_ms
-                                                          : 12 * HOUR_MS);
+    int64_t ms =
+        draw_ms(w, dice_below(&w->dice, 8) == 0 ? 60 * day_ms : 12 * HOUR_MS);
     for (int i = 0; i < w->count; i++) {
         if (w->machines[i].on) {
             machine_stop(&w->machines[i]);
@@ -305,8 +308,8 @@ static void set_clock(struct world *w, struct machine *m)
     int64_t drift_ms = (int64_t)dice_below(&w->dice, 4000) - 2000;
     m->drift_since_ms = sim.now_ms;
     m->drift_ms = m->parent < 0 ? 0 : drift_ms;
-    m->ahead_ms = m->parent < 0 ? some_ms % (4 * MINUTE_MS)
-                                : years * years_ms + some_ms;
+    m->ahead_ms =
+        m->parent < 0 ? some_ms % (4 * MINUTE_MS) : years * years_ms + some_ms;
     sim_say("the clock of %s is %lld s ahead", m->site,
             (long long)(m->ahead_ms / 1000));
 }
@@ -399,8 +402,7 @@ static void mend(struct world *w, struct machine *m)
 
 static void go_wrong(struct world *w)
 {
-    struct machine *m =
-        &w->machines[dice_below(&w->dice, (size_t)w->count)];
+    struct machine *m = &w->machines[dice_below(&w->dice, (size_t)w->count)];
     enum fault fault = (enum fault)dice_below(&w->dice, FAULT_KINDS);
     if ((w->plan.without & 1U << fault) != 0 ||
         (fault == FAULT_NIGHT && dice_below(&w->dice, 4) != 0)) {
@@ -456,6 +458,7 @@ static void set_right(struct machine *m)
 
 void world_heal(struct world *w)
 {
+    int64_t began_ms = sim.now_ms;
     sim_say("all is well from here on");
     for (int i = 0; i < w->count; i++) {
         struct machine *m = &w->machines[i];
@@ -469,7 +472,7 @@ void world_heal(struct world *w)
         }
     }
     world_run(w, MINUTE_MS); /* each scrubs once, soon after its start */
-    wait_for_quiet(w);
+    wait_for_quiet(w, began_ms);
 }
 
 void world_end(struct world *w)

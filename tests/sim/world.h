@@ -45,8 +45,8 @@ struct written {
 
 struct plan {
     uint64_t seed;
-    int machines; /* 0: as the seed says */
-    int steps;    /* the same */
+    int machines;     /* 0: as the seed says */
+    int steps;        /* the same */
     unsigned without; /* bits of faults that do not happen */
 };
 

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Breaks the program on purpose and has the simulator find it.
+
+usage: tests/sim/breaks.py [NAME...]
+
+Each break is one edit of a copy of the sources in build/breaks; the simulator is
+built from it and lives through seeds until one fails with the words expected.
+Exit status 0: every break was found.
+"""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+COPY = SOURCE / "build" / "breaks"
+SEEDS = 100
+
+# name: file, text, its replacement, what the simulator must say
+BREAKS = {
+    "commits-are-not-durable": (
+        "store/database.c", "PRAGMA synchronous = FULL;",
+        "PRAGMA synchronous = OFF;",
+        r"\[I-1\]|\[I-4\]|\[I-6\]|not quiet|does not start|ended:"),
+    "who-comes-last-wins": (
+        "store/merge.c", "    return order > 0;\n}\n\nstatic void show_cell",
+        "    return true;\n}\n\nstatic void show_cell", r"\[I-2\]|\[I-10\]"),
+    "the-smaller-of-two-maxima": (
+        "store/merge.c", "return by_value != 0 ? by_value > 0 : order > 0;",
+        "return by_value != 0 ? by_value < 0 : order > 0;", r"\[I-2\]"),
+    "what-is-applied-is-captured": (
+        "store/database.c", "int fires = use == DATABASE_NODE ? 0 : 1;",
+        "int fires = use == DATABASE_NODE ? 1 : 1;", r"nobody wrote|\[I-\d+\]|ended:|belongs to the node"),
+    "a-fixed-column-changes": (
+        "store/merge.c", "        return order < 0;\n", "        return order > 0;\n",
+        r"\[I-2\]|\[I-10\]"),
+    "who-waits-is-not-tried-again": (
+        "store/batch.c", "    if (rc == 0 && r->opened && g->m->waiting) {",
+        "    if (rc != 0 && r->opened && g->m->waiting) {",
+        r"\[I-6\]|\[I-10\]|\[I-2\]"),
+    "rows-of-other-districts-come-down": (
+        "store/walk.c", "    return (d->reach & REACH_ALL) != 0 ? DUE_ALL_SCOPE"
+        " : DUE_NOTHING;", "    return DUE_WHOLE;",
+        r"where it should not be"),
+    "own-rows-do-not-go-up": (
+        "store/walk.c",
+        "    if (w->to->neighbour == NEIGHBOUR_PARENT ||\n",
+        "    if ((w->to->neighbour == NEIGHBOUR_PARENT && d->position % 16 != 9) ||\n",
+        r"\[I-1\] \[I-13\]|\[I-6\]|not quiet"),
+    "tokens-go-past-what-was-lost": (
+        "protocol/session_receive.c",
+        "if (changesets->from != receive->received) {",
+        "if (changesets->position <= receive->received) {",
+        r"\[I-1\] \[I-13\]|not quiet"),
+    "acks-before-the-commit": (
+        "protocol/session_receive.c",
+        "    receive->queue_count++;\n",
+        "    receive->queue_count++;\n"
+        "    say_ack(s, changesets->position, NULL, 0);\n",
+        r"\[I-\d+\]|not quiet|ended by"),
+    "the-time-is-not-asked-anew": (
+        "node/link_work.c", "        if (l->took_back) {",
+        "        if (l->took_back && l->closed) {", r"ended by|not quiet"),
+}
+
+
+def run(*command, **options):
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **options)
+
+
+def copy_sources():
+    files = run("git", "-C", SOURCE, "ls-files").stdout.split("\n")
+    for name in filter(None, files):
+        target = COPY / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = SOURCE / name
+        if not target.exists() or \
+                target.read_bytes() != source.read_bytes():
+            shutil.copy(source, target)
+
+
+def build():
+    done = run("cmake", "--build", COPY / "build" / "model", "--target", "sim")
+    if done.returncode != 0:
+        sys.exit(f"{done.stdout}\nbreaks: it does not build")
+
+
+def is_found(name):
+    file, text, other, expected = BREAKS[name]
+    path = COPY / file
+    sound = path.read_text()
+    if sound.count(text) != 1:
+        sys.exit(f"breaks: {name}: {file} has the text to break"
+                 f" {sound.count(text)} times; name one place")
+    path.write_text(sound.replace(text, other))
+    try:
+        build()
+        done = run(COPY / "build" / "model" / "tests" / "sim", "--seeds",
+                   str(SEEDS), "--jobs", str(os.cpu_count()), "--no-shrink",
+                   "--one-failure")
+    finally:
+        path.write_text(sound)
+    failure = re.search("^seed .* failed: .*$", done.stdout, re.MULTILINE)
+    if failure is None:
+        print(f"{name}: NOT FOUND in {SEEDS} seeds", flush=True)
+        return False
+    found = re.search(expected, failure[0]) is not None
+    print(f"{name}: {'found' if found else 'found as something else'},"
+          f" {failure[0]}", flush=True)
+    return found
+
+
+def main():
+    names = sys.argv[1:] or list(BREAKS)
+    copy_sources()
+    done = run("cmake", "--preset", "model", cwd=COPY)
+    if done.returncode != 0:
+        sys.exit(f"{done.stdout}\nbreaks: it does not configure")
+    missed = [name for name in names if not is_found(name)]
+    print(f"{len(names) - len(missed)} of {len(names)} breaks found")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
