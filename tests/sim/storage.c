@@ -88,7 +88,12 @@ struct disk *storage_disk(const char *folder)
 {
     assert(storage.count < DISKS_MAX);
     struct disk *d = &storage.disks[storage.count++];
-    (void)snprintf(d->folder, sizeof d->folder, "%s/", folder);
+    char *whole = realpath(folder, NULL); /* as SQLite names its files */
+    if (whole == NULL || strlen(whole) + 2 > sizeof d->folder) {
+        abort();
+    }
+    (void)snprintf(d->folder, sizeof d->folder, "%s/", whole);
+    free(whole);
     d->until_death = SIZE_MAX;
     return d;
 }

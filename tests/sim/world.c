@@ -365,8 +365,12 @@ static void begin(struct world *w, enum fault fault, struct machine *m)
         }
         break;
     case FAULT_KILL:
-    case FAULT_POWER:
         disk_kill_after(m->disk, dice_below(&w->dice, 60));
+        break;
+    case FAULT_POWER:
+        if (m->on) { /* while it rests, not while it writes */
+            machine_kill(m, true, &w->disks);
+        }
         break;
     case FAULT_FULL:
         disk_set_full(m->disk, true);
