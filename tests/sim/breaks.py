@@ -11,12 +11,11 @@ Exit status 0: every break was found.
 import os
 import pathlib
 import re
-import shutil
-import subprocess
 import sys
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
-COPY = SOURCE / "build" / "breaks"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from sources import Copy, run
+
 SEEDS = 100
 
 # name: file, text, its replacement, what the simulator must say
@@ -67,43 +66,17 @@ BREAKS = {
 }
 
 
-def run(*command, **options):
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, **options)
-
-
-def copy_sources():
-    files = run("git", "-C", SOURCE, "ls-files").stdout.split("\n")
-    for name in filter(None, files):
-        target = COPY / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source = SOURCE / name
-        if not target.exists() or \
-                target.read_bytes() != source.read_bytes():
-            shutil.copy(source, target)
-
-
-def build():
-    done = run("cmake", "--build", COPY / "build" / "model", "--target", "sim")
-    if done.returncode != 0:
-        sys.exit(f"{done.stdout}\nbreaks: it does not build")
-
-
-def is_found(name):
+def is_found(copy, name):
     file, text, other, expected = BREAKS[name]
-    path = COPY / file
-    sound = path.read_text()
+    sound = (copy.root / file).read_text()
     if sound.count(text) != 1:
         sys.exit(f"breaks: {name}: {file} has the text to break"
                  f" {sound.count(text)} times; name one place")
-    path.write_text(sound.replace(text, other))
-    try:
-        build()
-        done = run(COPY / "build" / "model" / "tests" / "sim", "--seeds",
-                   str(SEEDS), "--jobs", str(os.cpu_count()), "--no-shrink",
-                   "--one-failure")
-    finally:
-        path.write_text(sound)
+    with copy.with_text(file, sound.replace(text, other)):
+        if not copy.build("sim"):
+            sys.exit(f"breaks: {name}: it does not build")
+        done = run(copy.tests / "sim", "--seeds", str(SEEDS), "--jobs",
+                   str(os.cpu_count()), "--no-shrink", "--one-failure")
     failure = re.search("^seed .* failed: .*$", done.stdout, re.MULTILINE)
     if failure is None:
         print(f"{name}: NOT FOUND in {SEEDS} seeds", flush=True)
@@ -116,11 +89,8 @@ def is_found(name):
 
 def main():
     names = sys.argv[1:] or list(BREAKS)
-    copy_sources()
-    done = run("cmake", "--preset", "model", cwd=COPY)
-    if done.returncode != 0:
-        sys.exit(f"{done.stdout}\nbreaks: it does not configure")
-    missed = [name for name in names if not is_found(name)]
+    copy = Copy("breaks")
+    missed = [name for name in names if not is_found(copy, name)]
     print(f"{len(names) - len(missed)} of {len(names)} breaks found")
     return 1 if missed else 0
 
