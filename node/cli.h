@@ -42,6 +42,7 @@ int cmd_run(const struct cli *cli, int argc, char **argv);
 int cmd_status(const struct cli *cli, int argc, char **argv);
 int cmd_import(const struct cli *cli, int argc, char **argv);
 int cmd_why(const struct cli *cli, int argc, char **argv);
+int cmd_dose_check(const struct cli *cli, int argc, char **argv);
 int cmd_alerts(const struct cli *cli, int argc, char **argv);
 int cmd_reviews(const struct cli *cli, int argc, char **argv);
 int cmd_parked(const struct cli *cli, int argc, char **argv);

@@ -223,7 +223,7 @@ static int rewrite(struct database *db, const char *was, const char *today,
         code = database_statement(
             db,
             "UPDATE sqlite_schema SET sql = replace(sql, :was, :today)"
-            " WHERE type = 'table'",
+            " WHERE type IN ('table', 'view')",
             &stmt, e);
     }
     if (code == 0) {

@@ -99,6 +99,7 @@ CREATE TABLE sync_certificate(
   may_grant   TEXT,                 -- class ids
   may_enrol   INTEGER
 ) STRICT;
+CREATE INDEX sync_certificate_site ON sync_certificate(site);
 INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
   (1, 'sync_certificate', 'control', 1, 'all', NULL);
 INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
@@ -345,8 +346,14 @@ CREATE TABLE sync_review(
   table_id  INTEGER NOT NULL,
   key       BLOB NOT NULL,
   column_id INTEGER NOT NULL,       -- the owner column: two sites took the row
+  row_key   TEXT AS (CASE substr(key, 1, 1) WHEN x'75' -- the key of one column, as the table has it
+                     THEN lower(substr(hex(key), 3, 8) || '-' || substr(hex(key), 11, 4)
+                       || '-' || substr(hex(key), 15, 4) || '-' || substr(hex(key), 19, 4)
+                       || '-' || substr(hex(key), 23))
+                     ELSE CAST(substr(key, 8) AS TEXT) END),
   PRIMARY KEY(table_id, key, column_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX sync_review_key ON sync_review(table_id, row_key);
 
 -- Offers of rows that count, by the hash of their leaf.
 CREATE TABLE sync_offer(

@@ -209,13 +209,18 @@ SELECT c.canon_id, o.*
  CROSS JOIN v_order_days o ON o.person_id = c.person_id;
 
 -- Custody events that were not undone, and which way they lead.
-CREATE VIEW v_custody AS
-SELECT c.canon_id, e.*,
+CREATE VIEW v_custody_live AS
+SELECT e.*,
        e.kind IN ('admitted', 'transferred_in', 'parole_in', 'hospital_in') AS inward
-  FROM sync_person_canon c
- CROSS JOIN custody_event e ON e.person_id = c.person_id
+  FROM custody_event e
  WHERE e.reverses_id IS NULL
    AND NOT EXISTS (SELECT 1 FROM custody_event r WHERE r.reverses_id = e.custody_id);
+
+-- The same, with who stands for the person.
+CREATE VIEW v_custody AS
+SELECT c.canon_id, e.*
+  FROM sync_person_canon c
+ CROSS JOIN v_custody_live e ON e.person_id = c.person_id;
 
 -- Stays in a prison, from the first inward event to the next outward one there.
 CREATE VIEW v_stay AS
@@ -810,13 +815,22 @@ SELECT v.canon_id, v.site_id FROM v_custody v;
 
 -- ----------------------------------------------------------------- to read --
 
--- The last day of which all that a site wrote is here: it wrote something after
--- that day had ended everywhere. One's own site is complete through today.
+-- The last day of which all that an installation wrote is here: it wrote
+-- something after that day had ended everywhere. One's own site is complete
+-- through today.
+CREATE VIEW v_node_complete AS
+SELECT c.site AS site_id,
+       CASE WHEN c.site = (SELECT site_id FROM sync_self) THEN date('now')
+            ELSE date((o.head_hlc >> 16) / 1000.0, 'unixepoch', '-36 hours')
+            END AS complete_through
+  FROM sync_certificate c
+  LEFT JOIN sync_origin o ON o.node = c.node AND o.head_seq > 0
+ WHERE c.site IS NOT NULL;
+
+-- The same of a site, by the last of its installations that was heard of.
 CREATE VIEW v_site_complete AS
-SELECT site_id,
-       CASE WHEN site_id = (SELECT site_id FROM sync_self) THEN date('now')
-            ELSE date(data_through, '-36 hours') END AS complete_through
-  FROM v_sync_site;
+SELECT site_id, max(complete_through) AS complete_through
+  FROM v_node_complete GROUP BY site_id;
 
 -- What people did about breaches.
 CREATE VIEW v_breach_act AS

@@ -7,6 +7,8 @@ seen by all.
   within moments, with who must act and how.
 * It is acknowledged at one site and resolved at the other; `status` says so.
 * A reversal takes the alert away.
+* `dose-check` says at the clinic that somebody was dosed elsewhere, and lets a
+  first dose pass.
 """
 import json
 
@@ -43,6 +45,31 @@ def test_both_are_told(tree):
     check("Ring the other site now" in shown and PRISON in shown, shown)
     check(clinic.status()["critical_alerts"] >= 1, clinic.status())
     return found["breach_id"], first, second
+
+
+def test_desk(tree):
+    """What the desk asks before it hands over a tablet."""
+    clinic, other = tree[CLINIC], "019a0000-0000-7000-8000-000000000002"
+    done = clinic.sangam("dose-check", "N", expect=1)
+    said = done.stdout + done.stderr
+    check(said.startswith("already_dosed\n  dosed on "), repr(said))
+    asked = json.loads(clinic.sangam("dose-check", PERSON, "--json",
+                                     expect=1).stdout)
+    check(asked["answer"] == "already_dosed", asked)
+    check("two agonist doses on one day" in asked["reasons"], asked)
+    said = clinic.sangam("dose-check", "nobody", expect=1).stderr
+    check("nobody is known here as 'nobody'" in said, said)
+    clinic.insert("person", {"person_id": other, "beneficiary_no": "M"})
+    enrolment = clinic.insert("enrolment", {
+        "person_id": other, "programme": "OOAT", "status": "active"})
+    clinic.insert("treatment_order", {
+        "enrolment_id": enrolment, "person_id": other,
+        "item_code": "BUP-NAL-2", "daily_dose_mcg": 8000, "mode": "observed",
+        "status": "active", "prescriber": "dr 2"})
+    wait_until("a first dose may be given", lambda: json.loads(
+        clinic.sangam("dose-check", "M", "--json", expect=None)
+        .stdout)["answer"] == "ok")
+    clinic.sangam("dose-check", "M")
 
 
 def test_acts(tree, breach):
@@ -94,6 +121,7 @@ def main():
             wait_until(f"the item at {site}", lambda: tree[site].value(
                 "SELECT count(*) FROM ref_item") >= 1)
         breach, first, _ = test_both_are_told(tree)
+        test_desk(tree)
         test_acts(tree, breach)
         test_words(tree)
         test_put_right(tree, first)
