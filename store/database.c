@@ -265,8 +265,13 @@ static int set_pragmas(struct database *db, enum database_use use,
     if (code == 0) {
         code = pragma_answers(db, "PRAGMA mmap_size = 0", "0", e);
     }
+    /* A quarter of the cache is enough to look; the daemon asks its rules with
+     * such a connection all the time. */
     if (code == 0 && use == DATABASE_READER) {
-        return database_run(db, "PRAGMA query_only = ON", e);
+        return database_run(db,
+                            "PRAGMA query_only = ON;"
+                            "PRAGMA cache_size = -4096;",
+                            e);
     }
     if (code == 0) {
         code = pragma_answers(db, "PRAGMA journal_mode = WAL", "wal", e);
