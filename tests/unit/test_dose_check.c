@@ -366,7 +366,7 @@ struct turn {
 static void turns(const struct turn *turns, size_t count)
 {
     struct tree *t = district();
-    char person[20];
+    char person[32];
     char sql[300];
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(sql, sizeof sql, "INSERT INTO treated VALUES('p%zu')",
@@ -877,7 +877,7 @@ static void one_person_costs_the_same_among_thousands(void **state)
                         "200040");
     struct cost among = cost_of(t, "p1000");
     for (int i = 1; i <= ASKED; i++) {
-        char person[20];
+        char person[32];
         (void)snprintf(person, sizeof person, "p%d", 1000 + i * 17);
         sum_ms += cost_of(t, person).ms;
     }
