@@ -2,6 +2,7 @@
 #include "node/cli.h"
 
 #include "node/home.h"
+#include "protocol/limits.h"
 #include "store/database.h"
 
 #include <cjson/cJSON.h>
@@ -160,7 +161,6 @@ static int check(struct database *db, const char *person, bool json,
 
 int cmd_dose_check(const struct cli *cli, int argc, char **argv)
 {
-    enum { PERSON_BYTES = 256 };
     const char *named = NULL;
     bool json = false;
     const struct cli_argument arguments[] = {
@@ -176,7 +176,7 @@ int cmd_dose_check(const struct cli *cli, int argc, char **argv)
     struct err e = {0};
     struct home *home = NULL;
     struct database *db = NULL;
-    char person[PERSON_BYTES];
+    char person[KEY_BYTES_MAX + 1];
     int code = cli_arguments(cli, argc, argv, arguments,
                              sizeof arguments / sizeof arguments[0]);
     if (code != CLI_GO_ON) {

@@ -152,14 +152,21 @@ static bool was_stopped(const struct judging *j)
     return sqlite3_errcode(database_handle(j->rules)) == SQLITE_INTERRUPT;
 }
 
-/* The rows of a statement of the rules' connection, one value after the other,
- * as far as the limits allow: 0 all, 1 there is more. */
-static int gather(struct judging *j, sqlite3_stmt *stmt, struct bytes *ret,
-                  size_t *ret_count, struct err *e)
+/* What a statement of the rules' connection gives for `a` and `b`, one value
+ * after the other, as far as the limits allow, which each asking has to itself:
+ * 0 all, 1 there is more. */
+static int ask(struct judging *j, const char *sql, const struct value *a,
+               const struct value *b, struct bytes *ret, size_t *ret_count,
+               struct err *e)
 {
     struct err why = {0};
+    sqlite3_stmt *stmt;
+    int rc = bound(j->rules, sql, a, b, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
     int columns = sqlite3_column_count(stmt);
-    int rc = 1;
+    rc = 1;
     j->steps = JUDGE_STEPS_MAX;
     while (rc == 1 && *ret_count < JUDGE_FOUND_MAX &&
            ret->len < JUDGE_FOUND_BYTES_MAX &&
@@ -180,6 +187,21 @@ static int gather(struct judging *j, sqlite3_stmt *stmt, struct bytes *ret,
 static struct value next_value(struct cursor *c)
 {
     return value_decode(c, SIZE_MAX); /* we wrote it */
+}
+
+/* One text: 1 there, 0 not, or not within the limits. */
+static int ask_text(struct judging *j, const char *sql, const struct value *a,
+                    const struct value *b, struct bytes *ret, struct err *e)
+{
+    struct bytes list = {0};
+    size_t count = 0;
+    int rc = ask(j, sql, a, b, &list, &count, e);
+    if (rc >= 0 && count > 0) {
+        struct cursor c = cursor_of(slice_of(&list));
+        copy(next_value(&c), ret);
+    }
+    bytes_free(&list);
+    return rc < 0 ? rc : count > 0;
 }
 
 /* --- rows: whom they are about --------------------------------------------- */
@@ -214,15 +236,11 @@ static int follow(struct judging *j, struct row *row, struct err *e)
     const struct value table = value_of(&row->table);
     const struct value id = value_of(&row->id);
     const struct value link = value_text("person_link");
-    sqlite3_stmt *stmt;
     size_t count = 0;
     int rc = value_equal(&table, &link)
-                 ? bound(j->rules, linked_sql, &id, NULL, &stmt, e)
-                 : bound(j->rules, next_sql, &id, &table, &stmt, e);
-    if (rc == 0) {
-        rc = gather(j, stmt, &row->about, &count, e);
-        row->gave_up = rc == 1;
-    }
+                 ? ask(j, linked_sql, &id, NULL, &row->about, &count, e)
+                 : ask(j, next_sql, &id, &table, &row->about, &count, e);
+    row->gave_up = rc == 1;
     return rc < 0 ? rc : 0;
 }
 
@@ -231,11 +249,7 @@ static int look_at_rows(struct judging *j, struct err *e)
     const struct value max = value_integer(JUDGE_ROWS_MAX);
     struct bytes list = {0};
     size_t count = 0;
-    sqlite3_stmt *stmt;
-    int rc = bound(j->rules, rows_sql, &max, NULL, &stmt, e);
-    if (rc == 0) {
-        rc = gather(j, stmt, &list, &count, e);
-    }
+    int rc = ask(j, rows_sql, &max, NULL, &list, &count, e);
     struct cursor c = cursor_of(slice_of(&list));
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         struct row *row = &j->rows[j->row_count++];
@@ -298,18 +312,15 @@ static const char next_people_sql[] =
 /* 1: there is somebody among the next people of whom nothing is known. */
 static int news_of_people(struct judging *j, struct err *e)
 {
+    static const char sql[] =
+        "SELECT 1 FROM (SELECT id FROM sync_touched WHERE about = 'person'"
+        " LIMIT ?1) WHERE id NOT IN (SELECT person_id FROM sync_person_canon)";
     const struct value max = value_integer(JUDGE_PEOPLE_MAX);
-    sqlite3_stmt *stmt;
-    int rc = bound(j->rules,
-                   "SELECT 1 FROM (SELECT id FROM sync_touched"
-                   " WHERE about = 'person' LIMIT ?1) WHERE id NOT IN"
-                   " (SELECT person_id FROM sync_person_canon) LIMIT 1",
-                   &max, NULL, &stmt, e);
-    if (rc == 0) {
-        rc = database_step(j->rules, stmt, e);
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
+    struct bytes list = {0};
+    size_t count = 0;
+    int rc = ask(j, sql, &max, NULL, &list, &count, e);
+    bytes_free(&list);
+    return rc < 0 ? rc : count > 0;
 }
 
 static int keep_rows(struct judging *j, struct err *e)
@@ -336,45 +347,29 @@ static int keep_rows(struct judging *j, struct err *e)
 static int next_of(struct judging *j, const struct kind *k, size_t skip,
                    struct bytes *ret, struct err *e)
 {
+    static const char sql[] =
+        "SELECT coalesce(c.canon_id, t.id) FROM (SELECT about, id"
+        " FROM sync_touched WHERE about = ?1 LIMIT 1 OFFSET ?2) t"
+        " LEFT JOIN sync_person_canon c"
+        " ON t.about = 'person' AND c.person_id = t.id";
     const struct value about = value_text(k->name);
     const struct value at = value_integer((int64_t)skip);
-    sqlite3_stmt *stmt;
-    int rc = bound(j->rules,
-                   "SELECT coalesce(c.canon_id, t.id) FROM (SELECT about, id"
-                   " FROM sync_touched WHERE about = ?1 LIMIT 1 OFFSET ?2) t"
-                   " LEFT JOIN sync_person_canon c"
-                   " ON t.about = 'person' AND c.person_id = t.id",
-                   &about, &at, &stmt, e);
-    if (rc == 0) {
-        rc = database_step(j->rules, stmt, e);
-    }
-    if (rc == 1) {
-        copy(database_column(stmt, 0), ret);
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
+    return ask_text(j, sql, &about, &at, ret, e);
 }
 
+/* Whoever has too many rows for either has given up. */
 static int look_at(struct judging *j, struct subject *s, struct err *e)
 {
     const struct value about = value_of(&s->about);
-    sqlite3_stmt *stmt;
-    int rc = 0;
+    int rc = 1;
     if (s->kind->sites == NULL) {
         copy(value_text("[]"), &s->sites);
     } else {
-        rc = bound(j->rules, s->kind->sites, &about, NULL, &stmt, e);
-        rc = rc == 0 ? database_step(j->rules, stmt, e) : rc;
-        if (rc == 1) {
-            copy(database_column(stmt, 0), &s->sites);
-            (void)sqlite3_reset(stmt);
-        }
+        rc = ask_text(j, s->kind->sites, &about, NULL, &s->sites, e);
     }
-    if (rc >= 0) {
-        rc = bound(j->rules, s->kind->look, &about, NULL, &stmt, e);
-    }
-    if (rc == 0) {
-        rc = gather(j, stmt, &s->found, &s->count, e);
+    s->gave_up = rc == 0;
+    if (rc == 1) {
+        rc = ask(j, s->kind->look, &about, NULL, &s->found, &s->count, e);
         s->gave_up = rc == 1;
     }
     return rc < 0 ? rc : 0;
@@ -541,10 +536,8 @@ static int keep_subjects(struct judging *j, struct err *e)
     }
     if (rc == 0 && j->subject_count < JUDGE_PEOPLE_MAX) {
         rc = everyone(j, e);
-    } else if (rc == 0) {
-        rc = 1;
     }
-    j->ret->more = rc == 1 || j->row_count > 0;
+    j->ret->more = rc == 1 || j->row_count > 0 || j->subject_count > 0;
     return rc < 0 ? rc : 0;
 }
 

@@ -820,7 +820,7 @@ SELECT v.canon_id, v.site_id FROM v_custody v;
 -- through today.
 CREATE VIEW v_node_complete AS
 SELECT c.site AS site_id,
-       CASE WHEN c.site = (SELECT site_id FROM sync_self) THEN date('now')
+       CASE WHEN c.site = (SELECT site_id FROM sync_self) THEN '@today'
             ELSE date((o.head_hlc >> 16) / 1000.0, 'unixepoch', '-36 hours')
             END AS complete_through
   FROM sync_certificate c
@@ -871,4 +871,4 @@ SELECT b.breach_id,
        b.found_at                                  -- when this node first found it
   FROM sync_breach b
   JOIN v_rule r ON r.rule = b.rule
- WHERE b.since <= date('now');
+ WHERE b.since <= '@today';

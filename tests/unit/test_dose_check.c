@@ -187,7 +187,7 @@ static void a_normal_month_is_ok_and_says_what_it_rests_on(void **state)
                      " unit = 'tablet' AND item_codes = 'BUP-NAL-2' AND"
                      " take_home_days = 7 AND owner_sites = 'LDH-C' AND"
                      " prison_now IS NULL AND open_critical = 0 AND open_reviews = 0 AND"
-                     " data_through = date('now') AND sites_behind IS NULL AND"
+                     " data_through = " TODAY " AND sites_behind IS NULL AND"
                      " records = 1 AND canon_id = 'p' AND site_id = 'LDH-C'",
            "p"),
         "1");

@@ -342,6 +342,35 @@ static void only_those_touched_are_looked_at(void **state)
     tree_free(t);
 }
 
+/* An assignment is about a person, who leads to the mentor: nothing else need be
+ * touched until the mentor is looked at too. */
+static void whom_a_person_leads_to_is_looked_at_as_well(void **state)
+{
+    (void)state;
+    static const char over[] =
+        "SELECT count(*) FROM v_breach WHERE rule = '10'";
+    struct tree *t = district();
+    tree_sql(
+        t, CLINIC,
+        "INSERT INTO treated VALUES('a'), ('b'), ('c');"
+        "INSERT INTO worker(worker_id, kind, display_name)"
+        " VALUES('w', 'mentor', 'M.');"
+        "INSERT INTO mentor_assignment(person_id, worker_id,"
+        " started_on, status)"
+        " VALUES('a', 'w', '2025-01-01', 'active'), ('b', 'w', '2025-01-01', 'active')");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB, over), "0");
+    tree_sql(t, CLINIC,
+             "INSERT INTO mentor_assignment(person_id, worker_id,"
+             " started_on, status)"
+             " VALUES('c', 'w', '2025-01-01', 'active')");
+    meet(t);
+    assert_string_equal(tree_get(t, HUB, over), "1");
+    assert_string_equal(tree_get(t, HUB, "SELECT count(*) FROM sync_touched"),
+                        "0");
+    tree_free(t);
+}
+
 static void a_limit_that_comes_late_is_applied_to_what_is_there(void **state)
 {
     (void)state;
@@ -495,7 +524,7 @@ static void what_rests_on_a_missing_row_is_provisional(void **state)
     assert_string_equal(tree_get(t, HUB, late), "0");
     assert_string_equal(
         tree_get(t, CLINIC,
-                 "SELECT complete_through = date('now') FROM v_site_complete"
+                 "SELECT complete_through = date('now', '+05:30') FROM v_site_complete"
                  " WHERE site_id = 'LDH-C'"),
         "1");
     /* and what arrives settles it */
@@ -635,6 +664,19 @@ static void somebody_with_too_many_rows_is_in_nobodys_way(void **state)
              "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n"
              " WHERE i < 4000) INSERT INTO dose SELECT 'd' || i, 'a',"
              " '2025-01-01T09:00:00.000Z', 'take_home', 8000, 1 FROM n;"
+             /* of equal orders every pair is looked at and none is a breach;
+              * what was left of its steps is not what the next one gets */
+             "INSERT INTO person(person_id, beneficiary_no) VALUES('aa', 'x');"
+             "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n"
+             " WHERE i < 2000) INSERT INTO treatment_order(order_id,"
+             " enrolment_id, person_id, item_code, daily_dose_mcg, mode,"
+             " status, prescriber, valid_from) SELECT 'o' || i, 'x', 'aa',"
+             " 'BUP-NAL-2', 8000, 'mixed', 'active', 'dr 1', '2025-01-01'"
+             " FROM n;"
+             "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n"
+             " WHERE i < 3000) INSERT INTO referral(referral_id, person_id,"
+             " kind, to_site) SELECT 'r' || i, 'b', 'guest_dosing', 'LDH-C'"
+             " FROM n;"
              "INSERT INTO dose VALUES('e', 'b', '2025-01-01T09:00:00.000Z',"
              " 'take_home', 64000, 8)");
     tree_drain(t, HQ);
@@ -684,6 +726,7 @@ int main(void)
         cmocka_unit_test(every_rule_fires_on_its_case_and_no_other),
         cmocka_unit_test(looking_at_those_touched_finds_all_there_is),
         cmocka_unit_test(only_those_touched_are_looked_at),
+        cmocka_unit_test(whom_a_person_leads_to_is_looked_at_as_well),
         cmocka_unit_test(a_limit_that_comes_late_is_applied_to_what_is_there),
         cmocka_unit_test(a_link_shows_what_two_records_hid_until_it_is_undone),
         cmocka_unit_test(what_was_done_is_seen_everywhere),
