@@ -69,12 +69,12 @@ static const char keep_sql[] =
     "INSERT INTO sync_breach(breach_id, rule, about, day, since, site_a,"
     " site_b, person_a, person_b, row_a, row_b, says, kind, sites, found_at,"
     " found) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-    " ?14, ?15, 1) ON CONFLICT(breach_id) DO UPDATE SET"
+    " ?14, ?15, 2) ON CONFLICT(breach_id) DO UPDATE SET"
     " about = excluded.about, day = excluded.day, since = excluded.since,"
     " site_a = excluded.site_a, site_b = excluded.site_b,"
     " person_a = excluded.person_a, person_b = excluded.person_b,"
     " says = excluded.says, sites = excluded.sites, found = 1"
-    " RETURNING found_at = ?15";
+    " RETURNING found = 2";
 
 #define MARK(kind)                                                             \
     "UPDATE sync_breach SET found = 0 WHERE kind = '" kind "' AND about = ?1"
@@ -541,13 +541,19 @@ static int keep_subjects(struct judging *j, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
+/* What is rolled back was not found. */
 static int judge_subjects(struct judging *j, struct err *e)
 {
+    const struct judged before = *j->ret;
     int rc = look_at_subjects(j, e);
     if (rc == 0) {
         rc = replica_begin(j->r, e);
     }
-    return rc == 0 ? replica_end(j->r, keep_subjects(j, e), e) : rc;
+    rc = rc == 0 ? replica_end(j->r, keep_subjects(j, e), e) : rc;
+    if (rc < 0) {
+        *j->ret = before;
+    }
+    return rc;
 }
 
 static int judge_some(struct judging *j, struct err *e)

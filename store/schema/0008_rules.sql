@@ -51,7 +51,7 @@ CREATE TABLE sync_breach(
   says      TEXT NOT NULL,
   sites     TEXT NOT NULL,          -- JSON array: sites linked to the person, of whom more may come
   found_at  TEXT NOT NULL,          -- when it was first found here
-  found     INTEGER NOT NULL        -- 1: and still is
+  found     INTEGER NOT NULL        -- 1: and still is; 2: for the first time
 ) STRICT;
 CREATE INDEX sync_breach_about ON sync_breach(kind, about);
 CREATE INDEX sync_breach_person ON sync_breach(person_a);

@@ -102,9 +102,9 @@ def free_port():
     raise AssertionError("no free port on the loopback")
 
 
-def run_sangam(*arguments, timeout_s=WAIT_S):
+def run_sangam(*arguments, within=(), timeout_s=WAIT_S):
     """Runs one command to its end; returns the finished process."""
-    return subprocess.run([BINARY, *map(str, arguments)], text=True,
+    return subprocess.run([*within, BINARY, *map(str, arguments)], text=True,
                           capture_output=True, timeout=timeout_s)
 
 
@@ -116,7 +116,8 @@ class Node:
         self.home = folder / site
         self.log = folder / f"{site}.log"
         self.process = None
-        self.port = None
+        self.host, self.port = "127.0.0.1", None
+        self.within = []  # the command that runs a command on its machine
         self.kills = 0
         self.log_start = 0  # where the log of the present daemon begins
         self.clock = {}  # what libfaketime is told, for all that runs here
@@ -126,7 +127,7 @@ class Node:
     def sangam(self, *arguments, expect=0):
         """Runs a command on this home; fails unless it exits with `expect`
         (None: with anything)."""
-        done = run_sangam("-C", self.home, *arguments)
+        done = run_sangam("-C", self.home, *arguments, within=self.within)
         check(expect is None or done.returncode == expect,
               f"{self.site}: sangam {' '.join(map(str, arguments))} exits "
               f"with {done.returncode}, not {expect}:\n"
@@ -150,7 +151,7 @@ class Node:
         with self.log.open("ab") as log:
             self.log_start = log.tell()
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", BINARY, "-C",
+                ["setpriv", "--pdeathsig", "KILL", *self.within, BINARY, "-C",
                  str(self.home), "run"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=os.environ | self.clock, start_new_session=True)
@@ -321,7 +322,7 @@ class Cluster:
     def _found(self, node):
         node.port = free_port()
         node.sangam("init", "--site", node.site, "--listen",
-                    f"tcp://127.0.0.1:{node.port}")
+                    f"tcp://{node.host}:{node.port}")
         for table in REFERENCE:
             node.sangam("import", table, REGISTERS / f"{table}.csv")
         node.start()
@@ -341,7 +342,7 @@ class Cluster:
         arguments = ["join", self.invite(parent, node.site)]
         if any(PARENTS[site] == node.site for site in self.sites):
             node.port = free_port()
-            arguments += ["--listen", f"tcp://127.0.0.1:{node.port}"]
+            arguments += ["--listen", f"tcp://{node.host}:{node.port}"]
         node.sangam(*arguments)
         node.start()
         node.wait_until_running()

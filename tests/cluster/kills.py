@@ -8,7 +8,7 @@ acknowledger holds. In the end every row that a program committed is where it
 belongs, every column shows a value that was committed, and all tables are as
 their signed changes say.
 
-SANGAM_SEED replays the choices (not the timing); SANGAM_LONG kills 500 times.
+SANGAM_SEED replays the choices (not the timing); SANGAM_KILLS says how often.
 """
 import contextlib
 import os
@@ -20,7 +20,7 @@ import time
 import cluster
 from cluster import check, say
 
-KILLS = 500 if os.environ.get("SANGAM_LONG") else 50
+KILLS = int(os.environ.get("SANGAM_KILLS", 50))
 SEED = int(os.environ.get("SANGAM_SEED", random.randrange(10**9)))
 KILL_EVERY_S = (0.1, 0.9)
 DEAD_S = (0.0, 1.5)

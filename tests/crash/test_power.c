@@ -4,8 +4,8 @@
  * older than what a call that returned has promised [I-1]. The node goes on
  * from there and all agree.
  *
- * Every moment is cut in each way; SANGAM_LONG cuts it in many more random
- * ones, SANGAM_SEED replays them. */
+ * Every moment is cut in each way; SANGAM_CUTS says in how many random ones,
+ * SANGAM_SEED replays them. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +23,6 @@
 enum {
     STATES_MAX = 64,
     SECTOR_CUTS = 2, /* random cuts of each moment */
-    SECTOR_CUTS_LONG = 200,
 };
 
 /* A file as a call left it that returned. */
@@ -151,12 +150,17 @@ static void cut_power(struct scene *s, size_t moment, enum cut cut,
     }
 }
 
+static size_t sector_cuts(void)
+{
+    const char *asked = getenv("SANGAM_CUTS");
+    return asked != NULL ? strtoul(asked, NULL, 10) : SECTOR_CUTS;
+}
+
 static uint64_t cut_act(const struct act *act, struct dice *dice)
 {
     struct scene *s = calloc(1, sizeof *s);
     struct err e = {0};
-    size_t ways =
-        getenv("SANGAM_LONG") != NULL ? SECTOR_CUTS_LONG : SECTOR_CUTS;
+    size_t ways = sector_cuts();
     assert_non_null(s);
     s->act = act;
     s->stage = acts_stage(act);

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tries for hours what tests/run tries for minutes, and keeps the sum.
+
+usage: tests/campaign.py HOURS [--only PART[,PART...]]   (tests/run --long builds)
+       tests/campaign.py --table
+
+In rounds of about ten minutes: seeds of the simulator that nobody has lived
+through, power cuts at other sectors, each disk and memory failure, processes that
+are killed, fuzzers from the corpora they have. Each piece of work is a line of
+tests/campaign.csv, with the commit it was done at; the table sums them. So a
+campaign goes on where the last one ended, and may be interrupted. What fails is
+kept in build/campaign. Exit status 0: nothing failed this time.
+"""
+import argparse
+import collections
+import csv
+import datetime
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+RECORD = SOURCE / "tests" / "campaign.csv"
+FIELDS = ["ended", "commit", "part", "first", "seconds", "failures", "counts"]
+KEPT = SOURCE / "build" / "campaign"
+MODEL = SOURCE / "build" / "model" / "tests"
+FUZZ = SOURCE / "build" / "fuzz" / "tests"
+FIRST_SEED = 100_000          # those below are tried by hand and by tests/run
+ROUND_S = 600
+CORES = os.cpu_count() or 1
+
+# What the table is to reach, and what each line of it sums.
+TARGETS = [
+    ("seeds of the simulator", "seeds", 100_000),
+    ("simulated machine-days", "machine_days", None),
+    ("crash images", "images", 500_000),
+    ("failures of disk, memory, sync", "failing", None),
+    ("kills of real processes", "kills", 2_000),
+    ("fuzz executions, parsers", "fuzz_parsers", 100_000_000),
+    ("fuzz executions, whole ingress", "fuzz_ingress", 1_000_000),
+]
+INGRESS = ("ingress", "session")
+
+
+# ---- the record ----------------------------------------------------------------
+
+def records():
+    if not RECORD.exists():
+        return []
+    with RECORD.open(newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def commit():
+    def git(*args):
+        return subprocess.run(["git", "-C", SOURCE, *args], check=True,
+                              capture_output=True, text=True).stdout.strip()
+    changed = git("status", "--porcelain", "--", "node", "protocol", "store",
+                  "tests/sim", "tests/crash", "tests/fuzz")
+    return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
+
+
+def write_record(part, first, seconds, failures, counts):
+    new = not RECORD.exists()
+    with RECORD.open("a", newline="") as f:
+        out = csv.DictWriter(f, FIELDS, lineterminator="\n")
+        if new:
+            out.writeheader()
+        out.writerow({
+            "ended": datetime.datetime.now().isoformat(timespec="seconds"),
+            "commit": commit(), "part": part, "first": first,
+            "seconds": round(seconds), "failures": failures,
+            "counts": " ".join(f"{k}={v}" for k, v in counts.items() if v)})
+
+
+def counts_of(record):
+    pairs = (pair.split("=") for pair in record["counts"].split())
+    return {name: float(count) for name, count in pairs}
+
+
+def print_table():
+    sums = collections.Counter()
+    rows = records()
+    for row in rows:
+        sums.update(counts_of(row))
+    print(f"{'':34}{'so far':>15}{'aim':>15}")
+    for title, name, aim in TARGETS:
+        wanted = f"{aim:>15,}" if aim else f"{'':>15}"
+        print(f"{title:34}{round(sums[name]):>15,}{wanted}")
+    faults = {k.removeprefix("fault:"): round(v) for k, v in sums.items()
+              if k.startswith("fault:")}
+    print("faults in the simulator: " + ", ".join(
+        f"{name} {count:,}" for name, count in sorted(faults.items())))
+    hours = sum(float(row["seconds"]) for row in rows) / 3600
+    failed = sum(int(row["failures"]) for row in rows)
+    commits = list(dict.fromkeys(row["commit"] for row in rows))
+    print(f"failures: {failed} (docs/testing.md says what each was); "
+          f"{len(rows)} pieces of work, {hours:.1f} h, of {len(commits)} "
+          f"commits: {', '.join(commits)}")
+
+
+# ---- pieces of work ------------------------------------------------------------
+
+def keep(name, output):
+    KEPT.mkdir(parents=True, exist_ok=True)
+    path = KEPT / f"{name}-{time.time_ns()}.log"
+    path.write_text(output)
+    print(f"campaign: {name} FAILED, see {path.relative_to(SOURCE)}")
+    print("\n".join(output.splitlines()[-15:]))
+
+
+def play(name, command, **env):
+    """Its output, and whether it went well."""
+    done = subprocess.run([str(word) for word in command], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          errors="replace", env=os.environ | env, cwd=SOURCE,
+                          check=False)
+    if done.returncode != 0:
+        keep(name, done.stdout)
+    return done.stdout, done.returncode == 0
+
+
+def number(pattern, output):
+    found = re.search(pattern, output)
+    return float(found[1]) if found else 0
+
+
+def simulate(seconds):
+    last = [int(r["first"]) + int(counts_of(r).get("seeds", 0))
+            for r in records() if r["part"] == "sim"]
+    first = max(last, default=FIRST_SEED)
+    said, _ = play("sim", [MODEL / "sim", "--first", first, "--seconds", seconds,
+                           "--jobs", CORES])
+    counts = {"seeds": round(number(r"(\d+) seeds,", said)),
+              "machine_days": round(number(r"([\d.]+) machine-days", said))}
+    told = re.search(r"^faults:(.*)$", said, re.MULTILINE)
+    words = told[1].split() if told else []
+    counts |= {f"fault:{name}": int(count)
+               for name, count in zip(words[::2], words[1::2])}
+    return first, round(number(r"seeds, (\d+) failed", said)), counts
+
+
+def cut_power(seconds):
+    """Images are about thirty a second; each moment is cut in so many ways."""
+    seed = random.randrange(10**9)
+    said, well = play("power", [MODEL / "test_power"], SANGAM_SEED=str(seed),
+                      SANGAM_CUTS=str(max(1, round(seconds / 15))))
+    return seed, not well, {"images": round(number(r"(\d+) in all", said))}
+
+
+def fail_disks(_):
+    said, well = play("faults", [MODEL / "test_faults"])
+    return 0, not well, {"failing": round(number(r"(\d+) in all", said))}
+
+
+def kill(seconds):
+    seed = random.randrange(10**9)
+    said, well = play(
+        "kills", ["tests/cluster/kills.py"], SANGAM_SEED=str(seed),
+        SANGAM_KILLS=str(max(10, round(seconds))), SANGAM_SOURCE=str(SOURCE),
+        SANGAM_BINARY=str(SOURCE / "build" / "model" / "sangam"))
+    return seed, not well, {"kills": round(number(r"(\d+) kills in", said))}
+
+
+def fuzz_one(target, seconds):
+    what = target.name.removeprefix("fuzz_")
+    found = FUZZ / "corpus" / what
+    found.mkdir(parents=True, exist_ok=True)
+    said, well = play(target.name, [
+        target, f"-max_total_time={seconds}", "-timeout=100",
+        "-rss_limit_mb=1024", "-print_final_stats=1",
+        f"-artifact_prefix={KEPT}/{target.name}-", found,
+        SOURCE / "tests" / "fuzz" / "corpus" / what])
+    kind = "fuzz_ingress" if what in INGRESS else "fuzz_parsers"
+    return kind, number(r"number_of_executed_units:\s+(\d+)", said), well
+
+
+def fuzz(seconds):
+    KEPT.mkdir(parents=True, exist_ok=True)
+    counts, failures = collections.Counter(), 0
+    targets = sorted(p for p in FUZZ.glob("fuzz_*") if os.access(p, os.X_OK))
+    for target in targets:
+        kind, count, well = fuzz_one(target, max(5, seconds // len(targets)))
+        counts[kind] += round(count)
+        failures += not well
+    return 0, failures, counts
+
+
+# The part of a round that each has.
+PARTS = {"sim": (simulate, 0.55), "power": (cut_power, 0.15),
+         "faults": (fail_disks, 0.05), "kills": (kill, 0.05),
+         "fuzz": (fuzz, 0.2)}
+
+
+def do_part(part, seconds):
+    began = time.monotonic()
+    first, failures, counts = PARTS[part][0](round(seconds))
+    write_record(part, first, time.monotonic() - began, int(failures), counts)
+    print(f"campaign: {part}: "
+          + ", ".join(f"{k} {v:,}" for k, v in counts.items()
+                      if not k.startswith("fault:")), flush=True)
+    return int(failures)
+
+
+def run(hours, parts):
+    end = time.monotonic() + hours * 3600
+    failures = 0
+    while time.monotonic() < end:
+        whole = sum(PARTS[part][1] for part in parts)
+        for part in parts:
+            left = end - time.monotonic()
+            if left > 0:
+                share = ROUND_S * PARTS[part][1] / whole
+                failures += do_part(part, min(left, share))
+    return failures
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("hours", type=float, nargs="?")
+    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--table", action="store_true")
+    args = parser.parse_args()
+    parts = args.only.split(",")
+    if args.table == (args.hours is not None) or set(parts) - set(PARTS):
+        parser.error(f"HOURS or --table; parts are {', '.join(PARTS)}")
+    failures = 0
+    try:
+        failures = 0 if args.table else run(args.hours, parts)
+    except KeyboardInterrupt:
+        print("campaign: interrupted; what was finished is kept")
+        failures = 1
+    print_table()
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
