@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 enum {
     /* Judged or taken before the loop looks at anything else. */
@@ -24,8 +25,10 @@ struct children {
     struct link **links; /* in no order */
     size_t count;
     size_t capacity;
-    uint64_t strangers; /* refused and not told of yet */
-    int64_t strangers_ms;
+    /* not let in, and not told of yet */
+    struct knocks knocks;
+    uint64_t unknown_keys;
+    int64_t told_ms;
 };
 
 /* --- life ---------------------------------------------------------------- */
@@ -67,6 +70,11 @@ void children_destroy(struct children **c)
 zsock_t *children_socket(struct children *c)
 {
     return transport_socket(c->transport);
+}
+
+zsock_t *children_monitor(struct children *c)
+{
+    return transport_monitor(c->transport);
 }
 
 /* --- links --------------------------------------------------------------- */
@@ -142,7 +150,7 @@ static int judge(struct children *c, struct auth *a,
         auth_admit(a, user);
     } else {
         auth_refuse(a);
-        c->strangers++;
+        c->unknown_keys++;
     }
     return rc;
 }
@@ -157,16 +165,33 @@ int children_judge(struct children *c, struct auth *a, struct err *e)
     return rc;
 }
 
+/* Now and then: a scanner of the network knocks all day. */
 static void tell_strangers(struct children *c)
 {
+    const struct knocks *k = &c->knocks;
     int64_t now_ms = clock_mono_ms();
-    if (c->strangers > 0 && now_ms - c->strangers_ms >= STRANGERS_MS) {
-        log_info("children",
-                 "%" PRIu64 " connections with unknown keys -> refused",
-                 c->strangers);
-        c->strangers = 0;
-        c->strangers_ms = now_ms;
+    transport_knocks(c->transport, &c->knocks);
+    if (k->strangers + k->not_accepted + c->unknown_keys == 0 ||
+        now_ms - c->told_ms < STRANGERS_MS) {
+        return;
     }
+    if (k->strangers + c->unknown_keys > 0) {
+        log_info("children",
+                 "%" PRIu64 " connections of no node of ours, %" PRIu64
+                 " of them with unknown keys, one from %s -> refused",
+                 k->strangers, c->unknown_keys,
+                 k->from[0] != '\0' ? k->from : "an address not known");
+    }
+    if (k->not_accepted > 0) {
+        log_error("children",
+                  "%" PRIu64
+                  " connections could not be accepted: %s -> see who "
+                  "connects to this port",
+                  k->not_accepted, strerror(k->why));
+    }
+    c->knocks = (struct knocks){0};
+    c->unknown_keys = 0;
+    c->told_ms = now_ms;
 }
 
 /* --- frames -------------------------------------------------------------- */
@@ -228,6 +253,7 @@ int children_receive(struct children *c, struct err *e)
 {
     struct inbound in;
     int rc = 0;
+    transport_knocks(c->transport, &c->knocks);
     for (int i = 0;
          rc == 0 && i < TURN_FRAMES && transport_receive(c->transport, &in);
          i++) {

@@ -26,6 +26,7 @@ void children_destroy(struct children **c);
 
 /* To poll for input. */
 zsock_t *children_socket(struct children *c);
+zsock_t *children_monitor(struct children *c);
 
 /* Answers the requests that wait at the door. */
 int children_judge(struct children *c, struct auth *a, struct err *e);

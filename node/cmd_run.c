@@ -6,6 +6,7 @@
 #include "node/log.h"
 #include "node/loop.h"
 #include "node/zone.h"
+#include "protocol/limits.h"
 
 #include <sys/resource.h>
 
@@ -14,6 +15,20 @@ static void forbid_core_files(void)
 {
     static const struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/* One for each child; who only connects and is silent must not keep the
+ * honest out. Many systems allow 1,024 unless asked. */
+static void allow_descriptors(void)
+{
+    struct rlimit most;
+    if (getrlimit(RLIMIT_NOFILE, &most) == 0 &&
+        most.rlim_cur < DESCRIPTORS_WANTED) {
+        most.rlim_cur = most.rlim_max < DESCRIPTORS_WANTED
+                            ? most.rlim_max
+                            : (rlim_t)DESCRIPTORS_WANTED;
+        (void)setrlimit(RLIMIT_NOFILE, &most);
+    }
 }
 
 /* The business day follows the rules of the zone as they are now. Where the tz
@@ -72,6 +87,7 @@ int cmd_run(const struct cli *cli, int argc, char **argv)
         return code;
     }
     forbid_core_files();
+    allow_descriptors();
     home_set_umask();
     int rc = home_open(cli->home, &h, &e);
     if (rc == 0) {

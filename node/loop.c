@@ -156,6 +156,7 @@ enum source {
     FROM_SIGNALS,
     FROM_DOOR,
     FROM_CHILDREN,
+    FROM_CHILDREN_MONITOR,
     FROM_PARENT,
     FROM_PARENT_MONITOR,
     FROM_PROGRAMS,
@@ -186,6 +187,8 @@ static void wait_for_sources(struct loop *l, zmq_pollitem_t items[SOURCES])
     items[FROM_DOOR] = source_of_socket(auth_socket(l->auth));
     items[FROM_CHILDREN] =
         source_of_socket(has_children ? children_socket(l->children) : NULL);
+    items[FROM_CHILDREN_MONITOR] =
+        source_of_socket(has_children ? children_monitor(l->children) : NULL);
     items[FROM_PARENT] =
         source_of_socket(has_parent ? uplink_socket(l->uplink) : NULL);
     items[FROM_PARENT_MONITOR] =
@@ -229,7 +232,8 @@ static int take_what_came(struct loop *l, const zmq_pollitem_t items[SOURCES],
     if (items[FROM_DOOR].revents != 0) {
         rc = take_requests(l, e);
     }
-    if (rc == 0 && items[FROM_CHILDREN].revents != 0) {
+    if (rc == 0 && (items[FROM_CHILDREN].revents != 0 ||
+                    items[FROM_CHILDREN_MONITOR].revents != 0)) {
         rc = children_receive(l->children, e);
     }
     if (rc == 0 && (items[FROM_PARENT].revents != 0 ||

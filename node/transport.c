@@ -2,6 +2,7 @@
 #include "node/transport.h"
 
 #include "node/auth.h"
+#include "node/monitor.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -28,6 +29,7 @@ struct transport {
     void *handle; /* libzmq's, of `socket` */
     bool listens;
     int port;
+    struct strangers *strangers; /* of one that listens */
     /* of a call */
     zsock_t *monitor;
     enum transport_state state;
@@ -123,9 +125,10 @@ void transport_destroy(struct transport **t)
     }
     (void)zmq_msg_close(&old->frames[0]);
     (void)zmq_msg_close(&old->frames[1]);
-    /* first: libzmq's thread must not write to a monitor nobody reads */
-    (void)zmq_socket_monitor(old->handle, NULL, 0);
-    zsock_destroy(&old->monitor);
+    strangers_destroy(&old->strangers);
+    if (old->monitor != NULL) {
+        monitor_close(old->handle, &old->monitor);
+    }
     zsock_destroy(&old->socket);
     free(old);
 }
@@ -143,6 +146,7 @@ int transport_listen(const char *address, const struct transport_keys *keys,
     set_all(t, options_of_listen,
             sizeof options_of_listen / sizeof(struct option));
     set(t, ZMQ_ZAP_DOMAIN, transport_domain, strlen(transport_domain));
+    t->strangers = strangers_watch(t->handle);
     t->port = zsock_bind(t->socket, "%s", address);
     if (t->port < 0) {
         int rc = err_set(e, ERR_CONFIG, "cannot listen at %s: %s", address,
@@ -162,22 +166,10 @@ int transport_port(const struct transport *t)
 
 /* --- calling ------------------------------------------------------------- */
 
-static void open_monitor(struct transport *t)
-{
-    static unsigned long count;
-    static const int events =
-        ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-    char name[64];
-    (void)snprintf(name, sizeof name, "inproc://monitor-%lu", count++);
-    int rc = zmq_socket_monitor(t->handle, name, events);
-    assert(rc == 0);
-    t->monitor = zsock_new(ZMQ_PAIR);
-    assert(t->monitor != NULL);
-    rc = zsock_connect(t->monitor, "%s", name);
-    assert(rc == 0);
-}
+static const int events_of_call =
+    ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 int transport_call(const char *address,
                    const uint8_t server_public[KEY_PUBLIC_BYTES],
@@ -187,7 +179,7 @@ int transport_call(const char *address,
     struct transport *t = transport_new(ZMQ_DEALER, address, keys);
     set_all(t, options_of_call, sizeof options_of_call / sizeof(struct option));
     set(t, ZMQ_CURVE_SERVERKEY, server_public, KEY_PUBLIC_BYTES);
-    open_monitor(t);
+    t->monitor = monitor_open(t->handle, events_of_call);
     if (zsock_connect(t->socket, "%s", address) != 0) {
         int rc = err_set(e, ERR_CONFIG, "cannot call %s: %s", address,
                          zmq_strerror(errno));
@@ -224,38 +216,23 @@ static void note_event(struct transport *t, int event)
     t->state = TRANSPORT_LOST;
 }
 
-/* An event is two frames: number and value, and the address. */
-static bool take_event(zsock_t *monitor, int *ret)
-{
-    bool taken = false;
-    zmq_msg_t m;
-    (void)zmq_msg_init(&m);
-    if (zmq_msg_recv(&m, zsock_resolve(monitor), ZMQ_DONTWAIT) >= 0) {
-        uint16_t number = 0;
-        assert(zmq_msg_size(&m) >= sizeof number);
-        memcpy(&number, zmq_msg_data(&m), sizeof number);
-        *ret = number;
-        taken = true;
-        while (zmq_msg_more(&m) != 0) {
-            (void)zmq_msg_recv(&m, zsock_resolve(monitor), 0);
-        }
-    }
-    (void)zmq_msg_close(&m);
-    return taken;
-}
-
 zsock_t *transport_monitor(struct transport *t)
 {
-    assert(!t->listens);
-    return t->monitor;
+    return t->listens ? strangers_monitor(t->strangers) : t->monitor;
+}
+
+void transport_knocks(struct transport *t, struct knocks *ret)
+{
+    assert(t->listens);
+    strangers_take(t->strangers, ret);
 }
 
 enum transport_state transport_state(struct transport *t, const char **ret_says)
 {
-    int event = 0;
+    struct monitor_event event;
     assert(!t->listens);
-    while (take_event(t->monitor, &event)) {
-        note_event(t, event);
+    while (monitor_take(t->monitor, &event)) {
+        note_event(t, event.number);
     }
     if (ret_says != NULL) {
         *ret_says = t->says;
@@ -321,13 +298,15 @@ static bool take_route(zmq_msg_t *id, struct route *ret)
 
 /* Whom auth.h let in. libzmq 4.3.4 may leave the property off the id frame
  * (fixed in 74529d97), so the payload is asked. */
-static bool take_sender(zmq_msg_t *payload, struct inbound *ret)
+static bool take_sender(struct transport *t, zmq_msg_t *payload,
+                        struct inbound *ret)
 {
     struct auth_user user;
     const char *text = zmq_msg_gets(payload, "User-Id");
     if (text == NULL || !auth_user_parse(text, &user)) {
         return false;
     }
+    strangers_know(t->strangers, zmq_msg_get(payload, ZMQ_SRCFD));
     ret->sender = user.invite ? SENDER_INVITE : SENDER_PEER;
     memcpy(ret->curve, user.curve, sizeof ret->curve);
     return true;
@@ -342,7 +321,7 @@ static bool take_inbound(struct transport *t, size_t frames,
         return false;
     }
     if (t->listens && (!take_route(&t->frames[0], &ret->route) ||
-                       !take_sender(payload, ret))) {
+                       !take_sender(t, payload, ret))) {
         return false;
     }
     ret->frame.data = zmq_msg_data(payload);

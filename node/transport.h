@@ -19,6 +19,7 @@
 
 #include <czmq.h>
 
+#include "node/strangers.h"
 #include "protocol/keys.h"
 
 /* The ZAP domain of every listening socket. */
@@ -56,8 +57,15 @@ void transport_destroy(struct transport **t);
 
 /* To poll for input. */
 zsock_t *transport_socket(struct transport *t);
-/* The port a listening transport has. */
+/* To poll for input: what transport_knocks() and transport_state() read. */
+zsock_t *transport_monitor(struct transport *t);
+
+/* --- listening ------------------------------------------------------------- */
+
+/* The port it has. */
 int transport_port(const struct transport *t);
+/* Adds who knocked since the last call and was not let in. */
+void transport_knocks(struct transport *t, struct knocks *ret);
 
 /* --- a call's connection --------------------------------------------------- */
 
@@ -67,8 +75,6 @@ enum transport_state {
     TRANSPORT_LOST,    /* the connection ended, up or not: for good */
 };
 
-/* To poll for input: what transport_state() reads. */
-zsock_t *transport_monitor(struct transport *t);
 /* Takes what the monitor has. With TRANSPORT_LOST `*ret_says` (may be NULL)
  * says why; static. NULL otherwise. */
 enum transport_state transport_state(struct transport *t,

@@ -183,6 +183,9 @@ enum {
     EVIDENCE_MAX = NODES_MAX,
     /* How long the node waits for another program's write lock. */
     BUSY_MS = 10 * 1000,
+    /* Descriptors the daemon asks for: one connection of every node there can
+     * be, and as many of strangers, who are gone after ten seconds. */
+    DESCRIPTORS_WANTED = 2 * NODES_MAX,
 };
 
 #endif

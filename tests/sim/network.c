@@ -531,6 +531,12 @@ int transport_port(const struct transport *t)
     return 0;
 }
 
+void transport_knocks(struct transport *t, struct knocks *ret)
+{
+    (void)t;
+    (void)ret;
+}
+
 uint64_t transport_dropped(const struct transport *t)
 {
     (void)t;

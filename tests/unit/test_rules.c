@@ -523,9 +523,10 @@ static void what_rests_on_a_missing_row_is_provisional(void **state)
     meet(t);
     assert_string_equal(tree_get(t, HUB, late), "0");
     assert_string_equal(
-        tree_get(t, CLINIC,
-                 "SELECT complete_through = date('now', '+05:30') FROM v_site_complete"
-                 " WHERE site_id = 'LDH-C'"),
+        tree_get(
+            t, CLINIC,
+            "SELECT complete_through = date('now', '+05:30') FROM v_site_complete"
+            " WHERE site_id = 'LDH-C'"),
         "1");
     /* and what arrives settles it */
     tree_sql(t, CLINIC,
