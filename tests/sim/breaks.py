@@ -63,6 +63,16 @@ BREAKS = {
     "the-time-is-not-asked-anew": (
         "node/link_work.c", "        if (l->took_back) {",
         "        if (l->took_back && l->closed) {", r"ended by|not quiet"),
+    "who-was-ended-counts-on": (
+        "store/standing.c",
+        "    return is_said(o, KIND_REVOCATION, when, h) || "
+        "!is_certified(o, when, h);", "    return !is_certified(o, when, h);",
+        r"\[I-2\]|\[I-6\]"),
+    "what-was-shown-stays": (
+        "store/late.c",
+        "        if (standing_of(s, &h) != standing_before(s, &h)) {",
+        "        if (standing_of(s, &h) > standing_before(s, &h) + 9) {",
+        r"\[I-\d+\]"),
 }
 
 

@@ -18,7 +18,7 @@ struct check {
 /* Numbers that are unsigned, and hashes, stand as hex: they compare as text. */
 static const char tables[] =
     "CREATE TABLE machine(machine INTEGER PRIMARY KEY, node TEXT, district TEXT,"
-    " parent INTEGER, root INTEGER);"
+    " parent INTEGER, root INTEGER, ended INTEGER);"
     "CREATE TABLE held(machine, node, incarnation, seq, hash, signature,"
     " voided);"
     "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine, node, incarnation,"
@@ -335,12 +335,13 @@ static const char *district_of(const struct world *w, const struct machine *m)
 static void put_machine(struct check *c, struct machine *m)
 {
     sqlite3_stmt *stmt =
-        prepare(c->db, "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5)");
+        prepare(c->db, "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, replica_self(m->replica)->node.bytes, HASH_BYTES);
     sqlite3_bind_text(stmt, 3, district_of(c->world, m), -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 4, m->parent);
     sqlite3_bind_int(stmt, 5, m->parent < 0);
+    sqlite3_bind_int(stmt, 6, m->ended);
     done(c, stmt);
 }
 
@@ -391,7 +392,7 @@ static void check_names(struct check *c)
 static void check_holdings(struct check *c)
 {
     run(c, "CREATE TABLE due AS SELECT DISTINCT l.node, l.incarnation, l.seq,"
-           " l.class, l.scope, l.tbl, l.key, o.root, o.district"
+           " l.class, l.scope, l.tbl, l.key, o.root, o.district, o.ended"
            " FROM leaf l JOIN machine o USING(node)"
            " JOIN held h ON h.machine = l.machine AND h.node = l.node"
            " AND h.incarnation = l.incarnation AND h.seq = l.seq"
@@ -401,7 +402,8 @@ static void check_holdings(struct check *c)
                 "SELECT format('machine %d lacks table %d key %s of %s %d',"
                 "  m.machine, d.tbl, d.key, d.node, d.seq)"
                 " FROM due d, machine m"
-                " WHERE (m.root OR d.root OR d.scope = 0"
+                " WHERE NOT m.ended AND NOT d.ended"
+                "   AND (m.root OR d.root OR d.scope = 0"
                 "        OR d.district = m.district)"
                 "   AND NOT EXISTS(SELECT 1 FROM leaf l"
                 "    WHERE l.machine = m.machine AND l.node = d.node"
@@ -428,7 +430,12 @@ static void check_rows(struct check *c)
         "  JOIN cell a ON a.leaf = v.leaf AND a.col = -2"
         "  WHERE v.tbl = 4 AND v.machine = l.machine AND v.node = l.node"
         "    AND lower(hex(n.value)) = l.node"
-        "    AND lower(hex(i.value)) = l.incarnation AND l.seq > a.value)");
+        "    AND lower(hex(i.value)) = l.incarnation AND l.seq > a.value)"
+        " OR EXISTS(SELECT 1 FROM leaf v"
+        "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
+        "  JOIN cell a ON a.leaf = v.leaf AND a.col = -1"
+        "  WHERE v.tbl = 3 AND v.machine = l.machine"
+        "    AND lower(hex(n.value)) = l.node AND l.seq > a.value)");
     run(c, "CREATE INDEX taken_name ON taken(machine, node, incarnation, seq)");
     run(c, "CREATE TABLE life AS SELECT DISTINCT machine, tbl, key FROM leaf l"
            " WHERE op = 1 AND cl = 1 AND tbl >= 10"
@@ -488,7 +495,8 @@ static void check_written(struct check *c)
 {
     expect_none(c, "[I-6] a row that a program wrote is not at headquarters",
                 "SELECT format('%s %s of machine %d', tbl, key, machine)"
-                " FROM wrote WHERE NOT past AND key NOT IN"
+                " FROM wrote JOIN machine USING(machine)"
+                " WHERE NOT past AND NOT ended AND key NOT IN"
                 "  (SELECT key FROM shown WHERE machine = 0)");
     expect_none(c, "[I-8] a deletion that nobody made",
                 "SELECT format('table %d key %s of %s %d', tbl, key, node, seq)"

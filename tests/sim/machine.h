@@ -28,6 +28,7 @@ struct machine {
     struct keys keys;
     struct disk *disk;
     const struct schema *schema; /* what its program knows */
+    bool ended;                  /* revoked: what it says counts no more */
     /* the clock: what it is ahead of the true time, and gains an hour */
     int64_t ahead_ms;
     int64_t drift_ms;

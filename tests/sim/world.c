@@ -2,6 +2,8 @@
 #include "world.h"
 
 #include "network.h"
+#include "node/clock.h"
+#include "store/parts.h"
 #include "support/later.h"
 
 #include <assert.h>
@@ -20,8 +22,9 @@ enum {
 };
 
 const char *const fault_names[FAULT_KINDS] = {
-    "delay", "drop",  "repeat", "reorder", "damage", "cut",  "night",  "off",
-    "kill",  "power", "full",   "sync",    "clock",  "past", "schema",
+    "delay", "drop", "repeat", "reorder", "damage", "cut",
+    "night", "off",  "kill",   "power",   "full",   "sync",
+    "clock", "past", "schema", "revoked",
 };
 
 /* --- time --------------------------------------------------------------------- */
@@ -120,7 +123,7 @@ static bool is_settled(struct world *w)
     for (int i = 0; i < w->count; i++) {
         struct machine *m = &w->machines[i];
         if (!m->on || machine_number(m, "SELECT count(*) FROM sync_pending") ||
-            (m->parent >= 0 && !is_in_step(w, m))) {
+            (m->parent >= 0 && !m->ended && !is_in_step(w, m))) {
             return false;
         }
     }
@@ -334,6 +337,44 @@ static void upgrade(struct world *w, struct machine *m)
     start(w, m);
 }
 
+static bool has_children(const struct world *w, const struct machine *m)
+{
+    for (int i = 0; i < w->count; i++) {
+        if (w->machines[i].parent == m->index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A site that was stolen, say: found out after it has said some more. */
+static void end_node(struct world *w, struct machine *m)
+{
+    struct machine *up = &w->machines[m->parent < 0 ? 0 : m->parent];
+    struct err e = {0};
+    size_t back = dice_below(&w->dice, 4);
+    if (m->parent < 0 || m->ended || !up->on || up->ended ||
+        has_children(w, m)) {
+        return;
+    }
+    sim.running = up;
+    struct revocation v = {.node = keys_node(m->keys.sign_public)};
+    const struct origin *o =
+        registry_origin(up->replica->merger.registry, &v.node);
+    v.after = o->head_seq > back ? o->head_seq - back : 0;
+    int rc = replica_revoke(up->replica, &v, clock_wall_ms(), &e);
+    sim.running = NULL;
+    if (rc == 0) {
+        m->ended = true;
+        up->look_ms = sim.now_ms;
+        sim_say("%s is ended after %llu", m->site, (unsigned long long)v.after);
+    } else if (disk_is_dead(up->disk)) {
+        fall(w, up);
+    } else if (!may_fail(up, rc)) {
+        sim_fail("%s is not revoked: %s", m->site, e.text);
+    }
+}
+
 static void begin(struct world *w, enum fault fault, struct machine *m)
 {
     struct line *line = network_line(m->index);
@@ -389,6 +430,9 @@ static void begin(struct world *w, enum fault fault, struct machine *m)
     case FAULT_SCHEMA:
         upgrade(w, m);
         break;
+    case FAULT_REVOKED:
+        end_node(w, m);
+        break;
     case FAULT_KINDS:
         break;
     }
@@ -409,7 +453,8 @@ static void go_wrong(struct world *w)
     struct machine *m = &w->machines[dice_below(&w->dice, (size_t)w->count)];
     enum fault fault = (enum fault)dice_below(&w->dice, FAULT_KINDS);
     if ((w->plan.without & 1U << fault) != 0 ||
-        (fault == FAULT_NIGHT && dice_below(&w->dice, 4) != 0)) {
+        ((fault == FAULT_NIGHT || fault == FAULT_REVOKED) &&
+         dice_below(&w->dice, 4) != 0)) {
         return;
     }
     w->faults[fault]++;

@@ -28,6 +28,7 @@ enum fault {
     FAULT_CLOCK,   /* its clock says 1970, 2099, or drifts */
     FAULT_PAST,    /* a program writes with the triggers off */
     FAULT_SCHEMA,  /* its program is newer than others' */
+    FAULT_REVOKED, /* its parent ends it, from a change of the past on */
     FAULT_KINDS,
 };
 
