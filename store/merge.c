@@ -52,7 +52,7 @@ static bool writes_owned(const struct table *table, const struct leaf *leaf)
             return true;
         }
     }
-    return leaf->op == LEAF_DELETE && table->owner_column != NULL;
+    return false;
 }
 
 bool merge_takes_over(const struct table *table, const struct leaf *leaf)
@@ -248,24 +248,16 @@ static bool unmakes(const struct merging *m)
 static int compare_values(const struct column *lead, const struct value *a,
                           const struct value *b)
 {
-    switch (lead->policy) {
-    case POLICY_MAX:
+    if (lead->policy == POLICY_MAX) {
         return memory_compare_values(a, b);
-    case POLICY_MIN:
+    }
+    if (lead->policy == POLICY_MIN) {
         return memory_compare_values(b, a);
-    case POLICY_RANK: {
+    }
+    if (lead->policy == POLICY_RANK) {
         size_t p = column_rank(lead, a);
         size_t q = column_rank(lead, b);
         return (p > q) - (p < q);
-    }
-    case POLICY_KEY:
-    case POLICY_ORIGIN:
-    case POLICY_FIXED:
-    case POLICY_LWW:
-    case POLICY_OWNER:
-    case POLICY_UNION:
-    case POLICY_REVIEW:
-        break;
     }
     return 0;
 }

@@ -751,6 +751,69 @@ static void a_body_that_is_no_leaf_does_not_open_though_it_is_signed(
     changeset_destroy(&cs);
 }
 
+static void a_leaf_does_not_open_beside_what_is_none(void **state)
+{
+    struct sample *s = *state;
+    struct sealing x = sealing_new(s);
+    add(s, 2, "person-0001", "dose-0001");
+    add(s, 2, "person-0001", "dose-0002");
+    s->store.data[s->bodies[0] + 4] = 0xee; /* so many columns in its key */
+    struct changeset *cs = sample_forge(s);
+    changeset_seal(cs, 1, x.key, x.nonce);
+    stays_shut(s, cs, 1, x.key, ERR_FORMAT);
+    changeset_destroy(&cs);
+}
+
+static void with_too_few_hashes_nothing_more_is_withheld(void **state)
+{
+    struct sample *s = *state;
+    struct changeset *cs = signed_of(s, 10);
+    bool keep[LEAVES_MAX] = {true};
+    struct changeset *fewer = withhold(cs, keep);
+    struct changeset *none = NULL;
+    struct err e;
+    assert_true(fewer->cover_count > 1);
+    fewer->cover_count--;
+    assert_int_equal(changeset_withhold(fewer, keep, &none, &e), ERR_FORMAT);
+    assert_non_null(strstr(e.text, "another number of hashes"));
+    assert_null(none);
+    fewer->cover_count++;
+    changeset_destroy(&fewer);
+    changeset_destroy(&cs);
+}
+
+static void a_header_of_another_form_is_refused(void **state)
+{
+    struct sample *s = *state;
+    static const struct {
+        size_t at;    /* of a byte in the header, */
+        uint8_t is;   /* what it becomes, */
+        size_t zeros; /* and how many after it become zero */
+    } wrong[] = {
+        {64, 0, 8},     /* no incarnation */
+        {72, 0, 8},     /* no number */
+        {72, 0x80, 0},  /* more than SQLite counts */
+        {120, 0x80, 0}, /* a time past all */
+    };
+    struct changeset_header h = sample_header(s);
+    struct changeset_header got;
+    uint8_t bytes[CHANGESET_HEADER_BYTES];
+    h.leaf_count = 1;
+    changeset_header_encode(&h, bytes);
+    struct slice whole = {bytes, sizeof bytes};
+    struct slice less = {bytes, sizeof bytes - 1};
+    assert_int_equal(changeset_header_decode(whole, &got, NULL), 0);
+    assert_int_equal(got.seq, h.seq);
+    assert_int_equal(changeset_header_decode(less, &got, NULL), ERR_FORMAT);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        changeset_header_encode(&h, bytes);
+        bytes[wrong[i].at] = wrong[i].is;
+        memset(bytes + wrong[i].at, 0, wrong[i].zeros);
+        assert_int_equal(changeset_header_decode(whole, &got, NULL),
+                         ERR_FORMAT);
+    }
+}
+
 static void a_body_out_of_order_does_not_open_though_it_is_signed(void **state)
 {
     struct sample *s = *state;
@@ -1001,6 +1064,9 @@ int main(void)
         SAMPLED(ciphertexts_cannot_change_places),
         SAMPLED(another_body_under_the_right_key_does_not_open),
         SAMPLED(a_body_that_is_no_leaf_does_not_open_though_it_is_signed),
+        SAMPLED(a_leaf_does_not_open_beside_what_is_none),
+        SAMPLED(with_too_few_hashes_nothing_more_is_withheld),
+        SAMPLED(a_header_of_another_form_is_refused),
         SAMPLED(a_body_out_of_order_does_not_open_though_it_is_signed),
         SAMPLED(sealed_leaves_open_in_any_order),
         SAMPLED(a_changeset_is_signed_as_published),

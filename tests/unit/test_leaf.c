@@ -684,6 +684,61 @@ static void a_leaf_over_the_size_of_a_row_is_refused(void **state)
     assert_int_equal(judge(&f), ERR_LIMIT);
 }
 
+/* What no bytes can say and a program can: leaf_encode_*() would assert. */
+static void a_leaf_of_another_form_is_not_sound(void **state)
+{
+    (void)state;
+    static const char long_id[SCOPE_ID_BYTES_MAX + 1] = "";
+    static struct leaf right;
+    static struct leaf leaf;
+    const struct slice too_long = {(const uint8_t *)long_id, sizeof long_id};
+    right = (struct leaf){
+        .class_id = 2,
+        .scope = {SCOPE_PERSON, text("p")},
+        .table = 103,
+        .key_count = 1,
+        .key = {value_text("k")},
+        .op = LEAF_INSERT,
+        .cl = 1,
+        .owned = true,
+        .owner = {.site = text("LDH-C"), .epoch = 1},
+    };
+    for (size_t i = 0; i < COLUMNS_MAX; i++) {
+        right.cells[i].column = (uint16_t)(i + 1);
+    }
+    right.cell_count = COLUMNS_MAX;
+    assert_true(leaf_is_sound(&right));
+
+#define UNSOUND(change)                                                        \
+    do {                                                                       \
+        leaf = right;                                                          \
+        change;                                                                \
+        assert_false(leaf_is_sound(&leaf));                                    \
+    } while (0)
+    UNSOUND(leaf.scope.id = too_long);
+    UNSOUND(leaf.scope.id.len = 0);
+    UNSOUND(leaf.scope.kind = SCOPE_ALL);
+    UNSOUND(leaf.scope.kind = (enum scope_kind)(SCOPE_PERSON + 1));
+    UNSOUND(leaf.key_count = 0);
+    UNSOUND(leaf.key_count = KEY_COLUMNS_MAX + 1;
+            for (size_t i = 0; i < KEY_COLUMNS_MAX;
+                 i++) { leaf.key[i] = value_text("k"); });
+    UNSOUND(leaf.key[0].type = VALUE_NULL);
+    UNSOUND(leaf.cell_count = COLUMNS_MAX + 1);
+    UNSOUND(leaf.cells[1].column = 1);
+    UNSOUND(leaf.cells[0].value = real(NAN));
+    UNSOUND(leaf.cl = 2);
+    UNSOUND(leaf.op = LEAF_DELETE);
+    UNSOUND(leaf.op = (enum leaf_op)9);
+    UNSOUND(leaf.owner.site.len = 0);
+    UNSOUND(leaf.owner.site = too_long);
+    UNSOUND(leaf.owner.epoch = 0);
+    UNSOUND(leaf.owner.epoch = 2); /* of no offer */
+    UNSOUND(leaf.owner.offer[0] = 1);
+    UNSOUND(leaf.context_count = CONTEXTS_MAX + 1);
+#undef UNSOUND
+}
+
 static void a_scope_is_printed_for_people(void **state)
 {
     (void)state;
@@ -818,6 +873,7 @@ int main(void)
         cmocka_unit_test(review_contexts_of_another_form_are_refused),
         cmocka_unit_test(a_writer_stands_once_in_a_review_context),
         cmocka_unit_test(a_leaf_over_the_size_of_a_row_is_refused),
+        cmocka_unit_test(a_leaf_of_another_form_is_not_sound),
         cmocka_unit_test(a_scope_is_printed_for_people),
         cmocka_unit_test(a_dose_is_encoded_as_published),
         cmocka_unit_test(a_deletion_is_encoded_as_published),

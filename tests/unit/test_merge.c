@@ -408,6 +408,166 @@ static void a_damaged_name_of_a_row_is_refused(void **state)
     bytes_free(&memory);
 }
 
+/* --- owners -------------------------------------------------------------- */
+
+/* A table by hand, whose rows are owned: what admission lets in, and what it
+ * would not. */
+enum { OWNER = 2, EPOCH, NOTE };
+
+static struct column owned_columns[] = {
+    {.id = 1, .class_id = 2, .policy = POLICY_KEY, .name = "key"},
+    {.id = OWNER, .class_id = 2, .policy = POLICY_OWNER, .name = "owner"},
+    {.id = EPOCH, .class_id = 2, .policy = POLICY_OWNER, .name = "epoch"},
+    {.id = NOTE, .class_id = 2, .policy = POLICY_OWNER, .name = "note"},
+};
+static const struct table owned = {
+    .id = 20,
+    .kind = TABLE_RECORD,
+    .deletes = true,
+    .name = "owned",
+    .base_class = 2,
+    .owner_column = &owned_columns[OWNER - 1],
+    .epoch_column = &owned_columns[EPOCH - 1],
+    .key = {&owned_columns[0]},
+    .key_count = 1,
+    .columns = owned_columns,
+    .column_count = 4,
+};
+
+struct hand {
+    struct row_state state;
+    struct merge_result said;
+    struct leaf leaf;
+    uint64_t seq;
+};
+
+static struct slice site_of(const char *s)
+{
+    return (struct slice){(const uint8_t *)s, strlen(s)};
+}
+
+static void leaf_by(struct hand *h, enum leaf_op op, uint32_t cl,
+                    const char *site, uint32_t epoch)
+{
+    static const uint8_t scope[] = {0, 0};
+    h->leaf = (struct leaf){
+        .class_id = 2,
+        .table = owned.id,
+        .key_count = 1,
+        .key = {value_text("k")},
+        .op = op,
+        .cl = cl,
+        .owned = true,
+        .owner = {.site = site_of(site), .epoch = epoch},
+        .scope_bytes = {scope, sizeof scope},
+    };
+}
+
+static void put(struct hand *h, uint16_t column, struct value v)
+{
+    h->leaf.cells[h->leaf.cell_count++] = (struct leaf_cell){column, v};
+}
+
+static enum merge_outcome merge(struct hand *h)
+{
+    struct stamp stamp = {.hlc = 100 + h->seq,
+                          .origin = &origins[0],
+                          .incarnation = 1,
+                          .seq = ++h->seq};
+    merge_leaf(&h->state, &owned, &h->leaf, &stamp, NULL, &h->said);
+    return h->said.outcome;
+}
+
+static void begin_row(struct hand *h, const char *site)
+{
+    state_clear(&h->state);
+    leaf_by(h, LEAF_INSERT, 1, site, 1);
+    put(h, OWNER, value_text(site));
+    put(h, EPOCH, value_integer(1));
+    assert_int_equal(merge(h), MERGE_WON);
+}
+
+static void who_begins_a_life_names_itself(void **state)
+{
+    (void)state;
+    static const char long_site[] =
+        "a-site-of-a-name-that-is-far-longer-than-any-site-may-have-and-more-"
+        "than-sixty-four-bytes-in-all-which-is-the-most";
+    const struct value wrong[] = {
+        value_text("LDH-D"),
+        value_text("LDH-CC"),
+        value_integer(1),
+        value_text(long_site),
+    };
+    static struct hand h;
+    assert_true(strlen(long_site) > SITE_BYTES_MAX);
+    begin_row(&h, "LDH-C");
+    assert_string_equal(state_owner(&h.state, 1)->site, "LDH-C");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        state_clear(&h.state);
+        leaf_by(&h, LEAF_INSERT, 1, "LDH-C", 1);
+        put(&h, OWNER, wrong[i]);
+        assert_int_equal(merge(&h), MERGE_REFUSED);
+        assert_int_equal(h.state.cl, 0);
+    }
+    /* owned columns, and no owner; a later epoch */
+    leaf_by(&h, LEAF_INSERT, 1, "LDH-C", 1);
+    put(&h, NOTE, value_text("n"));
+    assert_int_equal(merge(&h), MERGE_REFUSED);
+    leaf_by(&h, LEAF_INSERT, 1, "LDH-C", 2);
+    put(&h, OWNER, value_text("LDH-C"));
+    assert_int_equal(merge(&h), MERGE_REFUSED);
+    /* nothing that is owned: nobody needs to */
+    leaf_by(&h, LEAF_INSERT, 1, "LDH-C", 1);
+    assert_int_equal(merge(&h), MERGE_WON);
+    assert_null(state_last_owner(&h.state));
+    state_clear(&h.state);
+}
+
+static void only_the_last_owner_ends_a_life(void **state)
+{
+    (void)state;
+    static struct hand h;
+    struct owner next = {.site = "LDH-D", .stamp = {.hlc = 200}};
+    next.stamp.origin = &origins[0];
+    begin_row(&h, "LDH-C");
+    leaf_by(&h, LEAF_DELETE, 2, "LDH-D", 1);
+    assert_int_equal(merge(&h), MERGE_REFUSED);
+    leaf_by(&h, LEAF_DELETE, 2, "LDH-D", 2);
+    assert_int_equal(merge(&h), MERGE_WAITING);
+    state_put_owner(&h.state, 2, &next);
+    leaf_by(&h, LEAF_DELETE, 2, "LDH-C", 1);
+    assert_int_equal(merge(&h), MERGE_REFUSED);
+    assert_non_null(strstr(h.said.says, "LDH-D does"));
+    leaf_by(&h, LEAF_DELETE, 2, "LDH-D", 2);
+    assert_int_equal(merge(&h), MERGE_WON);
+    assert_true(h.said.died);
+    /* and where nobody owns it, nobody can */
+    state_clear(&h.state);
+    leaf_by(&h, LEAF_INSERT, 1, "LDH-C", 1);
+    assert_int_equal(merge(&h), MERGE_WON);
+    leaf_by(&h, LEAF_DELETE, 2, "LDH-C", 1);
+    assert_int_equal(merge(&h), MERGE_WAITING);
+    state_clear(&h.state);
+}
+
+static void an_owned_column_is_its_owners(void **state)
+{
+    (void)state;
+    static struct hand h;
+    begin_row(&h, "LDH-C");
+    leaf_by(&h, LEAF_UPDATE, 1, "LDH-D", 1);
+    put(&h, NOTE, value_text("n"));
+    assert_int_equal(merge(&h), MERGE_REFUSED);
+    leaf_by(&h, LEAF_UPDATE, 1, "LDH-CC", 1);
+    put(&h, NOTE, value_text("n"));
+    assert_int_equal(merge(&h), MERGE_REFUSED);
+    leaf_by(&h, LEAF_UPDATE, 1, "LDH-C", 1);
+    put(&h, NOTE, value_text("n"));
+    assert_int_equal(merge(&h), MERGE_WON);
+    state_clear(&h.state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +585,9 @@ int main(void)
             close_desk),
         cmocka_unit_test(a_key_comes_back_from_the_name_of_its_row),
         cmocka_unit_test(a_damaged_name_of_a_row_is_refused),
+        cmocka_unit_test(who_begins_a_life_names_itself),
+        cmocka_unit_test(only_the_last_owner_ends_a_life),
+        cmocka_unit_test(an_owned_column_is_its_owners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
