@@ -21,7 +21,7 @@ from sources import SOURCE, Copy
 TESTS = {
     "store/merge.c": ["test_merge", "test_policies", "test_model",
                       "test_model_histories", "test_histories"],
-    "store/admit.c": ["test_receive", "test_relay", "test_evidence",
+    "store/admit.c": ["test_admit", "test_receive", "test_relay", "test_evidence",
                       "test_policies", "test_peers", "test_upgrade"],
     "protocol/changeset.c": ["test_changeset", "test_pack", "test_relay"],
     "protocol/session.c": ["test_session", "test_session_hostile"],
