@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/admit.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "protocol/context.h"
@@ -45,10 +46,12 @@ static bool stands_alone(const struct changeset_header *header,
                          const struct leaf *leaf)
 {
     struct revocation v;
-    return leaf->table == TABLE_FORK ||
-           (leaf->table == TABLE_REVOCATION &&
-            revocation_of_leaf(leaf, &v, NULL) == 0 &&
-            hash_equal(&v.node, &header->origin));
+    if (leaf->table != TABLE_REVOCATION) {
+        return leaf->table == TABLE_FORK;
+    }
+    int rc = revocation_of_leaf(leaf, &v, NULL);
+    assert(rc == 0); /* it was admitted */
+    return hash_equal(&v.node, &header->origin);
 }
 
 static enum admission admission_of(int rc)
@@ -304,8 +307,8 @@ static bool is_epoch(const struct value *v, uint32_t epoch)
     return v != NULL && v->type == VALUE_INTEGER && v->integer == epoch;
 }
 
-/* Who makes a row owns it under the first epoch; who takes it over writes both
- * its owner and its epoch, and nothing else does. */
+/* Who makes a row, and owns it, does so under the first epoch; who takes it over
+ * writes both its owner and its epoch, and nothing else does. */
 static bool hands_fit(const struct table *table,
                       const struct certificate *origin, const struct leaf *leaf)
 {
@@ -314,8 +317,7 @@ static bool hands_fit(const struct table *table,
                                     ? NULL
                                     : leaf_cell(leaf, table->epoch_column->id);
     if (births(table, leaf)) {
-        return is_site(owner, origin->site) &&
-               (!leaf->owned || leaf->owner.epoch == 1) &&
+        return (!leaf->owned || leaf->owner.epoch == 1) &&
                (table->epoch_column == NULL || is_epoch(epoch, 1));
     }
     if (owner == NULL && epoch == NULL) {

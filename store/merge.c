@@ -254,12 +254,10 @@ static int compare_values(const struct column *lead, const struct value *a,
     if (lead->policy == POLICY_MIN) {
         return memory_compare_values(b, a);
     }
-    if (lead->policy == POLICY_RANK) {
-        size_t p = column_rank(lead, a);
-        size_t q = column_rank(lead, b);
-        return (p > q) - (p < q);
-    }
-    return 0;
+    assert(lead->policy == POLICY_RANK);
+    size_t p = column_rank(lead, a);
+    size_t q = column_rank(lead, b);
+    return (p > q) - (p < q);
 }
 
 /* Of a column without a value NULL is remembered; `min` prefers any value. */

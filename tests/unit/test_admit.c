@@ -539,6 +539,16 @@ static void a_word_about_a_node_nobody_knows_waits_or_is_refused(void **state)
     assert_int_equal(
         admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
         ADMISSION_REFUSED);
+    /* of the one and not of the other: neither is a row */
+    leaf.class_id = CLASS;
+    assert_int_equal(
+        admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
+        ADMISSION_REFUSED);
+    leaf.class_id = CLASS_CONTROL;
+    leaf.table = RECORD;
+    assert_int_equal(
+        admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
+        ADMISSION_UNKNOWN);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
