@@ -27,6 +27,7 @@ static const struct command commands[] = {
     {"dose-check", "may this person be dosed here today?", cmd_dose_check},
     {"alerts", "rules that the merged data breaks: list, show, ack, resolve",
      cmd_alerts},
+    {"report", "indicators: what programmes are judged by", cmd_report},
     {"reviews", "values that wait for a person: list, show, settle",
      cmd_reviews},
     {"parked", "what is not shown in the tables, and why", cmd_parked},

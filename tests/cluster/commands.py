@@ -16,7 +16,7 @@ SITES = ["PB-HQ", "PB-LDH-H", "PB-LDH-P01", "PB-LDH-C01"]
 HUB, PRISON, CLINIC = SITES[1:]
 USAGE, CONFIG = 2, 78
 COMMANDS = ["run", "status", "import person x.csv", "rebuild", "why person k",
-            "verify", "reviews", "parked", "alerts", "dose-check p",
+            "verify", "reviews", "parked", "alerts", "dose-check p", "report",
             "invite PB-LDH-C01"]
 
 
@@ -211,6 +211,40 @@ def test_import(tree):
                        " 'N-93'") == 1, "the good row was not kept")
 
 
+# ---- reports -----------------------------------------------------------------
+
+def test_report(tree):
+    root, prison = tree["PB-HQ"], tree[PRISON]
+    prison.insert("peer_session", {"group_id": "g", "outcome": "held",
+                                   "headcount": 40, "headcount_female": 15,
+                                   "held_on": "2026-01-10"})
+    tree.wait_until_equal()
+    says(root, "report", "K01", "K20", "Retention after 3, 6, 12 months")
+    check(len(json.loads(says(root, "report --json"))) == 20, "not twenty")
+    says(root, "report k02 --period 2026-01", PRISON, "women", "15", "25",
+         "data complete through 2026-01-31 for", "behind:")
+    told = json.loads(says(root, "report K02 --period 2026-01 --json"))
+    check({r["split"]: r["num"] for r in told["rows"]} ==
+          {"women": 15, "others": 25} and told["sites"] == 7
+          and not told["public"], told)
+    lines = says(root, "report K02 --period 2026-Q1 --csv").splitlines()
+    check(lines[0].startswith("indicator,period,place,split,num,den,rate")
+          and len(lines) == 3 and lines[2].startswith(
+              f"K02,2026-Q1,{PRISON},women,15,,,"), lines)
+    prison.insert("peer_session", {"group_id": "h", "outcome": "held",
+                                   "headcount": 3, "headcount_female": 0,
+                                   "held_on": "2026-02-10"})
+    tree.wait_until_equal()
+    says(root, "report K02 --period 2026-02 --public", "hidden",
+         "for the public")
+    says(root, "report K17", "PB", "now")
+    says(root, "report K99", "no indicator 'K99'", expect=1)
+    says(root, "report K05 --period soon", "'soon' is none of them", expect=1)
+    says(root, "report K16 --period 2026-01", "it has no period", expect=1)
+    says(root, "report --public", "which indicator?", expect=USAGE)
+    says(root, "report K05 --csv --json", "not both", expect=USAGE)
+
+
 def main():
     with cluster.Cluster("commands", SITES) as tree:
         tree.grow()
@@ -222,6 +256,7 @@ def main():
         test_verify(tree)
         test_invite(tree)
         test_import(tree)
+        test_report(tree)
         say("every command says what it should")
         tree.stop()
 
