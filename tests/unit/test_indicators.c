@@ -348,8 +348,8 @@ static void safety_stock_and_data_are_counted(void **state)
     check(t, "K16", "now", "LDH-C/BUP: 34/2.0");
     /* only headquarters knows that its own day is over */
     check(t, "K17", "now", "ASR/: 0/3; LDH/: 0/4; PB/: 1/1");
-    check(t, "K19", "2025-03", "LDH/: 1/2");
-    check(t, "K19", "2025-04", "LDH/: 0/2");
+    check(t, "K19", "2025-03", "ASR/: 0/1; LDH/: 1/2");
+    check(t, "K19", "2025-04", "ASR/: 0/1; LDH/: 0/2");
     tree_free(t);
 }
 
