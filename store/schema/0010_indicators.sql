@@ -60,9 +60,11 @@ SELECT s.*
  WHERE NOT EXISTS (SELECT 1 FROM peer_session n WHERE n.supersedes_id = s.session_id);
 
 -- Persons with a day covered by an agonist in the 28 days up to the end of the
--- period, by the district that dosed them; in two, where two did.
+-- period, by the district that dosed them; in two, where two did. Once for each
+-- dose: count them DISTINCT (a DISTINCT here would keep SQLite from handing the
+-- period down through the GROUP BY of who asks, and all months would be counted).
 CREATE VIEW v_on_treatment AS
-SELECT DISTINCT p.period, p.kind AS period_kind, p.last_day, s.district_code, c.canon_id
+SELECT p.period, p.kind AS period_kind, p.last_day, s.district_code, c.canon_id
   FROM v_period p
  CROSS JOIN ref_site s
  CROSS JOIN v_dose d ON d.site_id = s.site_id
@@ -101,43 +103,51 @@ SELECT s.period, s.district_code AS place, '' AS split,
  WHERE s.kind = 'prison'
  GROUP BY s.period, s.district_code;
 
--- Of each group the mean attendance of its meetings, summed.
+-- Of each group the mean attendance of its meetings, summed. Both of these ask for
+-- each open site, so that a period is handed down to the meetings.
 CREATE VIEW ind_02_peer_attendees AS
-WITH met AS (
-  SELECT s.period, s.site_id, x.group_id,
-         avg(x.headcount) AS people,
-         avg(coalesce(x.headcount_female, 0)) AS women
-    FROM v_site_open s
-   CROSS JOIN v_session x ON x.site_id = s.site_id
-                         AND x.held_on BETWEEN s.first_day AND s.last_day
-   WHERE x.outcome = 'held' AND x.headcount IS NOT NULL
-   GROUP BY s.period, s.site_id, x.group_id
-)
-SELECT period, site_id AS place, 'women' AS split,
-       CAST(round(sum(women)) AS INTEGER) AS num, NULL AS den
-  FROM met GROUP BY period, site_id
-UNION ALL
-SELECT period, site_id, 'others',
-       CAST(round(sum(people)) AS INTEGER) - CAST(round(sum(women)) AS INTEGER), NULL
-  FROM met GROUP BY period, site_id;
+SELECT s.period, s.site_id AS place, w.column1 AS split,
+       (SELECT CASE w.column1 WHEN 'women' THEN 0
+                              ELSE CAST(round(sum(g.people)) AS INTEGER) END
+             + CAST(round(sum(g.women)) AS INTEGER)
+               * CASE w.column1 WHEN 'women' THEN 1 ELSE -1 END
+          FROM (SELECT avg(x.headcount) AS people,
+                       avg(coalesce(x.headcount_female, 0)) AS women
+                  FROM v_session x
+                 WHERE x.site_id = s.site_id
+                   AND x.held_on BETWEEN s.first_day AND s.last_day
+                   AND x.outcome = 'held' AND x.headcount IS NOT NULL
+                 GROUP BY x.group_id) g) AS num,
+       NULL AS den
+  FROM v_site_open s
+ CROSS JOIN (VALUES ('women'), ('others')) AS w
+ WHERE EXISTS (SELECT 1 FROM v_session x
+                WHERE x.site_id = s.site_id
+                  AND x.held_on BETWEEN s.first_day AND s.last_day
+                  AND x.outcome = 'held' AND x.headcount IS NOT NULL);
 
+CREATE VIEW v_attempt AS
+SELECT x.site_id, x.held_on, x.outcome IN ('denied_entry', 'cancelled_facility') AS refused,
+       coalesce(x.denial_reason, 'no reason given') AS reason
+  FROM v_session x
+ WHERE x.outcome <> 'cancelled_team';
+
+-- A row for each reason; one without where nothing was refused.
 CREATE VIEW ind_03_gate_refusal AS
-WITH tried AS (
-  SELECT s.period, s.site_id, x.outcome IN ('denied_entry', 'cancelled_facility') AS refused,
-         coalesce(x.denial_reason, 'no reason given') AS reason
-    FROM v_site_open s
-   CROSS JOIN v_session x ON x.site_id = s.site_id
-                         AND x.held_on BETWEEN s.first_day AND s.last_day
-   WHERE x.outcome <> 'cancelled_team'
-), attempts AS (
-  SELECT period, site_id, count(*) AS den FROM tried GROUP BY period, site_id
-)
-SELECT a.period, a.site_id AS place, coalesce(r.reason, '') AS split,
-       coalesce(r.num, 0) AS num, a.den
-  FROM attempts a
-  LEFT JOIN (SELECT period, site_id, reason, count(*) AS num FROM tried
-              WHERE refused GROUP BY period, site_id, reason) r
-    ON r.period = a.period AND r.site_id = a.site_id;
+SELECT s.period, s.site_id AS place,
+       CASE WHEN a.refused THEN a.reason ELSE '' END AS split,
+       sum(a.refused) AS num,
+       (SELECT count(*) FROM v_attempt y
+         WHERE y.site_id = s.site_id
+           AND y.held_on BETWEEN s.first_day AND s.last_day) AS den
+  FROM v_site_open s
+ CROSS JOIN v_attempt a ON a.site_id = s.site_id
+                       AND a.held_on BETWEEN s.first_day AND s.last_day
+ WHERE a.refused
+    OR NOT EXISTS (SELECT 1 FROM v_attempt y
+                    WHERE y.site_id = s.site_id AND y.refused
+                      AND y.held_on BETWEEN s.first_day AND s.last_day)
+ GROUP BY s.period, s.site_id, split;
 
 CREATE VIEW ind_04_inmate_led AS
 SELECT s.period, s.site_id AS place, '' AS split,
@@ -156,14 +166,15 @@ SELECT t.period, t.district_code AS place,
        CASE WHEN n.birth_year IS NULL THEN 'age unknown'
             WHEN CAST(substr(t.last_day, 1, 4) AS INTEGER) - n.birth_year < 25 THEN 'under 25'
             ELSE '25 and over' END AS split,
-       count(*) AS num, NULL AS den
+       count(DISTINCT t.canon_id) AS num, NULL AS den
   FROM v_on_treatment t
   LEFT JOIN person n ON n.person_id = t.canon_id
  GROUP BY t.period, t.district_code, split;
 
 -- Estimates are parameters with their authority: est_opioid_dependent.
 CREATE VIEW ind_06_oat_coverage AS
-SELECT t.period, t.district_code AS place, '' AS split, count(*) AS num,
+SELECT t.period, t.district_code AS place, '' AS split,
+       count(DISTINCT t.canon_id) AS num,
        (SELECT CAST(q.value_num AS INTEGER) FROM v_param q
          WHERE q.key = 'est_opioid_dependent' AND q.scope_kind = 'district'
            AND q.scope_value = t.district_code
@@ -252,26 +263,22 @@ SELECT p.period, coalesce(s.district_code, 'unknown') AS place, f.department AS 
 -- --------------------------------------------------------- work and training --
 
 CREATE VIEW ind_11_labour_outcome AS
-WITH ended AS (
-  SELECT p.period, s.district_code, c.canon_id, max(e.ended_on) AS day,
-         min(coalesce(e.started_on, e.ended_on)) AS since
-    FROM v_period p
-   CROSS JOIN enrolment e ON e.programme = 'labour_guidance'
-                         AND e.ended_on BETWEEN p.first_day AND p.last_day
-   CROSS JOIN sync_person_canon c ON c.person_id = e.person_id
-   CROSS JOIN ref_site s ON s.site_id = e.owner_site
-   WHERE e.status <> 'entered_in_error'
-   GROUP BY p.period, s.district_code, c.canon_id
-)
-SELECT e.period, e.district_code AS place, coalesce(n.sex, 'unknown') AS split,
-       sum(EXISTS (SELECT 1 FROM sync_person_canon k
-                    CROSS JOIN v_work w ON w.person_id = k.person_id
-                    WHERE k.canon_id = e.canon_id
-                      AND w.status_on BETWEEN e.since AND date(e.day, '+6 months'))) AS num,
-       count(*) AS den
-  FROM ended e
-  LEFT JOIN person n ON n.person_id = e.canon_id
- GROUP BY e.period, e.district_code, split;
+SELECT p.period, s.district_code AS place, coalesce(n.sex, 'unknown') AS split,
+       count(DISTINCT CASE WHEN EXISTS (
+           SELECT 1 FROM sync_person_canon k
+            CROSS JOIN v_work w ON w.person_id = k.person_id
+            WHERE k.canon_id = c.canon_id
+              AND w.status_on BETWEEN coalesce(e.started_on, e.ended_on)
+                                  AND date(e.ended_on, '+6 months')) THEN c.canon_id END) AS num,
+       count(DISTINCT c.canon_id) AS den
+  FROM v_period p
+ CROSS JOIN enrolment e ON e.programme = 'labour_guidance'
+                       AND e.ended_on BETWEEN p.first_day AND p.last_day
+ CROSS JOIN sync_person_canon c ON c.person_id = e.person_id
+ CROSS JOIN ref_site s ON s.site_id = e.owner_site
+  LEFT JOIN person n ON n.person_id = c.canon_id
+ WHERE e.status <> 'entered_in_error'
+ GROUP BY p.period, s.district_code, split;
 
 CREATE VIEW ind_12_job_in_trade AS
 SELECT p.period, w.owner_site AS place, '' AS split,
@@ -400,12 +407,13 @@ SELECT s.period, s.district_code AS place, '' AS split,
 -- sealing is built. Not by the month, and not below a district.
 CREATE VIEW ind_20_bbv_tested AS
 SELECT t.period, t.district_code AS place, '' AS split,
-       sum(EXISTS (SELECT 1 FROM sync_person_canon k
-                    CROSS JOIN bbv_result r ON r.person_id = k.person_id
-                    WHERE k.canon_id = t.canon_id
-                      AND r.taken_on BETWEEN date(t.last_day, '-12 months', '+1 day')
-                                         AND t.last_day)) AS num,
-       count(*) AS den
+       count(DISTINCT CASE WHEN EXISTS (
+           SELECT 1 FROM sync_person_canon k
+            CROSS JOIN bbv_result r ON r.person_id = k.person_id
+            WHERE k.canon_id = t.canon_id
+              AND r.taken_on BETWEEN date(t.last_day, '-12 months', '+1 day')
+                                 AND t.last_day) THEN t.canon_id END) AS num,
+       count(DISTINCT t.canon_id) AS den
   FROM v_on_treatment t
  WHERE t.period_kind <> 'month'
  GROUP BY t.period, t.district_code;
