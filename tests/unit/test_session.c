@@ -337,6 +337,38 @@ static void a_busy_hub_tells_a_quiet_child_once_a_second(void **state)
     assert_int_equal(child_of(p)->facts.have.position, 300);
 }
 
+static void a_second_is_a_whole_second(void **state)
+{
+    struct pair *p = *state;
+    pair_link(p);
+    pair_run(p);
+    pair_write(p, PARENT, 'x', 3, false);
+    pair_news(p, PARENT);
+    pair_run(p);
+    size_t before = parent_of(p)->sends;
+    pair_write(p, PARENT, 'x', 3, false);
+    pair_news(p, PARENT);
+    pair_tick(p, ADVANCE_MS - 1);
+    pair_run(p);
+    assert_int_equal(parent_of(p)->sends, before);
+    pair_tick(p, 1);
+    pair_run(p);
+    assert_int_equal(parent_of(p)->sends, before + 1);
+}
+
+/* A clock that has run for long is no silence. */
+static void silence_counts_from_the_first_event(void **state)
+{
+    struct pair *p = *state;
+    p->now_ms += 10 * SILENCE_MS;
+    pair_link(p);
+    pair_tick(p, 1000);
+    pair_run(p);
+    assert_int_equal(parent_of(p)->closed, 0);
+    assert_int_equal(child_of(p)->closed, 0);
+    assert_int_equal(parent_of(p)->settled, 1);
+}
+
 static void a_link_settles_once_each_time(void **state)
 {
     struct pair *p = *state;
@@ -417,6 +449,15 @@ static void a_message_refused_whole_is_named_whole(void **state)
     assert_int_equal(child_of(p)->acked, MESSAGE_CHANGESETS_MAX);
     assert_int_equal(parent_of(p)->sends, /* welcome and acks */
                      1 + MESSAGE_CHANGESETS_MAX / ACK_REFUSED_MAX);
+    /* each ack covers the last it names, and no more */
+    const char *story = pair_story(p);
+    for (size_t i = ACK_REFUSED_MAX; i <= MESSAGE_CHANGESETS_MAX;
+         i += ACK_REFUSED_MAX) {
+        char line[80];
+        (void)snprintf(line, sizeof line, "parent says ack %zu, refuses %d\n",
+                       i, ACK_REFUSED_MAX);
+        assert_non_null(strstr(story, line));
+    }
 }
 
 static void a_digest_is_compared_where_it_was_taken(void **state)
@@ -632,6 +673,8 @@ int main(void)
         STORY(news_during_a_walk_is_walked_after_it),
         STORY(a_filtered_stretch_advances_the_token),
         STORY(a_busy_hub_tells_a_quiet_child_once_a_second),
+        STORY(a_second_is_a_whole_second),
+        STORY(silence_counts_from_the_first_event),
         STORY(a_link_settles_once_each_time),
         STORY(a_refused_changeset_is_named_and_blocks_nothing),
         STORY(refusals_lost_with_the_link_are_told_again),
