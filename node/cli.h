@@ -44,6 +44,7 @@ int cmd_import(const struct cli *cli, int argc, char **argv);
 int cmd_why(const struct cli *cli, int argc, char **argv);
 int cmd_dose_check(const struct cli *cli, int argc, char **argv);
 int cmd_alerts(const struct cli *cli, int argc, char **argv);
+int cmd_export(const struct cli *cli, int argc, char **argv);
 int cmd_report(const struct cli *cli, int argc, char **argv);
 int cmd_reviews(const struct cli *cli, int argc, char **argv);
 int cmd_parked(const struct cli *cli, int argc, char **argv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/cli.h"
 
+#include "node/csv.h"
 #include "node/grid.h"
 #include "node/home.h"
 #include "store/database.h"
@@ -277,21 +278,6 @@ static int print_grid(struct request *r, const struct indicator *i,
     return rc;
 }
 
-/* RFC 4180; places and splits are codes and words of ours, but a cohort is what
- * somebody typed. */
-static void put_field(const char *text, const char *end)
-{
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        printf("%s%s", text, end);
-        return;
-    }
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        printf(*text == '"' ? "\"\"" : "%c", *text);
-    }
-    printf("\"%s", end);
-}
-
 static void put_csv(void *out, const struct indicator *i,
                     const struct period *p, const struct complete *c,
                     sqlite3_stmt *stmt)
@@ -301,7 +287,7 @@ static void put_csv(void *out, const struct indicator *i,
     (void)out;
     printf("%s,%s,", i->id, p->name);
     for (int at = 0; at < 4; at++) {
-        put_field(shown(stmt, at), ",");
+        csv_put(stdout, shown(stmt, at), false);
     }
     printf("%s,%lld,%lld,%s\n", share == NULL ? "" : share,
            (long long)c->complete, (long long)c->sites, p->last_day);

@@ -318,3 +318,15 @@ int csv_read(struct csv *c, struct csv_row *ret, struct err *e)
     give_row(c, ret);
     return 1;
 }
+
+/* --- writing --------------------------------------------------------------- */
+
+void csv_put(FILE *out, const char *text, bool last)
+{
+    if (strpbrk(text, ",\"\r\n") != NULL) {
+        (void)csv_fwrite(out, text, strlen(text));
+    } else {
+        (void)fputs(text, out);
+    }
+    (void)fputc(last ? '\n' : ',', out);
+}

@@ -13,8 +13,10 @@
 #ifndef SANGAM_CSV_H
 #define SANGAM_CSV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "protocol/err.h"
 #include "protocol/limits.h"
@@ -50,5 +52,9 @@ int csv_read(struct csv *c, struct csv_row *ret, struct err *e);
 
 /* How much of the file has been read; 100 when its size is not known. */
 int csv_percent(const struct csv *c);
+
+/* The next field of a row to be read again: quoted where it must be. Whether it
+ * was written stdio remembers. */
+void csv_put(FILE *out, const char *text, bool last);
 
 #endif

@@ -6,6 +6,7 @@ it is mistyped, and where there is nothing for it to work on.
 A sentence that helps is part of the program: it says what happened, to what, and
 what to do. Exit codes are 0, 1, 2 (usage) and 78 (configuration) everywhere.
 """
+import csv
 import json
 import os
 
@@ -17,6 +18,7 @@ HUB, PRISON, CLINIC = SITES[1:]
 USAGE, CONFIG = 2, 78
 COMMANDS = ["run", "status", "import person x.csv", "rebuild", "why person k",
             "verify", "reviews", "parked", "alerts", "dose-check p", "report",
+            "export person",
             "invite PB-LDH-C01"]
 
 
@@ -211,6 +213,41 @@ def test_import(tree):
                        " 'N-93'") == 1, "the good row was not kept")
 
 
+def columns(node, table):
+    return [r[0] for r in node.query(
+        f"SELECT name FROM pragma_table_info('{table}')")]
+
+
+def test_export(tree):
+    """What is written is what is there, and can be read again."""
+    clinic = tree[CLINIC]
+    for name in ('a "b", c', "two\nlines", "ਨਾਮ", " spaces ", ""):
+        clinic.insert("person", {"beneficiary_no": "N-e", "given_name": name})
+    clinic.insert("assessment", {
+        "person_id": "p", "instrument": "COWS", "total_score": 0.1 + 0.2,
+        "recorded_by": "n"})
+    rows = clinic.query("SELECT * FROM person ORDER BY 1")
+    out = tree.folder / "person.csv"
+    says(clinic, f"export person --out {out}", f"{len(rows)} rows exported")
+    check(out.stat().st_mode & 0o777 == 0o600, oct(out.stat().st_mode))
+    with out.open(newline="", encoding="utf-8") as f:
+        read = list(csv.reader(f))
+    check(read[0] == columns(clinic, "person"), read[0])
+    check(read[1:] == [["" if v is None else str(v) for v in r]
+                       for r in rows], "the CSV is not the table")
+    told = json.loads(says(clinic, "export person --json"))
+    check([tuple(r.values()) for r in told] == rows, "nor is the JSON")
+    score = json.loads(says(clinic, "export assessment --json"))
+    check(score[-1]["total_score"] == 0.1 + 0.2, score[-1])
+    check(json.loads(says(clinic, "export bbv_result --json")) == [], "rows?")
+    says(clinic, "export v_dose", "dose_id")
+    says(clinic, f"export person --out {out}", "File exists", expect=1)
+    says(clinic, f"export person --out {tree.folder}/no/file", "no/file",
+         expect=1)
+    says(clinic, "export sync_self", "no table or view 'sync_self'", expect=1)
+    says(clinic, "export nothing;--", "no table or view", expect=1)
+
+
 # ---- reports -----------------------------------------------------------------
 
 def test_report(tree):
@@ -256,6 +293,7 @@ def main():
         test_verify(tree)
         test_invite(tree)
         test_import(tree)
+        test_export(tree)
         test_report(tree)
         say("every command says what it should")
         tree.stop()
