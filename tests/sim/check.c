@@ -419,6 +419,27 @@ static void check_holdings(struct check *c)
                 "            OR o.district = m.district)");
 }
 
+/* For who looks at a failure with --trace: all that was said of the first row
+ * that is not as expected. */
+static void say_first_difference(struct check *c)
+{
+    sqlite3_stmt *stmt = prepare(
+        c->db,
+        "SELECT format('machine %d: %s cl %d op %d class %d seq %d of %.8s %s"
+        " hlc %s%s: %s', l.machine, l.key, l.cl, l.op, l.class, l.seq, l.node,"
+        "  l.incarnation, l.hlc, iif(l.counts, '', ', does not count'),"
+        "  (SELECT group_concat(col || '=' || quote(value), ' ') FROM cell"
+        "    WHERE cell.leaf = l.leaf))"
+        " FROM leaf l JOIN (SELECT machine, tbl, key FROM"
+        "  (SELECT * FROM shown EXCEPT SELECT * FROM expected"
+        "   UNION SELECT * FROM expected EXCEPT SELECT * FROM shown) LIMIT 1)"
+        "  USING(machine, tbl, key) ORDER BY l.hlc");
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        sim_say("%s", (const char *)sqlite3_column_text(stmt, 0));
+    }
+    sqlite3_finalize(stmt);
+}
+
 /* Rows by the page: semantics.md, section 5, for what people write here. */
 static void check_rows(struct check *c)
 {
@@ -456,8 +477,9 @@ static void check_rows(struct check *c)
         "           THEN -instr(replace(replace(k.policy, '(', ','), ')', ','),"
         "                       ',' || c.value || ',')"
         "         ELSE 0 END,"
+        /* who wrote first: stamps of one millisecond go by the node */
         "    CASE WHEN k.kind = 'event' OR k.policy IN ('fixed', 'origin')"
-        "         THEN l.hlc END,"
+        "         THEN l.hlc || l.node || l.incarnation END,"
         "    l.hlc DESC, l.node DESC, l.incarnation DESC, l.seq DESC) AS nth"
         "   FROM leaf l JOIN cell c USING(leaf)"
         "   JOIN col k ON k.tbl = l.tbl AND k.col = c.col"
@@ -481,6 +503,9 @@ static void check_rows(struct check *c)
     run(c, "DELETE FROM shown WHERE EXISTS(SELECT 1 FROM col k WHERE"
            " k.tbl = shown.tbl AND k.col = shown.col"
            " AND (k.policy GLOB 'review*' OR k.policy = 'union'))");
+    if (sim.traces) {
+        say_first_difference(c);
+    }
     expect_none(c, "[I-2] a row shows what its changes do not say",
                 "SELECT format('machine %d table %d key %s column %d shows %s',"
                 " machine, tbl, key, col, quote(value)) FROM"

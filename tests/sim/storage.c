@@ -127,6 +127,7 @@ bool disk_is_dead(const struct disk *d)
 void disk_revive(struct disk *d)
 {
     d->dead = false;
+    d->sync_fails = false;
     d->until_death = SIZE_MAX;
 }
 

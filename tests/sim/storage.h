@@ -38,7 +38,7 @@ void disk_revive(struct disk *d);
 
 /* Writes have no room. */
 void disk_set_full(struct disk *d, bool full);
-/* The next sync fails. */
+/* The next sync fails, if it comes before disk_revive(). */
 void disk_fail_sync(struct disk *d);
 
 #endif
