@@ -40,6 +40,12 @@ enum {
     /* Values in the list of a policy (`rank`, the safe order of a `review`). */
     POLICY_VALUES_MAX = 32,
 
+    /* Parts of a person's name of which keys are made, and letters of one: a
+     * name with all that a village adds to it has seven, and in another script
+     * a letter takes three bytes. What is beyond is the same at every site. */
+    NAME_PARTS_MAX = 16,
+    NAME_PART_BYTES_MAX = 63,
+
     /* --- changesets ---------------------------------------------------- */
 
     /* Leaves of one changeset (semantics, section 2). */
