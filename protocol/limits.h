@@ -173,6 +173,14 @@ enum {
     /* Breaches kept of one of them, and their bytes: nobody works off more. */
     JUDGE_FOUND_MAX = 1000,
     JUDGE_FOUND_BYTES_MAX = 512 * 1024,
+    /* Beneficiary numbers that wait to be taken: what the largest camp
+     * registers in days without the daemon; */
+    NUMBER_POOL = 200,
+    /* and counters that are reserved for them at once, of which one in seven
+     * has no number: some milliseconds. A node has 65,536 such blocks. */
+    NUMBER_BLOCK = 256,
+    /* Node numbers that the root issues in one transaction. */
+    NUMBER_NODES_ISSUED = 100,
     /* Frames after which the node checkpoints; other programs do so at 1000,
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */
