@@ -54,8 +54,10 @@ SELECT n.number
 
 -- ----------------------------------------------------------------- people --
 
--- Records that may be one human being and wait for somebody to say so: a pair
--- a row, whatever it was found by. `sangam people link` and `unlink` settle it.
+-- Records that may be one human being and wait for somebody to say whether they
+-- are: a pair a row, whatever it was found by. `sangam people link` and `unlink`
+-- settle it. Two who were found to be two and have one number stay an alert (18),
+-- for one of them needs a new card.
 CREATE VIEW v_duplicate AS
 SELECT b.person_a, b.person_b,
        max(b.rule = '18') AS same_number,          -- 1: both have one beneficiary number
@@ -63,4 +65,9 @@ SELECT b.person_a, b.person_b,
        min(b.found_at) AS found_at                 -- when it was first found here
   FROM v_breach b
  WHERE b.rule IN ('17', '18') AND b.status IN ('open', 'acknowledged')
+   AND NOT EXISTS (SELECT 1 FROM person_link l
+                    WHERE l.person_a = b.person_a AND l.person_b = b.person_b
+                      AND l.decision = 'different'
+                      AND NOT EXISTS (SELECT 1 FROM person_link s
+                                       WHERE s.supersedes_id = l.link_id))
  GROUP BY b.person_a, b.person_b;
