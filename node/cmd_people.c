@@ -3,6 +3,7 @@
 
 #include "node/grid.h"
 #include "node/home.h"
+#include "node/tokens.h"
 #include "protocol/limits.h"
 #include "protocol/name.h"
 #include "protocol/number.h"
@@ -10,6 +11,8 @@
 
 #include <assert.h>
 #include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +25,7 @@ struct request {
     const char *reason;
     const char *by;
     bool json;
+    const struct home *home;
     struct database *db;
 };
 
@@ -446,6 +450,40 @@ static void add_pair(struct grid *grid, sqlite3_stmt *stmt)
              sqlite3_column_int(stmt, 9) != 0 ? "token" : "");
 }
 
+/* Does this site take part in finding people by name? */
+static int any_token(struct request *r, bool *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT EXISTS(SELECT 1 FROM person_identifier WHERE kind = 'name_key'"
+        " AND origin_site = (SELECT site_id FROM sync_self))";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc == 0) {
+        rc = database_step(r->db, stmt, e);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    *ret = sqlite3_column_int(stmt, 0) != 0;
+    (void)sqlite3_reset(stmt);
+    return 0;
+}
+
+static void print_pairs(const struct grid *grid, size_t count, bool tokens)
+{
+    if (count == 0) {
+        printf("no two records wait to be found one or two\n");
+    } else {
+        grid_print(grid);
+        printf("sangam people link or unlink PERSON OTHER --reason CODE "
+               "settles one\n");
+    }
+    if (!tokens) {
+        printf("people of this site are not found by name: no match tokens are "
+               "written (sangam people tokens)\n");
+    }
+}
+
 static int duplicates(struct request *r, struct err *e)
 {
     static const char *const titles[] = {"person", "number", "name",
@@ -454,6 +492,7 @@ static int duplicates(struct request *r, struct err *e)
     struct grid *grid = grid_new(titles, 9);
     cJSON *list = cJSON_CreateArray();
     size_t count = 0;
+    bool tokens = false;
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, duplicates_sql, &stmt, e);
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
@@ -462,17 +501,54 @@ static int duplicates(struct request *r, struct err *e)
         count++;
         rc = 0;
     }
+    if (rc == 0) {
+        rc = any_token(r, &tokens, e);
+    }
     if (rc == 0 && r->json) {
         cli_print_json(&list);
-    } else if (rc == 0 && count == 0) {
-        printf("no two records wait to be found one or two\n");
     } else if (rc == 0) {
-        grid_print(grid);
-        printf("sangam people link or unlink PERSON OTHER --reason CODE "
-               "settles one\n");
+        print_pairs(grid, count, tokens);
     }
     cJSON_Delete(list);
     grid_destroy(&grid);
+    return rc;
+}
+
+/* --- tokens --------------------------------------------------------------- */
+
+static void print_tokens(const struct request *r, const struct tokens *t)
+{
+    if (r->json) {
+        cJSON *json = cJSON_CreateObject();
+        (void)cJSON_AddNumberToObject(json, "people", (double)t->people);
+        (void)cJSON_AddNumberToObject(json, "keyless", (double)t->keyless);
+        (void)cJSON_AddNumberToObject(json, "written", (double)t->written);
+        (void)cJSON_AddNumberToObject(json, "replaced", (double)t->replaced);
+        cli_print_json(&json);
+        return;
+    }
+    printf("%" PRIu64 " token%s written for %" PRIu64 " people of this site, "
+           "%" PRIu64 " replaced\n",
+           t->written, cli_plural(t->written), t->people, t->replaced);
+    if (t->keyless > 0) {
+        printf("%" PRIu64 " have none: name, parent, birth year or sex is "
+               "missing\n",
+               t->keyless);
+    }
+}
+
+static int write_tokens(struct request *r, struct err *e)
+{
+    uint8_t key[MATCH_KEY_BYTES];
+    struct tokens t = {0};
+    int rc = home_programme_key(r->home, key, e);
+    if (rc == 0) {
+        rc = tokens_write(r->db, key, &t, e);
+    }
+    sodium_memzero(key, sizeof key);
+    if (rc == 0) {
+        print_tokens(r, &t);
+    }
     return rc;
 }
 
@@ -488,6 +564,7 @@ static const struct action {
     {"link", DATABASE_TOOL, 2, link_people},
     {"unlink", DATABASE_TOOL, 2, unlink_people},
     {"duplicates", DATABASE_READER, 0, duplicates},
+    {"tokens", DATABASE_TOOL, 0, write_tokens},
 };
 
 static const struct action *action_of(const struct request *r)
@@ -510,6 +587,7 @@ static int open_and_run(struct request *r, const struct action *action,
                            &r->db, e);
     }
     if (rc == 0) {
+        r->home = home;
         rc = action->run(r, e);
     }
     database_close(&r->db);
@@ -521,8 +599,10 @@ static int misused(const struct cli *cli, const struct request *r,
                    const struct action *action)
 {
     if (action == NULL) {
-        return cli_misused(
-            cli, "'%s' is none of find, link, unlink, duplicates", r->action);
+        return cli_misused(cli,
+                           "'%s' is none of find, link, unlink, duplicates, "
+                           "tokens",
+                           r->action);
     }
     int given = (r->a != NULL) + (r->b != NULL);
     if (given != action->people) {
@@ -541,7 +621,7 @@ int cmd_people(const struct cli *cli, int argc, char **argv)
     const struct cli_argument arguments[] = {
         {.kind = CLI_OPERAND,
          .name = "ACTION",
-         .help = "find; link (are one), unlink (are two); duplicates",
+         .help = "find; link (are one), unlink (are two); duplicates; tokens",
          .ret_value = &r.action},
         {.kind = CLI_OPTIONAL,
          .name = "PERSON",

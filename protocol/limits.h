@@ -179,6 +179,9 @@ enum {
     /* and counters that are reserved for them at once, of which one in seven
      * has no number: some milliseconds. A node has 65,536 such blocks. */
     NUMBER_BLOCK = 256,
+    /* People whose match tokens one transaction writes: some ten milliseconds
+     * in which others wait. */
+    TOKENS_PEOPLE_MAX = 200,
     /* Node numbers that the root issues in one transaction. */
     NUMBER_NODES_ISSUED = 100,
     /* Frames after which the node checkpoints; other programs do so at 1000,
