@@ -50,6 +50,7 @@ static struct home *home_at(const char *folder)
     h->replica = path_in(folder, "replica.db");
     h->key_folder = path_in(folder, "keys");
     h->key_file = path_in(folder, "keys/node.key");
+    h->programme_file = path_in(folder, "keys/programme.key");
     h->lock_file = path_in(folder, "lock");
     h->lock_fd = -1;
     return h;
@@ -74,6 +75,7 @@ void home_close(struct home **h)
     free(old->replica);
     free(old->key_folder);
     free(old->key_file);
+    free(old->programme_file);
     free(old->lock_file);
     free(old);
 }
@@ -279,8 +281,8 @@ static int check_key_mode(const char *path, struct err *e)
 {
     struct stat st;
     if (stat(path, &st) != 0) {
-        return err_set(e, ERR_CONFIG, "cannot find the node's keys %s: %s",
-                       path, strerror(errno));
+        return err_set(e, ERR_CONFIG, "cannot find the keys %s: %s", path,
+                       strerror(errno));
     }
     if ((st.st_mode & 077) != 0) {
         return err_set(e, ERR_CONFIG,
@@ -304,6 +306,31 @@ int home_keys_read(const struct home *h, struct keys *ret, struct err *e)
         if (rc != 0) {
             err_wrap(e, "%s", h->key_file);
         }
+    }
+    if (text.data != NULL) {
+        sodium_memzero(text.data, text.cap);
+    }
+    bytes_free(&text);
+    return rc;
+}
+
+int home_programme_key(const struct home *h, uint8_t ret[MATCH_KEY_BYTES],
+                       struct err *e)
+{
+    struct bytes text = {0};
+    struct err why = {0};
+    if (access(h->programme_file, F_OK) != 0) {
+        return err_set(e, ERR_CONFIG,
+                       "no match tokens are made here, because the programme's "
+                       "key %s is not there: ask headquarters for it",
+                       h->programme_file);
+    }
+    int rc = check_key_mode(h->programme_file, e);
+    if (rc == 0) {
+        rc = file_read(h->programme_file, MATCH_KEY_TEXT_BYTES_MAX, &text, e);
+    }
+    if (rc == 0 && match_key_parse(slice_of(&text), ret, &why) != 0) {
+        rc = err_set(e, ERR_CONFIG, "%s: %s", h->programme_file, why.text);
     }
     if (text.data != NULL) {
         sodium_memzero(text.data, text.cap);

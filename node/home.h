@@ -8,6 +8,7 @@
  *     replica.db        0660, with -wal and -shm beside it
  *     keys/             0700
  *       node.key        0600
+ *       programme.key   0600, where match tokens are made (protocol/match.h)
  *     lock              0660, holds the process id of the daemon
  *
  * Programs of the group read and write the replica; the keys are for the node
@@ -19,6 +20,7 @@
 #include <stdbool.h>
 
 #include "protocol/keys.h"
+#include "protocol/match.h"
 
 struct home {
     char *folder;
@@ -26,6 +28,7 @@ struct home {
     char *replica;
     char *key_folder;
     char *key_file;
+    char *programme_file;
     char *lock_file;
     int lock_fd; /* -1: not held */
 };
@@ -54,6 +57,11 @@ int home_keys_write(const struct home *h, const struct keys *keys,
                     struct err *e);
 /* ERR_CONFIG if others may read the file, ERR_CORRUPT if it is damaged. */
 int home_keys_read(const struct home *h, struct keys *ret, struct err *e);
+
+/* The programme's key, which somebody put there. ERR_CONFIG if nobody has, if
+ * others may read the file, or if it is none. */
+int home_programme_key(const struct home *h, uint8_t ret[MATCH_KEY_BYTES],
+                       struct err *e);
 
 /* What this process makes from now on the group may read and write, others
  * nothing. */

@@ -4,7 +4,8 @@
  * Upkeep: what the daemon does for its own replica, besides links: it notices
  * what other programs write and has it signed, opens the invites that were
  * asked for, has the tables compared with the journal, indexes the journal, has
- * the rules look at whom rows are about, and checkpoints.
+ * the rules look at whom rows are about, keeps numbers ready for cards, and
+ * checkpoints.
  *
  * Programs must be able to write on, whatever becomes of the signing: functions
  * fail only with what must stop the node (fault.h).

@@ -40,6 +40,12 @@ enum {
     /* Values in the list of a policy (`rank`, the safe order of a `review`). */
     POLICY_VALUES_MAX = 32,
 
+    /* Parts of a person's name of which keys are made, and letters of one: a
+     * name with all that a village adds to it has seven, and in another script
+     * a letter takes three bytes. What is beyond is the same at every site. */
+    NAME_PARTS_MAX = 16,
+    NAME_PART_BYTES_MAX = 63,
+
     /* --- changesets ---------------------------------------------------- */
 
     /* Leaves of one changeset (semantics, section 2). */
@@ -167,6 +173,17 @@ enum {
     /* Breaches kept of one of them, and their bytes: nobody works off more. */
     JUDGE_FOUND_MAX = 1000,
     JUDGE_FOUND_BYTES_MAX = 512 * 1024,
+    /* Beneficiary numbers that wait to be taken: what the largest camp
+     * registers in days without the daemon; */
+    NUMBER_POOL = 200,
+    /* and counters that are reserved for them at once, of which one in seven
+     * has no number: some milliseconds. A node has 65,536 such blocks. */
+    NUMBER_BLOCK = 256,
+    /* People whose match tokens one transaction writes: some ten milliseconds
+     * in which others wait. */
+    TOKENS_PEOPLE_MAX = 200,
+    /* Node numbers that the root issues in one transaction. */
+    NUMBER_NODES_ISSUED = 100,
     /* Frames after which the node checkpoints; other programs do so at 1000,
      * and their kind of checkpoint must never run (sqlite.org/wal.html,
      * the WAL-reset bug before 3.51.3). */

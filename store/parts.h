@@ -13,7 +13,7 @@
  *   revoke.c    ends of nodes                 clone.c      branches
  *   refused.c   what a first hop turns away   takeback.c   and is signed anew
  *   scrub.c     what triggers did not see     shape.c      altered tables
- *   judge.c     what the rules find
+ *   judge.c     what the rules find            numbers.c  for cards, and of nodes
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H

@@ -308,6 +308,20 @@ int replica_judge(struct replica *r, int64_t now_ms, struct judged *ret,
 /* May there be somebody to look at? */
 bool replica_touched(const struct replica *r);
 
+/* At the root: gives a number to every node that has none, at most
+ * NUMBER_NODES_ISSUED of them, for the next drain to sign. Everywhere: keeps
+ * NUMBER_POOL beneficiary numbers in local_number, once the node has a number.
+ * With a newer one those that nobody took are made anew. */
+struct numbered {
+    uint64_t issued;  /* numbers of nodes */
+    uint64_t added;   /* numbers for people */
+    uint16_t node_no; /* as which; 0: this node has none, or nothing was due */
+    bool used_up;     /* its counters: it needs another number */
+    bool nodes_used_up; /* at the root: there is no number for the next node */
+};
+int replica_numbers(struct replica *r, int64_t now_ms, struct numbered *ret,
+                    struct err *e);
+
 /* Signs what is pending, then empties every replicated table and the row
  * states and replays the journal [I-10]. Positions, tokens and the journal
  * stay. All or nothing; the caller holds the home for itself. */

@@ -18,7 +18,7 @@ HUB, PRISON, CLINIC = SITES[1:]
 USAGE, CONFIG = 2, 78
 COMMANDS = ["run", "status", "import person x.csv", "rebuild", "why person k",
             "verify", "reviews", "parked", "alerts", "dose-check p", "report",
-            "export person",
+            "export person", "number", "people duplicates", "people find x",
             "invite PB-LDH-C01"]
 
 

@@ -172,6 +172,34 @@ static void an_error_of_usage_is_specific(void **state)
          "sangam import: FILE.csv is missing");
 }
 
+/* Anybody can check a card, on any machine. */
+static void a_number_is_checked_without_a_home(void **state)
+{
+    (void)state;
+    said(run("-C", "/nonexistent/home", "number", "--check", "0tm 6ds 2vx",
+             NULL),
+         CLI_DONE, "0TM-6DS-2VX is well formed\n", NULL);
+    said(run("number", "--check", "OTM6DS2VX", "--json", NULL), CLI_DONE,
+         "\"0TM-6DS-2VX\"", NULL);
+    said(run("number", "--check", "0TM-6DS-V2X", NULL), CLI_FAILED, NULL,
+         "sangam number: 0TM-6DS-V2X is mistyped");
+    said(run("number", "--check", "1", "--count", "2", NULL), CLI_USAGE, NULL,
+         "exclude each other");
+    said(run("-C", "/nonexistent/home", "number", NULL), CLI_CONFIG, NULL,
+         "/nonexistent/home");
+}
+
+static void a_node_without_a_number_says_where_it_comes_from(void **state)
+{
+    (void)state;
+    char *replica = scratch_replica_of_clinic(folder);
+    said(run("number", NULL), CLI_FAILED, NULL,
+         "this node has no number of its own yet");
+    said(run("number", "--count", "0", NULL), CLI_FAILED, NULL,
+         "'0' is no count of numbers from 1 to 200");
+    free(replica);
+}
+
 static void a_missing_home_is_a_configuration_error(void **state)
 {
     (void)state;
@@ -353,6 +381,8 @@ int main(void)
         test(help_names_every_command),
         test(help_of_a_command_comes_from_its_arguments),
         test(an_error_of_usage_is_specific),
+        test(a_number_is_checked_without_a_home),
+        test(a_node_without_a_number_says_where_it_comes_from),
         test(a_missing_home_is_a_configuration_error),
         test(status_says_what_needs_someone_and_exits_1),
         test(status_is_json_for_programs),

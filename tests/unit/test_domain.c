@@ -35,6 +35,7 @@ static const struct row of_headquarters[] = {
                       " VALUES('t', 'take_home_max_days', 'all', 7, 'order')"},
     {"ref_course", "(course_id, kind, title, hours) VALUES('PEER-40', 'peer',"
                    " 'Peer training', 40)"},
+    {"ref_node_number", "(node, number) VALUES('f00d', 1)"},
 };
 
 static const struct row of_the_clinic[] = {

@@ -15,7 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS_MAX = 2000 }; /* of a table, folded one by one */
+enum {
+    ROWS_MAX = 2000,     /* of a table, folded one by one */
+    KEY_TEXT_BYTES = 72, /* the name of a node is the longest */
+};
 
 static const struct zone_offset india = {.from_s = 0, .offset_s = 19800};
 
@@ -393,11 +396,11 @@ static void fold_rows(struct tree *t, int node, const struct table *table)
     assert_int_equal(
         sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
     size_t count = 0;
-    static char keys[ROWS_MAX][KEY_COLUMNS_MAX][64];
+    static char keys[ROWS_MAX][KEY_COLUMNS_MAX][KEY_TEXT_BYTES];
     while (sqlite3_step(stmt) == SQLITE_ROW && count < ROWS_MAX) {
         for (size_t i = 0; i < table->key_count; i++) {
             /* keys stand first in every table of the domain */
-            (void)snprintf(keys[count][i], 64, "%s",
+            (void)snprintf(keys[count][i], KEY_TEXT_BYTES, "%s",
                            (const char *)sqlite3_column_text(stmt, (int)i));
         }
         count++;
@@ -406,7 +409,9 @@ static void fold_rows(struct tree *t, int node, const struct table *table)
     for (size_t k = 0; k < count; k++) {
         struct value key[KEY_COLUMNS_MAX];
         for (size_t i = 0; i < table->key_count; i++) {
-            key[i] = value_text(keys[k][i]);
+            key[i] = table->key[i]->type == VALUE_INTEGER
+                         ? value_integer(strtoll(keys[k][i], NULL, 10))
+                         : value_text(keys[k][i]);
         }
         must(replica_reproject(r, table, key, said));
     }

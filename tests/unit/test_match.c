@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol/match.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+static struct slice text(const char *s)
+{
+    return (struct slice){(const uint8_t *)s, strlen(s)};
+}
+
+static void key_of_test(uint8_t ret[MATCH_KEY_BYTES])
+{
+    for (size_t i = 0; i < MATCH_KEY_BYTES; i++) {
+        ret[i] = (uint8_t)i;
+    }
+}
+
+/* Computed by another program from the description: a token of last year must
+ * be found with this program. */
+static void tokens_are_what_they_always_were(void **state)
+{
+    (void)state;
+    uint8_t key[MATCH_KEY_BYTES];
+    char token[MATCH_TOKEN_BYTES];
+    key_of_test(key);
+    match_token(key, "name_key", text("grprt snd|blvndr|1990|female"), token);
+    assert_string_equal(token, "ed003bf81276c4b351c64d2176af5c84");
+    match_token(key, "name_key2", text("grprt|1990"), token);
+    assert_string_equal(token, "027d45ca4d2b2ee955496c372a6fde28");
+}
+
+static void key_kind_and_value_all_count(void **state)
+{
+    (void)state;
+    uint8_t key[MATCH_KEY_BYTES];
+    char token[MATCH_TOKEN_BYTES];
+    char other[MATCH_TOKEN_BYTES];
+    key_of_test(key);
+    match_token(key, "phone", text("12"), token);
+    match_token(key, "phone", text("13"), other);
+    assert_string_not_equal(token, other);
+    match_token(key, "abha", text("12"), other);
+    assert_string_not_equal(token, other);
+    match_token(key, "phone1", text("2"), other);
+    assert_string_not_equal(token, other);
+    key[31]++;
+    match_token(key, "phone", text("12"), other);
+    assert_string_not_equal(token, other);
+}
+
+static void a_key_file_is_one_line(void **state)
+{
+    (void)state;
+    static const char good[] = "# from headquarters\n"
+                               "match_key = 000102030405060708090a0b0c0d0e0f"
+                               "101112131415161718191A1B1C1D1E1F\n";
+    static const char bare[] =
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+    static const char no_digit[] =
+        "match_key = "
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1g\n";
+    static const char *const bad[] = {
+        "", "match_key =\n", "match_key = 00\n", "key = 00\n", bare, no_digit};
+    uint8_t key[MATCH_KEY_BYTES];
+    uint8_t wanted[MATCH_KEY_BYTES];
+    struct err e = {0};
+    key_of_test(wanted);
+    assert_int_equal(match_key_parse(text(good), key, &e), 0);
+    assert_memory_equal(key, wanted, sizeof key);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(match_key_parse(text(bad[i]), key, &e), ERR_INPUT);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_what_they_always_were),
+        cmocka_unit_test(key_kind_and_value_all_count),
+        cmocka_unit_test(a_key_file_is_one_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
