@@ -60,19 +60,20 @@ static int run(struct replica *r, const char *sql, int64_t a, int64_t b,
     " WHERE length(c.node) = 32 AND NOT EXISTS(SELECT 1"                       \
     " FROM ref_node_number n WHERE n.node = lower(hex(c.node)))"
 
-static int insert_node_number(struct replica *r, const struct value key[2],
-                              struct err *e)
+static int insert_node_number(struct replica *r, const struct value *number,
+                              const struct bytes *node, struct err *e)
 {
+    const struct value v = {.type = VALUE_TEXT, .bytes = slice_of(node)};
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db,
-                                "INSERT INTO ref_node_number(node, number)"
+                                "INSERT INTO ref_node_number(number, node)"
                                 " VALUES(?1, ?2)",
                                 &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    database_bind_at(stmt, 1, &key[0]);
-    database_bind_at(stmt, 2, &key[1]);
+    database_bind_at(stmt, 1, number);
+    database_bind_at(stmt, 2, &v);
     return database_done(r->db, stmt, e);
 }
 
@@ -104,12 +105,11 @@ static int issue(struct replica *r, const struct table *t, int64_t now_ms,
         rc = 0;
     }
     if (rc == 1) {
-        const struct value key[] = {
-            {.type = VALUE_TEXT, .bytes = slice_of(&node)},
-            value_integer(last + 1)};
-        rc = insert_node_number(r, key, e);
+        const struct value key = value_integer(last + 1);
+        rc = insert_node_number(r, &key, &node, e);
         if (rc == 0) {
-            rc = capture_append(r->db, t, CAPTURE_INSERT, key, NULL, now_ms, e);
+            rc =
+                capture_append(r->db, t, CAPTURE_INSERT, &key, NULL, now_ms, e);
         }
         ret->issued += rc == 0;
         rc = rc == 0 ? 1 : rc;

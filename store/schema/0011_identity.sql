@@ -5,24 +5,23 @@
 
 -- The number of a node, which goes into every beneficiary number it makes
 -- (protocol/number.h). Headquarters' node writes a row for each certificate of a
--- node it does not know, and `sangam number --renew` another one; the largest is
--- the one in use, and none is ever issued again. That no two nodes have one is a
--- rule over two rows: there is one who writes.
+-- node it does not know, and `sangam number --renew` another one; the largest of a
+-- node is the one in use, and none is ever issued again. INT and not INTEGER: a
+-- key that SQLite would hand out itself is refused.
 CREATE TABLE ref_node_number(
-  node      TEXT NOT NULL,                         -- hash of the node's identity key, in hexadecimal
-  number    INTEGER NOT NULL                       -- sixteen bits
+  number    INT PRIMARY KEY NOT NULL               -- sixteen bits
             CHECK(number BETWEEN 1 AND 65535),
+  node      TEXT NOT NULL,                         -- hash of the node's identity key, in hexadecimal
   issued_at TEXT NOT NULL                          -- when
-            DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-  PRIMARY KEY(node, number)
+            DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
 ) STRICT;
-CREATE INDEX ref_node_number_number ON ref_node_number(number);
+CREATE INDEX ref_node_number_node ON ref_node_number(node, number);
 
 INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
   (15, 'ref_node_number', 'reference', 2, 'all', NULL);
 INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
-  (15, 1, 'node',      2, 'key'),
-  (15, 2, 'number',    2, 'key'),
+  (15, 1, 'number',    2, 'key'),
+  (15, 2, 'node',      2, 'fixed'),
   (15, 3, 'issued_at', 2, 'fixed');
 
 -- Numbers of this node that nobody has, and those that were taken. The node keeps

@@ -15,10 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    ROWS_MAX = 2000,     /* of a table, folded one by one */
-    KEY_TEXT_BYTES = 72, /* the name of a node is the longest */
-};
+enum { ROWS_MAX = 2000 }; /* of a table, folded one by one */
 
 static const struct zone_offset india = {.from_s = 0, .offset_s = 19800};
 
@@ -396,11 +393,11 @@ static void fold_rows(struct tree *t, int node, const struct table *table)
     assert_int_equal(
         sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
     size_t count = 0;
-    static char keys[ROWS_MAX][KEY_COLUMNS_MAX][KEY_TEXT_BYTES];
+    static char keys[ROWS_MAX][KEY_COLUMNS_MAX][64];
     while (sqlite3_step(stmt) == SQLITE_ROW && count < ROWS_MAX) {
         for (size_t i = 0; i < table->key_count; i++) {
             /* keys stand first in every table of the domain */
-            (void)snprintf(keys[count][i], KEY_TEXT_BYTES, "%s",
+            (void)snprintf(keys[count][i], 64, "%s",
                            (const char *)sqlite3_column_text(stmt, (int)i));
         }
         count++;
