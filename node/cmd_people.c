@@ -88,8 +88,12 @@ static int statement_of(struct request *r, const char *sql, const char *text,
                         const struct called *called, sqlite3_stmt **ret,
                         struct err *e)
 {
-    const struct value forms[] = {value_text(text), value_text(called->number),
-                                  value_text(called->bare)};
+    /* what is no number is nobody's, not that of who has an empty one */
+    const struct value none = {.type = VALUE_NULL};
+    const bool number = called->number[0] != '\0';
+    const struct value forms[] = {value_text(text),
+                                  number ? value_text(called->number) : none,
+                                  number ? value_text(called->bare) : none};
     int rc = database_statement(r->db, sql, ret, e);
     for (int i = 0; rc == 0 && i < 3; i++) {
         database_bind_at(*ret, i + 1, &forms[i]);

@@ -158,6 +158,15 @@ def test_find(tree, number):
     check(f"{unused} is well formed, but nobody here has it" in said, said)
     said = clinic.sangam("people", "find", "123", expect=1).stderr
     check("it has 3 characters" in said, said)
+    # who has no number yet is not whoever is called what is none
+    nameless = clinic.insert("person", {"beneficiary_no": ""})
+    for command in (("find", "Sukhdev"), ("link", "Sukhdev", A, "--reason",
+                                          "card", "--by", "r 1")):
+        said = clinic.sangam("people", *command, expect=1).stderr
+        check("nobody is known here" in said and nameless not in said, said)
+    with clinic.connect() as db:
+        db.execute("UPDATE person SET record_status = 'entered_in_error'"
+                   " WHERE person_id = ?", (nameless,))
     for words, says in (
             (("find",), "find takes one"), (("link", A), "link takes two"),
             (("dance",), "none of find"), ((), "ACTION is missing"),
