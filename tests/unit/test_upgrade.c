@@ -742,7 +742,7 @@ static void a_killed_upgrade_leaves_the_old_file_or_the_new(void **state)
     sqlite3_close(n->client);
     n->client = NULL;
     replica_close(&n->replica);
-    for (unsigned us = 500; !done; us += us / 4) {
+    for (unsigned us = 500; !done; us += us / 2) {
         done = killed_upgrade(t, HUB, us);
         struct err e;
         struct database *db = NULL;
