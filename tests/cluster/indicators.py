@@ -479,7 +479,11 @@ def k16(t, *_):
         have -= sum(int(d["units"]) for d in t.dose
                     if d["site_id"] == site and d["item_code"] == "BUP-NAL-2"
                     and d["service_date"] > since)
-        c[site, "BUP-NAL-2"] = [have, None]   # nothing in the last 28 days
+        used = [int(d["units"]) for d in t.dose
+                if d["site_id"] == site and d["item_code"] == "BUP-NAL-2"
+                and add(TODAY.isoformat(), -27) <= d["service_date"]
+                <= TODAY.isoformat()]
+        c[site, "BUP-NAL-2"] = [have, sum(used) / 28 if used else None]
     return c
 
 
