@@ -182,11 +182,7 @@ int cmd_dose_check(const struct cli *cli, int argc, char **argv)
     if (code != CLI_GO_ON) {
         return code;
     }
-    int rc = home_open(cli->home, &home, &e);
-    if (rc == 0) {
-        rc = database_open(home->replica, DATABASE_READER, DATABASE_EXISTING,
-                           &db, &e);
-    }
+    int rc = home_open_replica(cli->home, DATABASE_READER, &home, &db, &e);
     if (rc == 0) {
         rc = find(db, named, person, sizeof person, &e);
     }

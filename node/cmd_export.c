@@ -208,11 +208,7 @@ static int export_table(struct request *r, struct err *e)
 static int open_and_run(struct request *r, const struct cli *cli, struct err *e)
 {
     struct home *home = NULL;
-    int rc = home_open(cli->home, &home, e);
-    if (rc == 0) {
-        rc = database_open(home->replica, DATABASE_READER, DATABASE_EXISTING,
-                           &r->db, e);
-    }
+    int rc = home_open_replica(cli->home, DATABASE_READER, &home, &r->db, e);
     if (rc == 0) {
         rc = database_run(r->db, "BEGIN", e);
     }

@@ -188,11 +188,7 @@ static int check(struct request *r, struct err *e)
 static int open_and_run(struct request *r, const struct cli *cli, struct err *e)
 {
     struct home *home = NULL;
-    int rc = home_open(cli->home, &home, e);
-    if (rc == 0) {
-        rc = database_open(home->replica, DATABASE_TOOL, DATABASE_EXISTING,
-                           &r->db, e);
-    }
+    int rc = home_open_replica(cli->home, DATABASE_TOOL, &home, &r->db, e);
     if (rc == 0) {
         rc = r->renew != NULL ? renew(r, e) : take(r, e);
     }

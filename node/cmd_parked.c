@@ -150,11 +150,7 @@ static int open_and_run(struct request *r, const struct action *action,
                         const struct cli *cli, struct err *e)
 {
     struct home *home = NULL;
-    int rc = home_open(cli->home, &home, e);
-    if (rc == 0) {
-        rc = database_open(home->replica, action->use, DATABASE_EXISTING,
-                           &r->db, e);
-    }
+    int rc = home_open_replica(cli->home, action->use, &home, &r->db, e);
     if (rc == 0) {
         rc = action->run(r, e);
     }

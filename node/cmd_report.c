@@ -38,7 +38,6 @@ enum { PERIOD_BYTES = 16, DAY_BYTES = 16, BEHIND_SHOWN = 5 };
 
 struct period {
     char name[PERIOD_BYTES];
-    char first_day[DAY_BYTES];
     char last_day[DAY_BYTES]; /* that has passed: yesterday at most */
 };
 
@@ -95,7 +94,7 @@ static int find_period(struct request *r, const struct indicator *i,
                        struct period *ret, struct err *e)
 {
     static const char sql[] =
-        "SELECT p.period, p.first_day, min(p.last_day, t.yesterday)"
+        "SELECT p.period, min(p.last_day, t.yesterday)"
         " FROM v_today t CROSS JOIN v_period p"
         " WHERE instr(?2, p.kind) > 0 AND CASE WHEN ?1 IS NULL"
         " THEN p.last_day <= t.yesterday ELSE p.period = upper(?1) END"
@@ -111,8 +110,7 @@ static int find_period(struct request *r, const struct indicator *i,
         return err_set(e, ERR_INPUT, "%s is of now: it has no period", i->id);
     }
     int rc = database_statement(
-        r->db, now ? "SELECT 'now', yesterday, yesterday FROM v_today" : sql,
-        &stmt, e);
+        r->db, now ? "SELECT 'now', yesterday FROM v_today" : sql, &stmt, e);
     if (rc == 0 && !now) {
         database_bind_at(stmt, 1, &asked);
         database_bind_at(stmt, 2, &kinds);
@@ -126,8 +124,7 @@ static int find_period(struct request *r, const struct indicator *i,
     }
     if (rc == 1) {
         copy_text(stmt, 0, ret->name, sizeof ret->name);
-        copy_text(stmt, 1, ret->first_day, sizeof ret->first_day);
-        copy_text(stmt, 2, ret->last_day, sizeof ret->last_day);
+        copy_text(stmt, 1, ret->last_day, sizeof ret->last_day);
         (void)sqlite3_reset(stmt);
     }
     return rc < 0 ? rc : 0;
@@ -414,11 +411,7 @@ static int list(struct request *r, struct err *e)
 static int open_and_run(struct request *r, const struct cli *cli, struct err *e)
 {
     struct home *home = NULL;
-    int rc = home_open(cli->home, &home, e);
-    if (rc == 0) {
-        rc = database_open(home->replica, DATABASE_READER, DATABASE_EXISTING,
-                           &r->db, e);
-    }
+    int rc = home_open_replica(cli->home, DATABASE_READER, &home, &r->db, e);
     if (rc == 0) {
         rc = database_run(r->db, "BEGIN", e);
     }

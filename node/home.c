@@ -56,6 +56,16 @@ static struct home *home_at(const char *folder)
     return h;
 }
 
+int home_open_replica(const char *folder, enum database_use use,
+                      struct home **ret, struct database **ret_db,
+                      struct err *e)
+{
+    int rc = home_open(folder, ret, e);
+    return rc == 0 ? database_open((*ret)->replica, use, DATABASE_EXISTING,
+                                   ret_db, e)
+                   : rc;
+}
+
 void home_close(struct home **h)
 {
     struct home *old = *h;

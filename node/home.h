@@ -21,6 +21,7 @@
 
 #include "protocol/keys.h"
 #include "protocol/match.h"
+#include "store/database.h"
 
 struct home {
     char *folder;
@@ -39,6 +40,10 @@ int home_create(const char *folder, struct home **ret, bool *ret_shared,
                 struct err *e);
 /* Of a home that is there: replica and keys. ERR_CONFIG. */
 int home_open(const char *folder, struct home **ret, struct err *e);
+/* The same, and its replica. Both are to be closed whatever comes of it. */
+int home_open_replica(const char *folder, enum database_use use,
+                      struct home **ret, struct database **ret_db,
+                      struct err *e);
 /* Lets go of the lock. */
 void home_close(struct home **h);
 

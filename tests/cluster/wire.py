@@ -57,10 +57,6 @@ class Way:
         self.loss = 0.0              # the share of packets
         self.delay_s = (0.0, 0.0)    # from, to: what differs is reordered
 
-    def __str__(self):
-        return (f"{'cut ' if self.cut else ''}loss {self.loss:.0%} delay "
-                f"{self.delay_s[0] * 1000:.0f}-{self.delay_s[1] * 1000:.0f} ms")
-
 
 class Machine:
     def __init__(self, name, number):

@@ -500,9 +500,6 @@ static void check_rows(struct check *c)
         "    AND t.seq = l.seq))"
         " UNION ALL SELECT machine, tbl, key, (SELECT col FROM col"
         "   WHERE col.tbl = life.tbl AND policy = 'key'), key FROM life");
-    /* of keys of two columns (ref_node_number) nobody but a replay knows here */
-    run(c, "DELETE FROM expected WHERE (SELECT count(*) FROM col k"
-           " WHERE k.tbl = expected.tbl AND k.policy = 'key') > 1");
     run(c, "DELETE FROM shown WHERE EXISTS(SELECT 1 FROM col k WHERE"
            " k.tbl = shown.tbl AND k.col = shown.col"
            " AND (k.policy GLOB 'review*' OR k.policy = 'union'))");

@@ -101,23 +101,11 @@ static struct tree *district(void)
     return t;
 }
 
-static void judge(struct tree *t, int node)
-{
-    struct judged judged = {.more = true};
-    struct err e = {0};
-    while (judged.more) {
-        if (replica_judge(t->nodes[node].replica, t->now_ms, &judged, &e) !=
-            0) {
-            fail_msg("%s", e.text);
-        }
-    }
-}
-
 static void meet(struct tree *t)
 {
     tree_sync(t);
     for (int node = HQ; node < NODES; node++) {
-        judge(t, node);
+        (void)tree_judge(t, node);
     }
 }
 

@@ -79,14 +79,8 @@ static struct tree *district(void)
 /* What was written arrives at headquarters, whose rules look at it. */
 static void arrive(struct tree *t)
 {
-    struct judged judged = {.more = true};
-    struct err e = {0};
     tree_sync(t);
-    while (judged.more) {
-        if (replica_judge(t->nodes[HQ].replica, t->now_ms, &judged, &e) != 0) {
-            fail_msg("%s", e.text);
-        }
-    }
+    (void)tree_judge(t, HQ);
 }
 
 /* "place/split: num/den" of each row, with "; " between. */

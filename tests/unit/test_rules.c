@@ -91,28 +91,11 @@ static struct tree *district(void)
     return t;
 }
 
-/* As the daemon does when it has nothing else to do. */
-static uint64_t judge(struct tree *t, int node)
-{
-    struct judged judged = {.more = true};
-    struct err e = {0};
-    uint64_t subjects = 0;
-    while (judged.more) {
-        if (replica_judge(t->nodes[node].replica, t->now_ms, &judged, &e) !=
-            0) {
-            fail_msg("%s: %s", site_of[node], e.text);
-        }
-        subjects += judged.subjects;
-    }
-    assert_false(replica_touched(t->nodes[node].replica));
-    return subjects;
-}
-
 static void meet(struct tree *t)
 {
     tree_sync(t);
     for (int node = HQ; node < NODES; node++) {
-        (void)judge(t, node);
+        (void)tree_judge(t, node);
     }
 }
 
@@ -308,7 +291,7 @@ static void looking_at_those_touched_finds_all_there_is(void **state)
     }
     assert_int_equal(
         replica_rebuild(t->nodes[HUB].replica, t->now_ms, &leaves, &e), 0);
-    (void)judge(t, HUB);
+    (void)tree_judge(t, HUB);
     assert_string_equal(tree_get(t, HUB, differs), "0");
     assert_string_equal(tree_get(t, HUB, kept), "0");
     free(text);
@@ -326,19 +309,19 @@ static void only_those_touched_are_looked_at(void **state)
              "INSERT INTO dose VALUES('d', 'a', '2025-01-01T09:00:00.000Z',"
              " 'observed', 8000, 1)");
     meet(t);
-    assert_int_equal(judge(t, HUB), 0);
+    assert_int_equal(tree_judge(t, HUB), 0);
     tree_sql(t, CLINIC,
              "INSERT INTO dose VALUES('e', 'b', '2025-01-01T09:00:00.000Z',"
              " 'observed', 8000, 1)");
     tree_sync(t);
     assert_true(replica_touched(t->nodes[HUB].replica));
-    assert_int_equal(judge(t, HUB), 1);
+    assert_int_equal(tree_judge(t, HUB), 1);
     /* an order that is late concerns everybody */
     tree_sql(t, HQ,
              "INSERT INTO ref_parameter(parameter_id, key, scope_kind,"
              " value_num, authority) VALUES('x', 'y', 'all', 1, 'z')");
     tree_sync(t);
-    assert_true(judge(t, HUB) >= 3);
+    assert_true(tree_judge(t, HUB) >= 3);
     tree_free(t);
 }
 
@@ -600,7 +583,7 @@ static int steps_of(struct tree *t, const char *person, int days)
         person, person, days - 1, person, person, days - 1, person, person);
     tree_sql(t, HQ, sql);
     tree_drain(t, HQ);
-    (void)judge(t, HQ);
+    (void)tree_judge(t, HQ);
     assert_int_equal(sqlite3_prepare_v2(t->nodes[HQ].client,
                                         "SELECT count(*) FROM v_found_person"
                                         " WHERE about = ?1 AND rule <> '23'",
@@ -636,7 +619,7 @@ static void a_view_that_a_tool_took_away_stops_nothing_else(void **state)
     struct tree *t = district();
     struct judged judged;
     struct err e = {0};
-    (void)judge(t, CLINIC);
+    (void)tree_judge(t, CLINIC);
     tree_sql(t, CLINIC, "DROP VIEW inv_07_two_active_agonist_enrolments");
     tree_sql(t, CLINIC, "INSERT INTO treated VALUES('a')");
     tree_sync(t);

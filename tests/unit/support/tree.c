@@ -382,6 +382,22 @@ void tree_sync(struct tree *t)
     }
 }
 
+uint64_t tree_judge(struct tree *t, int node)
+{
+    struct replica *r = t->nodes[node].replica;
+    struct judged judged = {.more = true};
+    struct err e = {0};
+    uint64_t subjects = 0;
+    while (judged.more) {
+        if (replica_judge(r, t->now_ms, &judged, &e) != 0) {
+            fail_msg("node %d: %s", node, e.text);
+        }
+        subjects += judged.subjects;
+    }
+    assert_false(replica_touched(r));
+    return subjects;
+}
+
 /* --- checks -------------------------------------------------------------- */
 
 static void fold_rows(struct tree *t, int node, const struct table *table)

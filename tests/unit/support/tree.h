@@ -71,6 +71,9 @@ void tree_send(struct tree *t, int from, int to);
 int tree_send_try(struct tree *t, int from, int to, struct err *e);
 /* All links in both directions until nothing moves. */
 void tree_sync(struct tree *t);
+/* The rules look at whom they have to, as the daemon has them when it has nothing
+ * else to do; how many persons, workers and sites. */
+uint64_t tree_judge(struct tree *t, int node);
 
 /* `to` as `from` sees it. */
 struct peer tree_peer(struct tree *t, int at, int other);
