@@ -45,9 +45,11 @@ static struct session *session_of(struct replica *r, const struct peer *peer)
         .certificate = self->certificate,
         .schema_version = self->schema_version,
         .journal = self->journal,
+        .lineage = self->lineage,
         .head = self->head,
         .peer = peer->node,
         .have = peer->have,
+        .give_back = peer_give_back(peer),
         .refusals = refusals,
         .refusal_count = refusal_count,
     };
@@ -238,14 +240,17 @@ static int opened(struct link *l, const struct session_action *action,
     }
     int64_t offset_ms = action->as.opened.time_ms - time_for(l);
     struct peer_note n = {.greeted = true, .offset_ms = offset_ms};
-    /* its greeting may acknowledge what an ack was lost for */
-    if (session_acked(l->session) > l->peer.acked) {
+    /* its greeting may acknowledge what an ack was lost for, or less than it
+     * held before it was put back */
+    if (session_acked(l->session) != l->peer.acked) {
         acked_to(l, session_acked(l->session));
     }
     /* of a journal with another id nothing is held */
     if (l->peer.have.journal != action->as.opened.journal) {
         l->peer.have = (struct token){.journal = action->as.opened.journal};
     }
+    l->peer.have.start = action->as.opened.start;
+    l->peer.return_until = action->as.opened.give_back;
     l->opened_ms = clock_mono_ms();
     log_info(l->peer.site, "link open, schema %" PRIu32 " there",
              action->as.opened.schema_version);
@@ -259,6 +264,19 @@ static int opened(struct link *l, const struct session_action *action,
                            : "its stamps follow ours meanwhile");
     }
     return link_note(l, &n, e);
+}
+
+/* Nobody else can say so: the copy knows nothing of what came after it. */
+static int put_back(struct link *l, const struct session_action *action,
+                    struct err *e)
+{
+    log_error(l->peer.site,
+              "it holds more of this node than the replica here: this was put "
+              "back from a copy, or runs twice -> what was lost is asked back "
+              "from there; what had not left is gone");
+    int rc = replica_put_back(l->replica, &l->peer.node,
+                              action->as.put_back.position, e);
+    return rc == 0 ? 0 : link_failed(l, e, e);
 }
 
 static void acked(struct link *l, const struct session_action *action)
@@ -344,6 +362,8 @@ static int act(struct link *l, const struct session_action *action,
         return 0;
     case SESSION_OPENED:
         return opened(l, action, e);
+    case SESSION_PUT_BACK:
+        return put_back(l, action, e);
     case SESSION_ACKED:
         acked(l, action);
         return 0;

@@ -192,6 +192,10 @@ enum {
      * gets in a month. A program that was away for longer reads its tables
      * whole, which is then as quick. */
     FEED_CHANGES_MAX = 100 * 1000,
+    /* Starts of the node that are kept, to know its own journal by: five a day
+     * for five years. Who heard the node last before that hears all of it
+     * again. */
+    STARTS_MAX = 10 * 1000,
     /* Nodes one replica can know: 700 clinics with room for successors. */
     NODES_MAX = 8192,
     /* What one node may say against nodes (revocations, voids, fork proofs) and

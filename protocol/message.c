@@ -88,6 +88,7 @@ static Sangam__Token wire_token(const struct token *token)
     Sangam__Token wire = SANGAM__TOKEN__INIT;
     wire.journal = token->journal;
     wire.position = token->position;
+    wire.start = token->start;
     return wire;
 }
 
@@ -119,6 +120,9 @@ static void encode_hello(const struct message *m, struct bytes *out)
     wire.journal = hello->journal;
     wire.have = &have;
     wire.credit = hello->credit;
+    wire.start = hello->start;
+    wire.head = hello->head;
+    wire.give_back = hello->give_back;
     Sangam__Message frame = SANGAM__MESSAGE__INIT;
     frame.kind_case = SANGAM__MESSAGE__KIND_HELLO;
     frame.hello = &wire;
@@ -137,6 +141,9 @@ static void encode_welcome(const struct message *m, struct bytes *out)
     wire.journal = welcome->journal;
     wire.have = &have;
     wire.credit = welcome->credit;
+    wire.start = welcome->start;
+    wire.head = welcome->head;
+    wire.give_back = welcome->give_back;
     Sangam__Message frame = SANGAM__MESSAGE__INIT;
     frame.kind_case = SANGAM__MESSAGE__KIND_WELCOME;
     frame.welcome = &wire;

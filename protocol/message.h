@@ -13,9 +13,11 @@
 
 enum { PROTOCOL_VERSION = 1 };
 
+/* How far a journal is held. All 0: nothing of it. */
 struct token {
     uint64_t journal;
     uint64_t position;
+    uint64_t start; /* of the journal's node, when it was learnt: lineage.h */
 };
 
 struct hello {
@@ -28,6 +30,9 @@ struct hello {
     uint64_t journal;
     struct token have;
     uint32_t credit;
+    uint64_t start;
+    uint64_t head;
+    uint64_t give_back;
 };
 
 struct welcome {
@@ -38,6 +43,9 @@ struct welcome {
     uint64_t journal;
     struct token have;
     uint32_t credit;
+    uint64_t start;
+    uint64_t head;
+    uint64_t give_back;
 };
 
 /* One changeset as it travels. With has_origin or has_prev false the receiver

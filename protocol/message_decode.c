@@ -105,12 +105,12 @@ static int want_number(uint64_t number, uint64_t *ret, const char *what,
     return 0;
 }
 
-static int want_journal(uint64_t journal, uint64_t *ret, struct err *e)
+static int want_id(uint64_t id, uint64_t *ret, const char *what, struct err *e)
 {
-    if (journal == 0) {
-        return err_set(e, ERR_FORMAT, "a journal has the id 0");
+    if (id == 0) {
+        return err_set(e, ERR_FORMAT, "a %s has the id 0", what);
     }
-    *ret = journal;
+    *ret = id;
     return 0;
 }
 
@@ -120,10 +120,11 @@ static int want_token(const Sangam__Token *wire, struct token *ret,
     if (wire == NULL) {
         return err_set(e, ERR_FORMAT, "the token is missing");
     }
-    if (wire->journal == 0 && wire->position != 0) {
+    if (wire->journal == 0 && (wire->position != 0 || wire->start != 0)) {
         return err_set(e, ERR_FORMAT, "a token has a position in no journal");
     }
     ret->journal = wire->journal;
+    ret->start = wire->start;
     return want_number(wire->position, &ret->position, "token", e);
 }
 
@@ -164,13 +165,23 @@ static int decode_hello(const Sangam__Message *frame, struct message *m,
         rc = want_time(wire->time_ms, &hello->time_ms, e);
     }
     if (rc == 0) {
-        rc = want_journal(wire->journal, &hello->journal, e);
+        rc = want_id(wire->journal, &hello->journal, "journal", e);
     }
     if (rc == 0) {
         rc = want_token(wire->have, &hello->have, e);
     }
     if (rc == 0) {
         rc = want_credit(wire->credit, &hello->credit, e);
+    }
+    if (rc == 0) {
+        rc = want_id(wire->start, &hello->start, "start", e);
+    }
+    if (rc == 0) {
+        rc = want_number(wire->head, &hello->head, "end of a journal", e);
+    }
+    if (rc == 0) {
+        rc = want_number(wire->give_back, &hello->give_back,
+                         "end of what is to be given back", e);
     }
     return rc;
 }
@@ -187,13 +198,23 @@ static int decode_welcome(const Sangam__Message *frame, struct message *m,
         rc = want_time(wire->time_ms, &welcome->time_ms, e);
     }
     if (rc == 0) {
-        rc = want_journal(wire->journal, &welcome->journal, e);
+        rc = want_id(wire->journal, &welcome->journal, "journal", e);
     }
     if (rc == 0) {
         rc = want_token(wire->have, &welcome->have, e);
     }
     if (rc == 0) {
         rc = want_credit(wire->credit, &welcome->credit, e);
+    }
+    if (rc == 0) {
+        rc = want_id(wire->start, &welcome->start, "start", e);
+    }
+    if (rc == 0) {
+        rc = want_number(wire->head, &welcome->head, "end of a journal", e);
+    }
+    if (rc == 0) {
+        rc = want_number(wire->give_back, &welcome->give_back,
+                         "end of what is to be given back", e);
     }
     return rc;
 }
@@ -344,7 +365,7 @@ static int decode_ack(const Sangam__Message *frame, struct message *m,
 {
     const Sangam__Ack *wire = frame->ack;
     struct ack *ack = &m->as.ack;
-    int rc = want_journal(wire->journal, &ack->journal, e);
+    int rc = want_id(wire->journal, &ack->journal, "journal", e);
     if (rc == 0) {
         rc = want_token(wire->token, &ack->token, e);
     }

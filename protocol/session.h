@@ -21,6 +21,10 @@
  * Either side in OPEN also queues what it receives, at most CREDIT_MESSAGES,
  * and has it stored one message at a time.
  *
+ * A side whose journal the peer holds further than it reaches, or another of
+ * the same id, was put back from a copy: it says PUT_BACK and closes, and the
+ * next session asks for what was lost (`give_back`).
+ *
  * The order of actions is part of the contract:
  *   - SEND of an ack comes only out of a STORED event, which the driver gives
  *     after its durable commit [I-1]; what was acknowledged before may be
@@ -29,6 +33,7 @@
  *   - STORE is asked for one at a time and answered by one STORED; the token
  *     {opened.journal, changesets.position} belongs into the same commit, also
  *     when there are no items;
+ *   - PUT_BACK is to be durable before the next session is made;
  *   - CLOSE is always last; the session does nothing afterwards.
  *
  * Frames, refused or not, are the peer's doing and end at worst in CLOSE. An
@@ -39,6 +44,7 @@
 #ifndef SANGAM_SESSION_H
 #define SANGAM_SESSION_H
 
+#include "lineage.h"
 #include "message.h"
 
 enum session_role {
@@ -62,9 +68,14 @@ struct session_facts {
     uint64_t certificate;
     uint32_t schema_version;
     uint64_t journal;
-    uint64_t head;     /* last position of our journal */
-    struct hash peer;  /* whom the CURVE key names */
-    struct token have; /* what we hold of the peer's journal */
+    struct lineage lineage; /* of it; borrowed while the session lives */
+    uint64_t head;          /* last position of our journal */
+    struct hash peer;       /* whom the CURVE key names */
+    struct token have;      /* what we hold of the peer's journal */
+    /* Of what this node lost when it was put back, some is still at the peer:
+     * up to this position of its journal it is to send also what came from us.
+     * 0: nothing was lost. */
+    uint64_t give_back;
     /* What of have.journal was refused, up to have.position, ascending, at
      * most ACK_REFUSED_MAX: told again when the session opens, because an ack
      * may have been lost with the link. Borrowed for session_new(). */
@@ -113,7 +124,9 @@ enum session_action_kind {
     SESSION_STORE,   /* `changesets`, then give SESSION_STORED; this one is
                         valid until then */
     SESSION_WALK,    /* from `position`, then give SESSION_WALKED */
-    SESSION_OPENED,  /* `peer`: greeting accepted */
+    SESSION_OPENED,  /* greeting accepted */
+    SESSION_PUT_BACK, /* `position` of the peer's journal: what we lost is
+                        before it, as far as it is there */
     SESSION_ACKED,   /* `position` of our journal is durable at the peer;
                         `refusals` among it were not taken */
     SESSION_SETTLED, /* nothing due, nothing in flight, said once after each
@@ -133,9 +146,15 @@ struct session_action {
             uint64_t position;
         } walk;
         struct {
+            uint64_t position;
+        } put_back;
+        struct {
             uint32_t schema_version;
             int64_t time_ms;  /* the peer's wall clock */
             uint64_t journal; /* the peer's */
+            uint64_t start;   /* the peer's */
+            uint64_t give_back; /* up to here of our journal also what came
+                                   from it is due */
         } opened;
         struct {
             uint64_t position;

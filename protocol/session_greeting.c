@@ -6,6 +6,12 @@
  */
 #include "session_inside.h"
 
+static uint64_t own_start(const struct session *s)
+{
+    const struct lineage *l = &s->facts.lineage;
+    return l->starts[l->count - 1].id;
+}
+
 void session_say_hello(struct session *s)
 {
     const struct session_facts *facts = &s->facts;
@@ -20,6 +26,9 @@ void session_say_hello(struct session *s)
         .journal = facts->journal,
         .have = facts->have,
         .credit = CREDIT_MESSAGES,
+        .start = own_start(s),
+        .head = s->send.head,
+        .give_back = facts->give_back,
     };
     session_say(s, &m);
     session_enter(s, SESSION_GREETING);
@@ -35,8 +44,11 @@ static void say_welcome(struct session *s)
         .schema_version = facts->schema_version,
         .time_ms = s->time_ms,
         .journal = facts->journal,
-        .have = s->facts.have,
+        .have = facts->have,
         .credit = CREDIT_MESSAGES,
+        .start = own_start(s),
+        .head = s->send.head,
+        .give_back = facts->give_back,
     };
     session_say(s, &m);
 }
@@ -50,7 +62,16 @@ struct greeting {
     uint64_t journal;
     const struct token *have; /* of our journal */
     uint32_t credit;
+    uint64_t start;
+    uint64_t head;
+    uint64_t give_back;
 };
+
+/* Does our journal have what the peer heard of it? */
+static bool is_known(const struct session *s, const struct token *have)
+{
+    return lineage_has(&s->facts.lineage, s->facts.journal, s->send.head, have);
+}
 
 /* Is this the peer that the link's key names, and can we speak to it? The
  * session is closed if not. */
@@ -69,15 +90,14 @@ static bool greeting_holds(struct session *s, const struct greeting *g)
         return false;
     }
     /* Nothing leaves a node before it is durable there, so only a journal put
-     * back under its old id can be shorter than what was sent of it. */
-    if (g->have->journal == s->facts.journal &&
-        g->have->position > s->send.head) {
-        session_refuse(s, ERR_CORRUPT,
-                       "the receiver holds the journal of the sender up to "
-                       "%llu but it ends at %llu: a replica was put back "
-                       "without 'sangam restore'",
-                       (unsigned long long)g->have->position,
-                       (unsigned long long)s->send.head);
+     * back from a copy lacks what was heard of it. Whoever asks already goes
+     * on: the token is of the other branch until something was sent. */
+    if (g->have->journal == s->facts.journal && !is_known(s, g->have) &&
+        s->facts.give_back == 0) {
+        session_act(s, SESSION_PUT_BACK)->as.put_back.position = g->head;
+        session_refuse(s, ERR_STATE,
+                       "this node's replica was put back from a copy; it asks "
+                       "for what it lost");
         return false;
     }
     return true;
@@ -101,9 +121,11 @@ static void open_session(struct session *s, const struct greeting *g)
     action->as.opened.schema_version = g->schema_version;
     action->as.opened.time_ms = g->time_ms;
     action->as.opened.journal = g->journal;
-    bool known = g->have->journal == s->facts.journal;
+    action->as.opened.start = g->start;
+    action->as.opened.give_back = g->give_back;
     session_receive_open(s);
-    session_send_open(s, known ? g->have->position : 0, g->credit);
+    session_send_open(s, is_known(s, g->have) ? g->have->position : 0,
+                      g->credit);
 }
 
 void session_hear_hello(struct session *s)
@@ -117,6 +139,9 @@ void session_hear_hello(struct session *s)
         .journal = hello->journal,
         .have = &hello->have,
         .credit = hello->credit,
+        .start = hello->start,
+        .head = hello->head,
+        .give_back = hello->give_back,
     };
     if (!hash_equal(&hello->network, &s->facts.network)) {
         session_refuse(s, ERR_NETWORK, "the child belongs to another network");
@@ -141,6 +166,9 @@ void session_hear_welcome(struct session *s)
         .journal = welcome->journal,
         .have = &welcome->have,
         .credit = welcome->credit,
+        .start = welcome->start,
+        .head = welcome->head,
+        .give_back = welcome->give_back,
     };
     if (!greeting_holds(s, &g)) {
         return;

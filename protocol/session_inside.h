@@ -45,6 +45,7 @@ struct session_send {
 struct session_receive {
     struct token token; /* durable here */
     uint64_t received;  /* the last position heard, stored or queued */
+    bool heard;         /* a message of this session */
     /* Messages not yet stored, a ring; STORE was asked for the first. */
     struct message queue[CREDIT_MESSAGES];
     size_t queue_first;

@@ -56,6 +56,12 @@ void session_receive_changesets(struct session *s)
 {
     struct session_receive *receive = &s->receive;
     struct changesets *changesets = &s->heard.as.changesets;
+    /* The sender was put back and does not know the token. */
+    if (!receive->heard && changesets->from == 0) {
+        receive->received = 0;
+        receive->token.position = 0;
+    }
+    receive->heard = true;
     /* A token that went past what was lost would never come back to it. */
     if (changesets->from != receive->received) {
         session_refuse(s, ERR_STATE,

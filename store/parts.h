@@ -45,6 +45,7 @@ struct replica {
     struct shaped shaped;  /* not told yet */
     struct message grant;  /* the enrolment; cleared at the root */
     bool enrolled;         /* `grant` is set */
+    struct start *starts;  /* owned; of self.lineage */
 };
 
 /* What is behind a file that is open: manifest, registry and the rest.
@@ -64,6 +65,9 @@ int replica_install_capture(struct replica *r, const struct manifest *m,
  * the schema where it is older, installs triggers. */
 int replica_start(struct replica *r, const struct replica_start *how,
                   struct err *e);
+/* Writes down that the node starts, in the caller's transaction; fills in
+ * r->self.lineage. */
+int replica_begin_start(struct replica *r, struct err *e);
 
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
  * rolls back, forgets what was only in memory and returns `rc`. A new replica,

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "protocol/hlc.h"
 #include "store/parts.h"
 
 /* One stretch of a neighbour's journal on its way in. */
 struct receiving {
     struct replica *r;
     const struct peer *from;
-    uint64_t from_journal;
     uint32_t from_no;
     int64_t now_ms;
     struct tally tally;
@@ -42,7 +42,22 @@ static int name(struct err *e, const struct checked *c,
                     replica_site_of(in->r, &c->travelling->origin));
 }
 
-/* A child brings what is made below it, and nothing else. */
+/* A child brings what is made below it; else only what we sent it, or would have,
+ * and lost when we were put back from a copy. That passed our clock then. */
+static bool may_bring(const struct receiving *in, const struct checked *c)
+{
+    const struct registry *registry = in->r->merger.registry;
+    const struct travelling *t = c->travelling;
+    const struct hash *child = registry_district(registry, &in->from->node);
+    const struct hash *there = registry_district(registry, &t->origin);
+    if (registry_below(registry, &t->origin, &in->from->node)) {
+        return true;
+    }
+    return (registry_is_root(registry, &t->origin) ||
+            (child != NULL && there != NULL && hash_equal(child, there))) &&
+           hlc_ms(t->hlc) <= replica_now(in->r, in->now_ms) + FUTURE_MS_MAX;
+}
+
 static int check_origin(struct receiving *in, struct checked *c, struct err *e)
 {
     struct registry *registry = in->r->merger.registry;
@@ -53,15 +68,17 @@ static int check_origin(struct receiving *in, struct checked *c, struct err *e)
                        "its certificate is not held, and certificates go "
                        "first");
     }
-    bool child = in->from->neighbour == NEIGHBOUR_CHILD;
-    if (child && !registry_below(registry, &t->origin, &in->from->node)) {
-        return err_set(e, ERR_FORBIDDEN, "its origin is not below site %s",
-                       in->from->site);
-    }
     const struct hash *here = registry_district(registry, &in->r->self.node);
     const struct hash *there = registry_district(registry, &t->origin);
-    c->whole_chain = child || registry_is_root(registry, &t->origin) ||
-                     (here != NULL && there != NULL && hash_equal(here, there));
+    c->whole_chain =
+        registry_below(registry, &t->origin, &in->r->self.node) ||
+        registry_is_root(registry, &t->origin) ||
+        (here != NULL && there != NULL && hash_equal(here, there));
+    if (in->from->neighbour == NEIGHBOUR_CHILD && !may_bring(in, c)) {
+        return err_set(e, ERR_FORBIDDEN,
+                       "its origin is not below site %s, nor is it given back",
+                       in->from->site);
+    }
     return registry_add_origin(registry, in->r->db, &t->origin, &c->origin, e);
 }
 
@@ -404,7 +421,7 @@ static int turn_away(struct receiving *in, const struct checked *c,
         .position = c->travelling->position,
         .origin = c->origin,
         .site = in->from->site,
-        .journal = in->from_journal,
+        .journal = in->from->have.journal,
     };
     int rc = replica_turn_away(in->r, &offered, in->now_ms,
                                &ret->refusals[ret->refusal_count], e);
@@ -448,23 +465,24 @@ static int receive(struct receiving *in, const struct travelling *travelling,
     return rc < 0 ? rc : 0;
 }
 
-static int save_token(struct receiving *in, uint64_t journal, uint64_t position,
-                      struct err *e)
+static int save_token(struct receiving *in, uint64_t position, struct err *e)
 {
     static const char sql[] =
-        "INSERT INTO sync_peer(node, journal, position, heard_ms)"
-        " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(node) DO UPDATE SET"
+        "INSERT INTO sync_peer(node, journal, position, heard_ms, start)"
+        " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(node) DO UPDATE SET"
         " journal = excluded.journal, position = excluded.position,"
-        " heard_ms = excluded.heard_ms";
+        " heard_ms = excluded.heard_ms, start = excluded.start";
+    const struct token *of = &in->from->have;
     sqlite3_stmt *stmt;
     int rc = database_statement(in->r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
     sqlite3_bind_blob(stmt, 1, in->from->node.bytes, HASH_BYTES, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, (int64_t)journal);
+    sqlite3_bind_int64(stmt, 2, (int64_t)of->journal);
     sqlite3_bind_int64(stmt, 3, (int64_t)position);
     sqlite3_bind_int64(stmt, 4, in->now_ms);
+    sqlite3_bind_int64(stmt, 5, (int64_t)of->start);
     return database_done(in->r->db, stmt, e);
 }
 
@@ -510,7 +528,7 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
     in->ret->folded = in->tally.folded;
     in->ret->taken = count;
     in->ret->end = end;
-    return rc == 0 ? save_token(in, in->from_journal, position, e) : rc;
+    return rc == 0 ? save_token(in, position, e) : rc;
 }
 
 /* What programs wrote goes first. Of a long backlog this transaction signs a
@@ -549,13 +567,12 @@ static void tell_fork(struct receiving *in)
 }
 
 int replica_store(struct replica *r, const struct peer *from,
-                  uint64_t from_journal, const struct changesets *stretch,
-                  int64_t now_ms, struct stored *ret, struct err *e)
+                  const struct changesets *stretch, int64_t now_ms,
+                  struct stored *ret, struct err *e)
 {
     struct receiving in = {
         .r = r,
         .from = from,
-        .from_journal = from_journal,
         .now_ms = now_ms,
         .ret = ret,
     };

@@ -216,6 +216,7 @@ void replica_close(struct replica **r_p)
     keys_wipe(&r->keys);
     free(r->path);
     free(r->scratch);
+    free(r->starts);
     free(r);
     *r_p = NULL;
 }
@@ -443,7 +444,8 @@ const char *replica_site_of(const struct replica *r, const struct hash *node)
 static int load_peer(struct replica *r, struct peer *peer, struct err *e)
 {
     static const char sql[] =
-        "SELECT journal, position, acked FROM sync_peer WHERE node = ?1";
+        "SELECT journal, position, acked, start, lost_until FROM sync_peer"
+        " WHERE node = ?1";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {
@@ -455,6 +457,8 @@ static int load_peer(struct replica *r, struct peer *peer, struct err *e)
         peer->have.journal = (uint64_t)sqlite3_column_int64(stmt, 0);
         peer->have.position = (uint64_t)sqlite3_column_int64(stmt, 1);
         peer->acked = (uint64_t)sqlite3_column_int64(stmt, 2);
+        peer->have.start = (uint64_t)sqlite3_column_int64(stmt, 3);
+        peer->lost_until = (uint64_t)sqlite3_column_int64(stmt, 4);
         sqlite3_reset(stmt);
         rc = 0;
     }
@@ -535,7 +539,7 @@ int replica_acked(struct replica *r, const struct hash *peer, uint64_t position,
     static const char sql[] =
         "INSERT INTO sync_peer(node, acked) VALUES(?1, ?2)"
         " ON CONFLICT(node) DO UPDATE SET acked = excluded.acked"
-        " WHERE acked < excluded.acked";
+        " WHERE acked <> excluded.acked";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {

@@ -13,6 +13,7 @@
 #define SANGAM_REPLICA_H
 
 #include "protocol/evidence.h"
+#include "protocol/lineage.h"
 #include "protocol/message.h"
 #include "store/manifest.h"
 #include "store/schema.h"
@@ -89,6 +90,7 @@ struct replica_self {
     struct hash parent;
     char parent_address[ADDRESS_BYTES_MAX + 1];
     uint64_t journal;
+    struct lineage lineage; /* of it; empty where the file is only looked at */
     uint64_t incarnation;
     uint32_t schema_version;
     uint64_t head; /* last position of the journal */
@@ -111,7 +113,16 @@ struct peer {
     uint8_t curve_public[KEY_PUBLIC_BYTES];
     struct token have; /* what we hold of its journal */
     uint64_t acked;    /* what it holds of ours */
+    /* We were put back from a copy: before this position of its journal may be
+     * what we lost. */
+    uint64_t lost_until;
+    /* It was: up to this position of ours also what came from it is due. The
+     * caller's, from the greeting. */
+    uint64_t return_until;
 };
+
+/* Up to where the neighbour is to give back what we lost; 0: nothing. */
+uint64_t peer_give_back(const struct peer *p);
 
 /* Who holds a CURVE key. NEIGHBOUR_NONE: nobody we link with. ERR_CLASS, with
  * the sentence, when it is a neighbour that lacks a class of this network. */
@@ -179,7 +190,8 @@ struct stored {
 
 /* Verifies, journals and applies the first piece of a stretch of a neighbour's
  * journal, about APPLY_ROWS_MAX leaves, after a drain in the same transaction,
- * and moves the token. Until `end` call again with what is left of the
+ * and moves the token, which is of the journal and start that from->have names.
+ * Until `end` call again with what is left of the
  * stretch. Where programs have written more than one drain takes, it signs a
  * part of that and takes nothing yet.
  *
@@ -187,8 +199,8 @@ struct stored {
  * the whole piece: nothing of it is stored and the link should be closed with
  * the error. */
 int replica_store(struct replica *r, const struct peer *from,
-                  uint64_t from_journal, const struct changesets *stretch,
-                  int64_t now_ms, struct stored *ret, struct err *e);
+                  const struct changesets *stretch, int64_t now_ms,
+                  struct stored *ret, struct err *e);
 
 /* What of the neighbour's journal was turned away and not signed anew yet, for
  * the opening of a session: at most `cap`, by position. */
@@ -219,6 +231,12 @@ struct walked {
 int replica_walk(struct replica *r, const struct peer *to, uint64_t from,
                  size_t budget, struct walked *ret, struct err *e);
 void walked_clear(struct walked *w);
+
+/* The neighbour holds of our journal what is not in it: this replica was put
+ * back from a copy. Remembers that it is to give back what we lost, which is
+ * before position `until` of its journal. */
+int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
+                     struct err *e);
 
 /* The neighbour holds our journal up to `position`. */
 int replica_acked(struct replica *r, const struct hash *peer, uint64_t position,

@@ -285,6 +285,9 @@ int replica_start(struct replica *r, const struct replica_start *how,
         rc = open_up(&s, e);
     }
     if (rc == 0) {
+        rc = replica_begin_start(r, e);
+    }
+    if (rc == 0) {
         rc = replica_end(r, 0, e);
     } else {
         database_rollback(r->db);

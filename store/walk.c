@@ -49,28 +49,31 @@ void travelling_of(const struct delivery *d, const struct hash *origin,
     memcpy(ret->signature, d->signature, SIGNATURE_BYTES);
 }
 
-/* Up goes everything. Down go headquarters' leaves, those of the receiver's
- * district, and of the rest what is for all. Nothing goes back where it came
- * from. What this node took back it does not send; a relay passes on even that,
+/* Up goes everything but what came from there. Down go headquarters' leaves,
+ * those of the receiver's district, and of the rest what is for all; nothing
+ * that came from there. A neighbour that was put back from a copy asks also for
+ * what came from it; up then goes what is held whole. What this node took back it does not send; a relay passes on even that,
  * because a copy of its node may have built on it. */
 static enum due due_of(const struct walking *w, const struct delivery *d,
                        const struct origin *origin)
 {
     const struct registry *registry = w->r->merger.registry;
     bool taken_back = d->voided && hash_equal(&origin->node, &w->r->self.node);
-    if (taken_back || (w->peer != NULL && d->from_no == w->peer->no)) {
+    bool back = w->peer != NULL && d->from_no == w->peer->no;
+    bool up = w->to->neighbour == NEIGHBOUR_PARENT;
+    if (taken_back || (back && d->position > w->to->return_until)) {
         return DUE_NOTHING;
     }
-    if (w->to->neighbour == NEIGHBOUR_PARENT ||
-        registry_is_root(registry, &origin->node)) {
+    if ((up && !back) || registry_is_root(registry, &origin->node)) {
         return DUE_WHOLE;
     }
-    const struct hash *here = registry_district(registry, &w->to->node);
+    const struct hash *lower = up ? &w->r->self.node : &w->to->node;
+    const struct hash *here = registry_district(registry, lower);
     const struct hash *there = registry_district(registry, &origin->node);
     if (here != NULL && there != NULL && hash_equal(here, there)) {
         return DUE_WHOLE;
     }
-    return (d->reach & REACH_ALL) != 0 ? DUE_ALL_SCOPE : DUE_NOTHING;
+    return (d->reach & REACH_ALL) != 0 && !up ? DUE_ALL_SCOPE : DUE_NOTHING;
 }
 
 /* Packs anew with only the leaves of scope `all`. */

@@ -104,7 +104,7 @@ static void store(struct branch *b, int to, const struct peer *from,
     b->tree->now_ms += 10;
     do {
         struct gauge before = gauge_now();
-        must(replica_store(b->tree->nodes[to].replica, from, journal, &stretch,
+        must(replica_store(b->tree->nodes[to].replica, from, &stretch,
                            b->tree->now_ms, &stored, &e),
              &e);
         checkpoint(b, to);
@@ -129,16 +129,14 @@ struct shipped branch_ship(struct branch *b, int from, int to)
         struct walked walked;
         struct peer there = tree_peer(b->tree, from, to);
         struct peer here = tree_peer(b->tree, to, from);
-        uint64_t at =
-            here.have.journal == self->journal ? here.have.position : 0;
-        must(
-            replica_walk(sender, &there, at, MESSAGE_TARGET_BYTES, &walked, &e),
-            &e);
+        must(replica_walk(sender, &there, here.have.position,
+                          MESSAGE_TARGET_BYTES, &walked, &e),
+             &e);
         if (walked.count > 0) {
             shipped.frame_bytes += frame_bytes(&walked, &self->node);
             shipped.frames++;
         }
-        store(b, to, &here, self->journal, &walked, &shipped);
+        store(b, to, &here, &walked, &shipped);
         must(replica_acked(sender, &there.node, walked.position, &e), &e);
         end = walked.end;
         walked_clear(&walked);

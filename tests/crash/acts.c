@@ -118,7 +118,7 @@ static int drain(struct stage *s, struct err *e)
     return rc;
 }
 
-static int store_all(struct stage *s, const struct peer *from, uint64_t journal,
+static int store_all(struct stage *s, const struct peer *from,
                      const struct walked *walked, int to, struct err *e)
 {
     static struct stored stored;
@@ -129,7 +129,7 @@ static int store_all(struct stage *s, const struct peer *from, uint64_t journal,
     };
     int rc;
     do {
-        rc = replica_store(s->tree->nodes[to].replica, from, journal, &stretch,
+        rc = replica_store(s->tree->nodes[to].replica, from, &stretch,
                            s->tree->now_ms, &stored, e);
         if (rc == 0) {
             done(s);
@@ -147,7 +147,6 @@ static int send_one(struct stage *s, int from, int to, struct err *e)
     struct walked walked = {.end = false};
     struct peer there;
     struct peer here;
-    uint64_t journal = replica_self(sender)->journal;
     int rc = replica_peer_of_curve(sender, t->nodes[to].keys.curve_public,
                                    &there, e);
     if (rc == 0) {
@@ -157,10 +156,12 @@ static int send_one(struct stage *s, int from, int to, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    uint64_t at = here.have.journal == journal ? here.have.position : 0;
-    rc = replica_walk(sender, &there, at, MESSAGE_TARGET_BYTES, &walked, e);
+    const struct lineage *l = &replica_self(sender)->lineage;
+    here.have.journal = replica_self(sender)->journal;
+    here.have.start = l->starts[l->count - 1].id;
+    rc = replica_walk(sender, &there, here.have.position, MESSAGE_TARGET_BYTES, &walked, e);
     if (rc == 0) {
-        rc = store_all(s, &here, journal, &walked, to, e);
+        rc = store_all(s, &here, &walked, to, e);
     }
     if (rc == 0) {
         rc = replica_acked(sender, &there.node, walked.position, e);

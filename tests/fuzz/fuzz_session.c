@@ -42,6 +42,7 @@ static void take(struct life *l, const struct session_action *a)
         l->closed = true;
         break;
     case SESSION_OPENED:
+    case SESSION_PUT_BACK:
     case SESSION_ACKED:
     case SESSION_SETTLED:
     case SESSION_COMPARE:
@@ -97,12 +98,14 @@ static void next(struct life *l, struct slice *in, int64_t now_ms)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice in = {data, size};
+    static const struct start starts[] = {{7, 0}, {8, 60}};
     struct life l = {.closed = false};
     struct session_facts facts = {
         .role = fuzz_u8(&in) % 2 == 0 ? SESSION_PARENT : SESSION_CHILD,
         .schema_version = 2,
         .certificate = 1,
         .journal = 5,
+        .lineage = {starts, 2},
         .head = 100,
         .have = {.journal = 6, .position = fuzz_u8(&in)},
     };

@@ -558,19 +558,17 @@ static void a_refusal_is_told_until_it_is_heard(void **state)
                      0);
     struct changesets first = {w.items, 1, w.items[0].position, 0};
     struct changesets second = {w.items + 1, 1, w.items[1].position, 0};
-    uint64_t journal = replica_self(t->nodes[LDH_C].replica)->journal;
     w.items[1].has_prev = false; /* as a session leaves it out */
-    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, journal,
-                                   &first, t->now_ms, &stored, &e),
+    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, &first,
+                                   t->now_ms, &stored, &e),
                      0);
     assert_int_equal(stored.refusal_count, 1);
     assert_int_equal(stored.refusals[0].code, ERR_FUTURE);
     assert_non_null(strstr(stored.refusals[0].sentence,
                            "stamped 364 days ahead of the clock here"));
     /* time goes on: the second is not ahead any more, but builds on it */
-    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, journal,
-                                   &second, t->now_ms + 2 * year_ms, &stored,
-                                   &e),
+    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, &second,
+                                   t->now_ms + 2 * year_ms, &stored, &e),
                      0);
     assert_int_equal(stored.refusal_count, 1);
     assert_non_null(strstr(stored.refusals[0].sentence, "builds on"));
@@ -676,8 +674,8 @@ static int bring(struct tree *t, int copy, int to, uint64_t after,
     struct changesets stretch = {w.items, w.count, here.have.position, 0};
     t->now_ms += 10;
     *e = (struct err){0};
-    int rc = replica_store(t->nodes[to].replica, &here, here.have.journal,
-                           &stretch, tree_clock(t, to), &stored, e);
+    int rc = replica_store(t->nodes[to].replica, &here, &stretch,
+                           tree_clock(t, to), &stored, e);
     walked_clear(&w);
     return rc;
 }
@@ -889,10 +887,9 @@ static void send_shuffled(struct tree *t, struct dice *d, int from, int to)
     struct err e;
     struct peer there = tree_peer(t, from, to);
     struct peer here = tree_peer(t, to, from);
-    uint64_t journal = replica_self(t->nodes[from].replica)->journal;
-    uint64_t at = here.have.journal == journal ? here.have.position : 0;
-    assert_int_equal(
-        replica_walk(t->nodes[from].replica, &there, at, SIZE_MAX, &w, &e), 0);
+    assert_int_equal(replica_walk(t->nodes[from].replica, &there,
+                                  here.have.position, SIZE_MAX, &w, &e),
+                     0);
     for (size_t i = 0; i + 1 < w.count; i++) {
         for (size_t k = w.count - 1; k > i; k--) {
             struct travelling *a = &w.items[k - 1];
@@ -906,8 +903,8 @@ static void send_shuffled(struct tree *t, struct dice *d, int from, int to)
     }
     struct changesets stretch = {w.items, w.count, w.position, 0};
     t->now_ms += 10;
-    if (replica_store(t->nodes[to].replica, &here, journal, &stretch,
-                      tree_clock(t, to), &stored, &e) != 0) {
+    if (replica_store(t->nodes[to].replica, &here, &stretch, tree_clock(t, to),
+                      &stored, &e) != 0) {
         fail_msg("%s", e.text);
     }
     walked_clear(&w);

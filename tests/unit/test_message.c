@@ -60,16 +60,18 @@ static struct message sample(enum message_kind kind)
     switch (kind) {
     case MESSAGE_HELLO:
         m.as.hello =
-            (struct hello){1, hash_of(1), hash_of(2), 3, 4, 5, 6, {7, 8}, 16};
+            (struct hello){1, hash_of(1), hash_of(2), 3,  4,  5,
+                           6, {7, 8, 9},  16,         17, 18, 19};
         break;
     case MESSAGE_WELCOME:
-        m.as.welcome = (struct welcome){1, hash_of(1), 2, 3, 4, {5, 6}, 16};
+        m.as.welcome = (struct welcome){1,  hash_of(1), 2,  3,  4,
+                                        {5, 6, 7}, 16, 17, 18, 19};
         break;
     case MESSAGE_CHANGESETS:
         m.as.changesets = (struct changesets){items, 3, 14, 9};
         break;
     case MESSAGE_ACK:
-        m.as.ack = (struct ack){1, {2, 5}, refusals, 2};
+        m.as.ack = (struct ack){1, {2, 5, 0}, refusals, 2};
         break;
     case MESSAGE_DIGEST:
         m.as.digest = (struct digest){9, origins, 2};
@@ -195,7 +197,11 @@ static void every_field_of_a_greeting_arrives(void **state)
     assert_int_equal(hello->journal, 6);
     assert_int_equal(hello->have.journal, 7);
     assert_int_equal(hello->have.position, 8);
+    assert_int_equal(hello->have.start, 9);
     assert_int_equal(hello->credit, 16);
+    assert_int_equal(hello->start, 17);
+    assert_int_equal(hello->head, 18);
+    assert_int_equal(hello->give_back, 19);
     message_clear(&back);
     bytes_free(&frame);
 }
@@ -212,7 +218,7 @@ static void the_envelope_of_a_lone_changeset_is_small(void **state)
     struct message m = {.kind = MESSAGE_CHANGESETS};
     m.as.changesets = (struct changesets){&item, 1, 70000, 0};
     struct message ack = {.kind = MESSAGE_ACK};
-    ack.as.ack = (struct ack){~0ULL, {~0ULL, 70000}, NULL, 0};
+    ack.as.ack = (struct ack){~0ULL, {~0ULL, 70000, 0}, NULL, 0};
     struct bytes frame = {0};
     message_encode(&m, &frame);
     message_encode(&ack, &frame);
@@ -455,7 +461,19 @@ static void what_cannot_be_is_refused(void **state)
     m.as.hello.have.journal = 0; /* but position 8 */
     assert_refused(&m, ERR_FORMAT);
     m = sample(MESSAGE_HELLO);
+    m.as.hello.have = (struct token){.start = 9};
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_HELLO);
     m.as.hello.credit = 0;
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_HELLO);
+    m.as.hello.start = 0;
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_WELCOME);
+    m.as.welcome.head = 1ULL << 63;
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_WELCOME);
+    m.as.welcome.give_back = 1ULL << 63;
     assert_refused(&m, ERR_FORMAT);
     m = sample(MESSAGE_WELCOME);
     m.as.welcome.have.position = 1ULL << 63;

@@ -70,9 +70,8 @@ static struct stored store(struct tree *t, const struct changesets *stretch)
     struct stored stored;
     struct err e;
     struct peer here = tree_peer(t, HQ, HUB);
-    if (replica_store(t->nodes[HQ].replica, &here,
-                      replica_self(t->nodes[HUB].replica)->journal, stretch,
-                      t->now_ms, &stored, &e) != 0) {
+    if (replica_store(t->nodes[HQ].replica, &here, stretch, t->now_ms, &stored,
+                      &e) != 0) {
         fail_msg("%s", e.text);
     }
     return stored;

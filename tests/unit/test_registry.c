@@ -107,9 +107,8 @@ static int store_altered(struct tree *t)
         .count = walked.count,
         .position = walked.position,
     };
-    int rc = replica_store(t->nodes[HQ].replica, &from,
-                           replica_self(t->nodes[HUB].replica)->journal,
-                           &stretch, t->now_ms, &stored, &e);
+    int rc = replica_store(t->nodes[HQ].replica, &from, &stretch, t->now_ms,
+                           &stored, &e);
     walked_clear(&walked);
     return rc;
 }

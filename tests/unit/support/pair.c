@@ -46,6 +46,7 @@ static void node_init(struct pair_node *node, const char *name,
     node->stride = PAIR_ENTRIES;
     node->journal = calloc(PAIR_ENTRIES, sizeof *node->journal);
     assert(node->journal != NULL);
+    node->starts[0] = (struct start){.id = mine};
     node->facts = (struct session_facts){
         .role = role,
         .network = pair_hash('n'),
@@ -53,6 +54,7 @@ static void node_init(struct pair_node *node, const char *name,
         .certificate = mine,
         .schema_version = 2,
         .journal = mine,
+        .lineage = {node->starts, 1},
         .peer = pair_hash(role == SESSION_CHILD ? 'p' : 'c'),
     };
 }
@@ -216,7 +218,14 @@ static void do_action(struct pair *p, enum who who,
             node->facts.have =
                 (struct token){.journal = action->as.opened.journal};
         }
+        node->facts.have.start = action->as.opened.start;
+        node->returns = action->as.opened.give_back;
         tell(p, "%s: opened", node->name);
+        break;
+    case SESSION_PUT_BACK:
+        node->facts.give_back = action->as.put_back.position;
+        tell(p, "%s: was put back, asks up to %llu", node->name,
+             (unsigned long long)node->facts.give_back);
         break;
     case SESSION_ACKED:
         assert(action->as.acked.position >= node->acked);

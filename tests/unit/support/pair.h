@@ -28,6 +28,7 @@ struct pair_node {
     const char *name;
     struct session *session; /* NULL: no link */
     struct session_facts facts;
+    struct start starts[4]; /* of facts.lineage */
     struct entry *journal;
     uint64_t head;
     size_t batch;  /* items of one walk */
@@ -46,6 +47,7 @@ struct pair_node {
     uint64_t acked;
     size_t refused;
     size_t settled;
+    uint64_t returns; /* up to here what came from the peer too */
     size_t sends;
     bool compared;
     bool current;

@@ -177,6 +177,37 @@ int tree_clone(struct tree *t, int node)
     return t->count - 1;
 }
 
+static void backup_path(const struct tree *t, const char *name, char out[300])
+{
+    (void)snprintf(out, 300, "%s/%s.db", t->folder, name);
+}
+
+void tree_back_up(struct tree *t, int node, const char *name)
+{
+    char path[300], sql[400];
+    backup_path(t, name, path);
+    (void)unlink(path);
+    (void)snprintf(sql, sizeof sql, "VACUUM INTO '%s'", path);
+    tree_sql(t, node, sql);
+}
+
+void tree_put_back(struct tree *t, int node, const char *name)
+{
+    struct tree_node *n = &t->nodes[node];
+    char path[300], sql[400];
+    backup_path(t, name, path);
+    sqlite3_close(n->client);
+    n->client = NULL;
+    replica_close(&n->replica);
+    assert_int_equal(unlink(n->path), 0); /* closed: no -wal beside it */
+    assert_int_equal(sqlite3_open(path, &n->client), SQLITE_OK);
+    (void)snprintf(sql, sizeof sql, "VACUUM INTO '%s'", n->path);
+    assert_int_equal(sqlite3_exec(n->client, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(n->client);
+    n->client = NULL;
+    open_node(t, n);
+}
+
 int tree_upgrade_try(struct tree *t, int node, const struct schema *schema,
                      struct err *e)
 {
@@ -296,12 +327,53 @@ void tree_drain(struct tree *t, int node)
     }
 }
 
+static void learn_journal(struct peer *peer, const struct replica_self *other)
+{
+    const struct lineage *l = &other->lineage;
+    if (peer->have.journal != other->journal) {
+        peer->have = (struct token){.journal = other->journal};
+    }
+    peer->have.start = l->count == 0 ? 0 : l->starts[l->count - 1].id;
+}
+
 struct peer tree_peer(struct tree *t, int at, int other)
 {
     struct peer peer;
     must(replica_peer_of_curve(t->nodes[at].replica,
                                t->nodes[other].keys.curve_public, &peer, said));
+    if (t->nodes[other].replica != NULL) {
+        learn_journal(&peer, replica_self(t->nodes[other].replica));
+    }
     return peer;
+}
+
+/* What the greeting of the link's other end says; whoever was put back finds
+ * out and remembers what to ask for. */
+static void find_put_back(struct tree *t, int from, int to)
+{
+    struct replica *sender = t->nodes[from].replica;
+    struct replica *receiver = t->nodes[to].replica;
+    const struct replica_self *self = replica_self(sender);
+    struct peer here;
+    must(replica_peer_of_curve(receiver, t->nodes[from].keys.curve_public,
+                               &here, said));
+    if (here.have.journal == self->journal &&
+        !lineage_has(&self->lineage, self->journal, self->head, &here.have)) {
+        must(replica_put_back(sender, &replica_self(receiver)->node,
+                              replica_self(receiver)->head, said));
+    }
+}
+
+/* From where the sender walks. */
+static uint64_t walk_from(struct tree *t, int from, int to)
+{
+    const struct replica_self *self = replica_self(t->nodes[from].replica);
+    struct peer here;
+    must(replica_peer_of_curve(t->nodes[to].replica,
+                               t->nodes[from].keys.curve_public, &here, said));
+    return lineage_has(&self->lineage, self->journal, self->head, &here.have)
+               ? here.have.position
+               : 0;
 }
 
 static void take_back(struct tree *t, int node, const struct refusal *refusal)
@@ -318,12 +390,14 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
     struct replica *sender = t->nodes[from].replica;
     struct replica *receiver = t->nodes[to].replica;
     struct walked walked = {.end = false};
-    uint64_t journal = replica_self(sender)->journal;
     int rc = 0;
+    find_put_back(t, from, to);
+    find_put_back(t, to, from);
     while (rc == 0 && !walked.end) {
         struct peer there = tree_peer(t, from, to);
         struct peer here = tree_peer(t, to, from);
-        uint64_t at = here.have.journal == journal ? here.have.position : 0;
+        uint64_t at = walk_from(t, from, to);
+        there.return_until = peer_give_back(&here);
         static struct stored stored;
         must(replica_walk(sender, &there, at, MESSAGE_TARGET_BYTES, &walked,
                           said));
@@ -334,7 +408,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         };
         t->now_ms += 10;
         do {
-            rc = replica_store(receiver, &here, journal, &stretch,
+            rc = replica_store(receiver, &here, &stretch,
                                tree_clock(t, to), &stored, e);
             if (stored.taken > 0) {
                 stretch.items += stored.taken;

@@ -87,6 +87,10 @@ void tree_upgrade(struct tree *t, int node, const struct schema *schema);
 /* A copy of a node's disk, as it is now, that runs beside it; returns its
  * index. tree_sync() is not for trees with one. */
 int tree_clone(struct tree *t, int node);
+/* A copy of a node's disk, as it is now, into the tree's folder; and a node
+ * that is put back from one, its journal and all. */
+void tree_back_up(struct tree *t, int node, const char *name);
+void tree_put_back(struct tree *t, int node, const char *name);
 
 /* Replays the journal beside the replica and folds each row: nothing differs
  * [I-10], [I-2]. */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "store/parts.h"
+
+static int add(struct replica *r, uint64_t start, struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_start(start, position) VALUES(?1, ?2)";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)start);
+    sqlite3_bind_int64(stmt, 2, (int64_t)r->self.head);
+    return database_done(r->db, stmt, e);
+}
+
+static int drop_oldest(struct replica *r, struct err *e)
+{
+    static const char sql[] =
+        "DELETE FROM sync_start"
+        " WHERE number <= (SELECT max(number) FROM sync_start) - ?1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int(stmt, 1, STARTS_MAX);
+    return database_done(r->db, stmt, e);
+}
+
+static int load(struct replica *r, struct err *e)
+{
+    static const char sql[] =
+        "SELECT start, position FROM sync_start ORDER BY number";
+    struct lineage *l = &r->self.lineage;
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    r->starts = calloc(STARTS_MAX, sizeof *r->starts);
+    if (r->starts == NULL) {
+        abort();
+    }
+    l->starts = r->starts;
+    while (l->count < STARTS_MAX && (rc = database_step(r->db, stmt, e)) == 1) {
+        r->starts[l->count++] = (struct start){
+            .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .position = (uint64_t)sqlite3_column_int64(stmt, 1),
+        };
+    }
+    (void)sqlite3_reset(stmt);
+    return rc < 0 ? rc : 0;
+}
+
+int replica_begin_start(struct replica *r, struct err *e)
+{
+    uint64_t start = 0;
+    while (start == 0) { /* 0 is whatever was before there were starts */
+        randombytes_buf(&start, sizeof start);
+    }
+    int rc = add(r, start, e);
+    if (rc == 0) {
+        rc = drop_oldest(r, e);
+    }
+    return rc == 0 ? load(r, e) : rc;
+}
+
+uint64_t peer_give_back(const struct peer *p)
+{
+    return p->have.position < p->lost_until ? p->lost_until : 0;
+}
+
+int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
+                     struct err *e)
+{
+    /* one more than we hold, so that it is asked for at all */
+    static const char sql[] =
+        "INSERT INTO sync_peer(node, lost_until) VALUES(?1, max(?2, 1))"
+        " ON CONFLICT(node) DO UPDATE SET"
+        " lost_until = max(lost_until, ?2, position + 1)";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_blob(stmt, 1, peer->bytes, HASH_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, (int64_t)until);
+    return database_done(r->db, stmt, e);
+}
