@@ -85,8 +85,7 @@ static int store(struct link *l, struct err *e)
     }
     int64_t began_ms = clock_mono_ms();
     replica_limit(l->replica, hold_rows(l->hold));
-    int rc = replica_store(l->replica, &l->peer, &left,
-                           clock_wall_ms(), s, e);
+    int rc = replica_store(l->replica, &l->peer, &left, clock_wall_ms(), s, e);
     if (rc != 0) {
         rc = link_failed(l, e, e);
     } else {

@@ -120,20 +120,20 @@ struct session_event {
 };
 
 enum session_action_kind {
-    SESSION_SEND,    /* `frame` */
-    SESSION_STORE,   /* `changesets`, then give SESSION_STORED; this one is
+    SESSION_SEND,     /* `frame` */
+    SESSION_STORE,    /* `changesets`, then give SESSION_STORED; this one is
                         valid until then */
-    SESSION_WALK,    /* from `position`, then give SESSION_WALKED */
-    SESSION_OPENED,  /* greeting accepted */
+    SESSION_WALK,     /* from `position`, then give SESSION_WALKED */
+    SESSION_OPENED,   /* greeting accepted */
     SESSION_PUT_BACK, /* `position` of the peer's journal: what we lost is
                         before it, as far as it is there */
-    SESSION_ACKED,   /* `position` of our journal is durable at the peer;
+    SESSION_ACKED,    /* `position` of our journal is durable at the peer;
                         `refusals` among it were not taken */
-    SESSION_SETTLED, /* nothing due, nothing in flight, said once after each
+    SESSION_SETTLED,  /* nothing due, nothing in flight, said once after each
                         time there was: a parent may answer with
                         SESSION_DIGEST */
-    SESSION_COMPARE, /* `digest`: what the parent says we should hold */
-    SESSION_CLOSE,   /* `code` and `sentence`; drop the link */
+    SESSION_COMPARE,  /* `digest`: what the parent says we should hold */
+    SESSION_CLOSE,    /* `code` and `sentence`; drop the link */
 };
 
 struct session_action {
@@ -150,9 +150,9 @@ struct session_action {
         } put_back;
         struct {
             uint32_t schema_version;
-            int64_t time_ms;  /* the peer's wall clock */
-            uint64_t journal; /* the peer's */
-            uint64_t start;   /* the peer's */
+            int64_t time_ms;    /* the peer's wall clock */
+            uint64_t journal;   /* the peer's */
+            uint64_t start;     /* the peer's */
             uint64_t give_back; /* up to here of our journal also what came
                                    from it is due */
         } opened;

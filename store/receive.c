@@ -70,10 +70,9 @@ static int check_origin(struct receiving *in, struct checked *c, struct err *e)
     }
     const struct hash *here = registry_district(registry, &in->r->self.node);
     const struct hash *there = registry_district(registry, &t->origin);
-    c->whole_chain =
-        registry_below(registry, &t->origin, &in->r->self.node) ||
-        registry_is_root(registry, &t->origin) ||
-        (here != NULL && there != NULL && hash_equal(here, there));
+    c->whole_chain = registry_below(registry, &t->origin, &in->r->self.node) ||
+                     registry_is_root(registry, &t->origin) ||
+                     (here != NULL && there != NULL && hash_equal(here, there));
     if (in->from->neighbour == NEIGHBOUR_CHILD && !may_bring(in, c)) {
         return err_set(e, ERR_FORBIDDEN,
                        "its origin is not below site %s, nor is it given back",

@@ -74,19 +74,22 @@ static void differs(struct compared *ret, const struct hash *origin,
 }
 
 /* One origin: what we hold of it against what the parent says. Our own and
- * those below us may be ahead; then there is nothing to compare yet. */
+ * those below us may be ahead; then there is nothing to compare yet. Where a
+ * chain has branches the number of its last does not tell, but that there are
+ * more leaves and not all is acknowledged. */
 static void compare_origin(const struct replica *r, const struct origin *o,
-                           const struct origin_digest *said,
+                           const struct origin_digest *said, bool all_sent,
                            struct compared *ret)
 {
     bool ours_to_send =
         registry_below(r->merger.registry, &o->node, &r->self.node);
     uint64_t head = said == NULL ? 0 : said->head;
-    if (ours_to_send && o->head_seq > head) {
+    uint64_t leaves = said == NULL ? 0 : said->leaves;
+    bool ahead = o->head_seq > head || (o->held.leaves > leaves && !all_sent);
+    if (ours_to_send && ahead) {
         ret->incomplete = true;
         return;
     }
-    uint64_t leaves = said == NULL ? 0 : said->leaves;
     bool same = leaves == o->held.leaves &&
                 (said == NULL || hash_equal(&said->sum, &o->held.sum));
     if (!same) {
@@ -98,11 +101,16 @@ int replica_compare(struct replica *r, const struct digest *digest,
                     struct compared *ret, struct err *e)
 {
     const struct registry *registry = r->merger.registry;
-    (void)e;
+    struct peer parent;
+    int rc = replica_parent(r, &parent, e);
+    if (rc != 0) {
+        return rc;
+    }
+    bool all_sent = parent.acked >= r->self.head;
     *ret = (struct compared){.equal = true};
     for (size_t i = 0; i < registry_origin_count(registry); i++) {
         const struct origin *o = registry_origin_at(registry, i);
-        compare_origin(r, o, digest_of(digest, &o->node), ret);
+        compare_origin(r, o, digest_of(digest, &o->node), all_sent, ret);
     }
     for (size_t i = 0; i < digest->count; i++) {
         const struct origin_digest *said = &digest->origins[i];

@@ -159,7 +159,8 @@ static int send_one(struct stage *s, int from, int to, struct err *e)
     const struct lineage *l = &replica_self(sender)->lineage;
     here.have.journal = replica_self(sender)->journal;
     here.have.start = l->starts[l->count - 1].id;
-    rc = replica_walk(sender, &there, here.have.position, MESSAGE_TARGET_BYTES, &walked, e);
+    rc = replica_walk(sender, &there, here.have.position, MESSAGE_TARGET_BYTES,
+                      &walked, e);
     if (rc == 0) {
         rc = store_all(s, &here, &walked, to, e);
     }

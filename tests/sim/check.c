@@ -26,7 +26,7 @@ static const char tables[] =
     "CREATE TABLE cell(leaf, col, value ANY);"
     "CREATE TABLE col(tbl, col, name, policy, kind, missing);"
     "CREATE TABLE shown(machine, tbl, key, col, value ANY);"
-    "CREATE TABLE wrote(machine, tbl, key, past);"
+    "CREATE TABLE wrote(machine, tbl, key, past, lost);"
     "CREATE TABLE parked(machine, tbl);";
 
 static void run(struct check *c, const char *sql)
@@ -351,7 +351,7 @@ static void put_written(struct check *c)
         const struct written *w = &c->world->written[i];
         char key[32];
         sqlite3_stmt *stmt =
-            prepare(c->db, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4)");
+            prepare(c->db, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4, ?5)");
         (void)snprintf(key, sizeof key, "%c%u", writer_tables[w->table].letter,
                        w->number);
         sqlite3_bind_int(stmt, 1, w->machine);
@@ -359,6 +359,7 @@ static void put_written(struct check *c)
                           SQLITE_STATIC);
         sqlite3_bind_text(stmt, 3, key, -1, SQLITE_TRANSIENT);
         sqlite3_bind_int(stmt, 4, w->past);
+        sqlite3_bind_int(stmt, 5, w->lost);
         done(c, stmt);
     }
 }
@@ -388,15 +389,19 @@ static void check_names(struct check *c)
                 " HAVING count(DISTINCT signature) > 1");
 }
 
-/* Headquarters has everything, and everybody what routing says. */
+/* Headquarters has everything that anybody has, and everybody what routing says:
+ * who was put back has its own from the others. */
 static void check_holdings(struct check *c)
 {
+    run(c, "CREATE INDEX held_name ON held(node, incarnation, seq)");
     run(c, "CREATE TABLE due AS SELECT DISTINCT l.node, l.incarnation, l.seq,"
            " l.class, l.scope, l.tbl, l.key, o.root, o.district, o.ended"
            " FROM leaf l JOIN machine o USING(node)"
            " JOIN held h ON h.machine = l.machine AND h.node = l.node"
            " AND h.incarnation = l.incarnation AND h.seq = l.seq"
-           " WHERE l.machine = o.machine AND NOT h.voided");
+           " WHERE NOT EXISTS(SELECT 1 FROM held v WHERE v.node = l.node"
+           "  AND v.incarnation = l.incarnation AND v.seq = l.seq"
+           "  AND v.voided)");
     run(c, "CREATE INDEX leaf_name ON leaf(machine, node, incarnation, seq)");
     expect_none(c, "[I-1] [I-13] a change is not where it should be",
                 "SELECT format('machine %d lacks table %d key %s of %s %d',"
@@ -444,8 +449,8 @@ static void say_first_difference(struct check *c)
 static void check_rows(struct check *c)
 {
     run(c,
-        "CREATE TABLE taken AS SELECT l.machine, l.node, l.incarnation, l.seq"
-        " FROM leaf l WHERE EXISTS(SELECT 1 FROM leaf v"
+        "CREATE TABLE taken AS SELECT l.leaf FROM leaf l"
+        " WHERE EXISTS(SELECT 1 FROM leaf v"
         "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
         "  JOIN cell i ON i.leaf = v.leaf AND i.col = -1"
         "  JOIN cell a ON a.leaf = v.leaf AND a.col = -2"
@@ -456,15 +461,22 @@ static void check_rows(struct check *c)
         "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
         "  JOIN cell a ON a.leaf = v.leaf AND a.col = -1"
         "  WHERE v.tbl = 3 AND v.machine = l.machine"
-        "    AND lower(hex(n.value)) = l.node AND l.seq > a.value)");
-    run(c, "CREATE INDEX taken_name ON taken(machine, node, incarnation, seq)");
+        "    AND lower(hex(n.value)) = l.node AND l.seq > a.value)"
+        /* of a clone events count, and nothing else */
+        " OR l.tbl NOT IN (SELECT tbl FROM col WHERE kind IN ('event', 'control'))"
+        "  AND EXISTS(SELECT 1 FROM leaf v"
+        "  JOIN cell n ON n.leaf = v.leaf AND n.col = 2"
+        "  JOIN cell i ON i.leaf = v.leaf AND i.col = 3"
+        "  JOIN cell a ON a.leaf = v.leaf AND a.col = 4"
+        "  WHERE v.tbl = 5 AND v.machine = l.machine"
+        "    AND lower(hex(n.value)) = l.node"
+        "    AND lower(hex(i.value)) = l.incarnation AND l.seq >= a.value)");
+    run(c, "CREATE INDEX taken_leaf ON taken(leaf)");
     run(c, "CREATE TABLE life AS SELECT DISTINCT machine, tbl, key FROM leaf l"
            " WHERE op = 1 AND cl = 1 AND tbl >= 10"
            "   AND class = (SELECT min(class) FROM leaf b WHERE b.tbl = l.tbl"
            "     AND b.key = l.key AND b.op = 1 AND b.machine = l.machine)"
-           "   AND NOT EXISTS(SELECT 1 FROM taken t WHERE t.machine = l.machine"
-           "    AND t.node = l.node AND t.incarnation = l.incarnation"
-           "    AND t.seq = l.seq)");
+           "   AND l.leaf NOT IN (SELECT leaf FROM taken)");
     run(c, "CREATE INDEX life_row ON life(machine, tbl, key)");
     run(c,
         "CREATE TABLE expected AS"
@@ -486,18 +498,14 @@ static void check_rows(struct check *c)
         "   JOIN life USING(machine, tbl, key)"
         "  WHERE l.cl = 1 AND k.policy IS NOT NULL"
         "    AND k.policy NOT GLOB 'review*' AND k.policy <> 'union'"
-        "    AND NOT EXISTS(SELECT 1 FROM taken t WHERE t.machine = l.machine"
-        "     AND t.node = l.node AND t.incarnation = l.incarnation"
-        "     AND t.seq = l.seq))"
+        "    AND l.leaf NOT IN (SELECT leaf FROM taken))"
         " WHERE nth = 1 AND value IS NOT NULL"
         " UNION ALL SELECT life.machine, k.tbl, life.key, k.col, k.missing"
         "  FROM life JOIN col k ON k.tbl = life.tbl"
         "  WHERE k.missing IS NOT NULL AND NOT EXISTS(SELECT 1 FROM leaf l"
         "   JOIN cell c USING(leaf) WHERE l.machine = life.machine"
         "   AND l.tbl = k.tbl AND l.key = life.key AND c.col = k.col"
-        "   AND NOT EXISTS(SELECT 1 FROM taken t WHERE t.machine = l.machine"
-        "    AND t.node = l.node AND t.incarnation = l.incarnation"
-        "    AND t.seq = l.seq))"
+        "   AND l.leaf NOT IN (SELECT leaf FROM taken))"
         " UNION ALL SELECT machine, tbl, key, (SELECT col FROM col"
         "   WHERE col.tbl = life.tbl AND policy = 'key'), key FROM life");
     run(c, "DELETE FROM shown WHERE EXISTS(SELECT 1 FROM col k WHERE"
@@ -521,25 +529,29 @@ static void check_written(struct check *c)
     expect_none(c, "[I-6] a row that a program wrote is not at headquarters",
                 "SELECT format('%s %s of machine %d', tbl, key, machine)"
                 " FROM wrote JOIN machine USING(machine)"
-                " WHERE NOT past AND NOT ended AND key NOT IN"
-                "  (SELECT key FROM shown WHERE machine = 0)");
+                " WHERE NOT past AND NOT lost AND NOT ended AND key NOT IN"
+                "  (SELECT key FROM shown WHERE machine = 0)"
+                /* of a clone it waits for a person */
+                " AND NOT (key IN (SELECT key FROM leaf JOIN taken USING(leaf)"
+                "   WHERE leaf.machine = 0)"
+                "  AND EXISTS(SELECT 1 FROM leaf v"
+                "   JOIN cell n ON n.leaf = v.leaf AND n.col = 2"
+                "   WHERE v.tbl = 5 AND v.machine = 0"
+                "     AND lower(hex(n.value)) = machine.node))");
     expect_none(c, "[I-8] a deletion that nobody made",
                 "SELECT format('table %d key %s of %s %d', tbl, key, node, seq)"
                 " FROM leaf WHERE op = 3");
-    expect_none(
-        c, "[I-6] a change waits though its row is here, or is refused",
-        "SELECT format('machine %d table %d key %s of %s %d', machine,"
-        " tbl, key, node, seq) FROM leaf JOIN life"
-        /* of an event that two wrote the first counts */
-        " USING(machine, tbl, key) WHERE NOT counts"
-        " AND NOT EXISTS(SELECT 1 FROM leaf f JOIN col k USING(tbl)"
-        "  WHERE k.kind = 'event' AND f.machine = leaf.machine"
-        "   AND f.tbl = leaf.tbl AND f.key IS leaf.key"
-        "   AND (f.hlc, f.node, f.incarnation, f.seq) <"
-        "       (leaf.hlc, leaf.node, leaf.incarnation, leaf.seq))"
-        " AND NOT EXISTS(SELECT 1 FROM taken t"
-        "  WHERE t.machine = leaf.machine AND t.node = leaf.node"
-        "    AND t.incarnation = leaf.incarnation AND t.seq = leaf.seq)");
+    expect_none(c, "[I-6] a change waits though its row is here, or is refused",
+                "SELECT format('machine %d table %d key %s of %s %d', machine,"
+                " tbl, key, node, seq) FROM leaf JOIN life"
+                /* of an event that two wrote the first counts */
+                " USING(machine, tbl, key) WHERE NOT counts"
+                " AND NOT EXISTS(SELECT 1 FROM leaf f JOIN col k USING(tbl)"
+                "  WHERE k.kind = 'event' AND f.machine = leaf.machine"
+                "   AND f.tbl = leaf.tbl AND f.key IS leaf.key"
+                "   AND (f.hlc, f.node, f.incarnation, f.seq) <"
+                "       (leaf.hlc, leaf.node, leaf.incarnation, leaf.seq))"
+                " AND leaf.leaf NOT IN (SELECT leaf FROM taken)");
 }
 
 static void check_replay(struct machine *m)

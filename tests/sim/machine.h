@@ -29,6 +29,8 @@ struct machine {
     struct disk *disk;
     const struct schema *schema; /* what its program knows */
     bool ended;                  /* revoked: what it says counts no more */
+    bool copied;                 /* there is a copy of its disk, */
+    size_t copied_at;            /* made after so many rows were written */
     /* the clock: what it is ahead of the true time, and gains an hour */
     int64_t ahead_ms;
     int64_t drift_ms;

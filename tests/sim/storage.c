@@ -41,8 +41,18 @@ struct unsynced {
     size_t cap;
 };
 
+/* Of the replica, what a copy of the disk holds. */
+static const char *const copied_names[] = {"replica.db", "replica.db-wal"};
+enum { COPIED_FILES = sizeof copied_names / sizeof *copied_names };
+
+struct copied {
+    bool there;
+    struct extent bytes;
+};
+
 struct disk {
     char folder[SIM_PATH_BYTES];
+    struct copied copy[COPIED_FILES];
     struct unsynced files[FILES_MAX];
     size_t until_death; /* SIZE_MAX: not soon */
     bool dead;
@@ -301,6 +311,62 @@ void disk_cut_power(struct disk *d, struct dice *dice)
     }
     (void)snprintf(shared, sizeof shared, "%sreplica.db-shm", d->folder);
     (void)unlink(shared);
+}
+
+/* --- copies ---------------------------------------------------------------- */
+
+static void path_of(const struct disk *d, const char *name,
+                    char out[SIM_PATH_BYTES + 16])
+{
+    (void)snprintf(out, SIM_PATH_BYTES + 16, "%s%s", d->folder, name);
+}
+
+void disk_copy(struct disk *d)
+{
+    char path[SIM_PATH_BYTES + 16];
+    for (size_t i = 0; i < COPIED_FILES; i++) {
+        struct copied *c = &d->copy[i];
+        path_of(d, copied_names[i], path);
+        free(c->bytes.data);
+        c->bytes = read_all(path, &c->there);
+    }
+}
+
+void disk_put_back(struct disk *d)
+{
+    char path[SIM_PATH_BYTES + 16];
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        forget(&d->files[i]);
+    }
+    for (size_t i = 0; i < COPIED_FILES; i++) {
+        const struct copied *c = &d->copy[i];
+        path_of(d, copied_names[i], path);
+        if (c->there) {
+            write_all(path, &c->bytes);
+        } else {
+            (void)unlink(path);
+        }
+    }
+    path_of(d, "replica.db-shm", path);
+    (void)unlink(path);
+}
+
+void disk_swap(struct disk *d)
+{
+    struct copied put_back[COPIED_FILES];
+    memcpy(put_back, d->copy, sizeof put_back);
+    memset(d->copy, 0, sizeof d->copy);
+    disk_copy(d);
+    for (size_t i = 0; i < COPIED_FILES; i++) {
+        struct copied now = d->copy[i];
+        d->copy[i] = put_back[i];
+        put_back[i] = now;
+    }
+    disk_put_back(d);
+    for (size_t i = 0; i < COPIED_FILES; i++) {
+        free(d->copy[i].bytes.data);
+        d->copy[i] = put_back[i];
+    }
 }
 
 /* --- files of SQLite ----------------------------------------------------- */

@@ -36,6 +36,13 @@ bool disk_is_dead(const struct disk *d);
 void disk_cut_power(struct disk *d, struct dice *dice);
 void disk_revive(struct disk *d);
 
+/* Keeps a copy of what the disk holds at this moment, as a backup or an image of
+ * it; and puts it back, with all files closed. */
+void disk_copy(struct disk *d);
+void disk_put_back(struct disk *d);
+/* The same, and keeps what the disk held as the copy. */
+void disk_swap(struct disk *d);
+
 /* Writes have no room. */
 void disk_set_full(struct disk *d, bool full);
 /* The next sync fails, if it comes before disk_revive(). */

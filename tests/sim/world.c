@@ -22,9 +22,9 @@ enum {
 };
 
 const char *const fault_names[FAULT_KINDS] = {
-    "delay", "drop", "repeat", "reorder", "damage", "cut",
-    "night", "off",  "kill",   "power",   "full",   "sync",
-    "clock", "past", "schema", "revoked",
+    "delay", "drop", "repeat", "reorder", "damage",  "cut",
+    "night", "off",  "kill",   "power",   "full",    "sync",
+    "clock", "past", "schema", "revoked", "restore", "clone",
 };
 
 /* --- time --------------------------------------------------------------------- */
@@ -375,6 +375,48 @@ static void end_node(struct world *w, struct machine *m)
     }
 }
 
+/* What was written since the copy is gone, unless it had been sent. */
+static void put_back(struct world *w, struct machine *m, bool swaps)
+{
+    if (m->on) {
+        machine_kill(m, false, &w->disks);
+    }
+    if (swaps) {
+        disk_swap(m->disk);
+    } else {
+        disk_put_back(m->disk);
+    }
+    for (size_t i = m->copied_at; i < w->written_count; i++) {
+        w->written[i].lost |= w->written[i].machine == m->index;
+    }
+    sim_say("%s is as it was when its disk was copied", m->site);
+    start(w, m);
+}
+
+/* Of two that run from one disk the parent hears whoever called last; here they
+ * take turns. */
+static void copy_or_put_back(struct world *w, struct machine *m, bool swaps)
+{
+    if (m->copied && (swaps || dice_even(&w->dice))) {
+        put_back(w, m, swaps);
+        return;
+    }
+    disk_copy(m->disk);
+    m->copied = true;
+    m->copied_at = w->written_count;
+}
+
+/* A machine that is put back and whose clock goes back too is to everybody else a
+ * clone: a person has to tell. */
+static bool may_happen(const struct world *w, enum fault fault)
+{
+    bool copies = fault == FAULT_RESTORE || fault == FAULT_CLONE;
+    bool copied = w->faults[FAULT_RESTORE] + w->faults[FAULT_CLONE] > 0;
+    return (w->plan.without & 1U << fault) == 0 &&
+           (fault != FAULT_CLOCK || !copied) &&
+           (!copies || w->faults[FAULT_CLOCK] == 0);
+}
+
 static void begin(struct world *w, enum fault fault, struct machine *m)
 {
     struct line *line = network_line(m->index);
@@ -433,6 +475,12 @@ static void begin(struct world *w, enum fault fault, struct machine *m)
     case FAULT_REVOKED:
         end_node(w, m);
         break;
+    case FAULT_RESTORE:
+        copy_or_put_back(w, m, false);
+        break;
+    case FAULT_CLONE:
+        copy_or_put_back(w, m, true);
+        break;
     case FAULT_KINDS:
         break;
     }
@@ -452,7 +500,7 @@ static void go_wrong(struct world *w)
 {
     struct machine *m = &w->machines[dice_below(&w->dice, (size_t)w->count)];
     enum fault fault = (enum fault)dice_below(&w->dice, FAULT_KINDS);
-    if ((w->plan.without & 1U << fault) != 0 ||
+    if (!may_happen(w, fault) ||
         ((fault == FAULT_NIGHT || fault == FAULT_REVOKED) &&
          dice_below(&w->dice, 4) != 0)) {
         return;

@@ -29,6 +29,8 @@ enum fault {
     FAULT_PAST,    /* a program writes with the triggers off */
     FAULT_SCHEMA,  /* its program is newer than others' */
     FAULT_REVOKED, /* its parent ends it, from a change of the past on */
+    FAULT_RESTORE, /* its disk is copied, or is put back from the copy */
+    FAULT_CLONE,   /* its disk and the copy take turns, both written to */
     FAULT_KINDS,
 };
 
@@ -42,6 +44,7 @@ struct written {
     uint16_t table; /* index in writer.c */
     uint32_t number;
     bool past; /* with the triggers off: the scrub is to find it */
+    bool lost; /* its machine was put back to before it */
 };
 
 struct plan {

@@ -79,7 +79,10 @@ static void insert(struct world *w, struct machine *m, int table, bool past,
     }
     if (w->written_count < WRITES_MAX) {
         w->written[w->written_count++] =
-            (struct written){(uint16_t)m->index, (uint16_t)table, number, past};
+            (struct written){.machine = (uint16_t)m->index,
+                             .table = (uint16_t)table,
+                             .number = number,
+                             .past = past};
     }
 }
 

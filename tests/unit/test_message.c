@@ -59,13 +59,12 @@ static struct message sample(enum message_kind kind)
     origins[1] = (struct origin_digest){hash_of(3), 7, 8, hash_of(4)};
     switch (kind) {
     case MESSAGE_HELLO:
-        m.as.hello =
-            (struct hello){1, hash_of(1), hash_of(2), 3,  4,  5,
-                           6, {7, 8, 9},  16,         17, 18, 19};
+        m.as.hello = (struct hello){1, hash_of(1), hash_of(2), 3,  4,  5,
+                                    6, {7, 8, 9},  16,         17, 18, 19};
         break;
     case MESSAGE_WELCOME:
-        m.as.welcome = (struct welcome){1,  hash_of(1), 2,  3,  4,
-                                        {5, 6, 7}, 16, 17, 18, 19};
+        m.as.welcome =
+            (struct welcome){1, hash_of(1), 2, 3, 4, {5, 6, 7}, 16, 17, 18, 19};
         break;
     case MESSAGE_CHANGESETS:
         m.as.changesets = (struct changesets){items, 3, 14, 9};

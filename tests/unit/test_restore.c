@@ -244,9 +244,9 @@ static void nobody_brings_what_is_held_in_part(void **state)
     tree_sync(t);
     struct peer above = tree_peer(t, ASR, HQ);
     struct peer other = tree_peer(t, LDH, CLINIC);
-    assert_int_equal(replica_walk(t->nodes[ASR].replica, &above, 0, SIZE_MAX,
-                                  &walked, &e),
-                     0);
+    assert_int_equal(
+        replica_walk(t->nodes[ASR].replica, &above, 0, SIZE_MAX, &walked, &e),
+        0);
     assert_true(walked.count > 0);
     struct changesets stretch = {.items = walked.items,
                                  .count = walked.count,
@@ -308,8 +308,8 @@ static void of_starts_the_newest_are_kept(void **state)
     const struct lineage *l = &replica_self(t->nodes[CLINIC].replica)->lineage;
     assert_int_equal(l->count, STARTS_MAX);
     assert_int_equal(l->starts[STARTS_MAX - 2].id, 10500);
-    assert_string_equal(
-        tree_get(t, CLINIC, "SELECT count(*) FROM sync_start"), "10000");
+    assert_string_equal(tree_get(t, CLINIC, "SELECT count(*) FROM sync_start"),
+                        "10000");
     /* who has not heard it since hears it all again */
     add_person(t, CLINIC, "p1");
     tree_sync(t);

@@ -206,8 +206,7 @@ static void a_branch_that_is_longer_is_known_as_another(void **state)
     pair_link(p);
     pair_run(p);
     assert_int_equal(child_of(p)->returns, 1);
-    assert_non_null(
-        strstr(pair_story(p), "parent says [ 1+ 2 3 4 ] to 4\n"));
+    assert_non_null(strstr(pair_story(p), "parent says [ 1+ 2 3 4 ] to 4\n"));
     assert_int_equal(child_of(p)->facts.have.position, 6);
 }
 

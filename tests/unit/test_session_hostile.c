@@ -48,13 +48,22 @@ static struct message sound(enum message_kind kind)
     };
     switch (kind) {
     case MESSAGE_HELLO:
-        m.as.hello = (struct hello){
-            1, pair_hash('n'), pair_hash('c'), 3, 2, 4, 'c', {0, 0, 0}, 16,
-            's', 0, 0};
+        m.as.hello = (struct hello){1,
+                                    pair_hash('n'),
+                                    pair_hash('c'),
+                                    3,
+                                    2,
+                                    4,
+                                    'c',
+                                    {0, 0, 0},
+                                    16,
+                                    's',
+                                    0,
+                                    0};
         break;
     case MESSAGE_WELCOME:
-        m.as.welcome = (struct welcome){1, pair_hash('p'), 2,   3, 'p',
-                                        {'c', 0, 0}, 16, 's', 0, 0};
+        m.as.welcome = (struct welcome){
+            1, pair_hash('p'), 2, 3, 'p', {'c', 0, 0}, 16, 's', 0, 0};
         break;
     case MESSAGE_CHANGESETS:
         m.as.changesets = (struct changesets){&item, 1, 1, 0};

@@ -534,8 +534,8 @@ static void a_renewal_is_undone_with_its_stretch(void **state)
                                  .count = walked.count,
                                  .position = walked.position};
     (void)sqlite3_commit_hook(database_handle(hub->db), refuse_commit, NULL);
-    assert_true(
-        replica_store(hub, &here, &stretch, t->now_ms, &stored, &e) < 0);
+    assert_true(replica_store(hub, &here, &stretch, t->now_ms, &stored, &e) <
+                0);
     (void)sqlite3_commit_hook(database_handle(hub->db), NULL, NULL);
     assert_int_equal(replica_self(hub)->certificate, before);
     tree_sql(t, HUB, "UPDATE person SET phone = '2'");

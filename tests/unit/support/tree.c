@@ -408,8 +408,8 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         };
         t->now_ms += 10;
         do {
-            rc = replica_store(receiver, &here, &stretch,
-                               tree_clock(t, to), &stored, e);
+            rc = replica_store(receiver, &here, &stretch, tree_clock(t, to),
+                               &stored, e);
             if (stored.taken > 0) {
                 stretch.items += stored.taken;
                 stretch.count -= stored.taken;
