@@ -1,4 +1,4 @@
--- 0012: what tells a replica that was put back from a copy.
+-- 0016: what tells a replica that was put back from a copy.
 
 -- Each start of the node, with the position of the journal it began at
 -- (docs/semantics.md section 3). Neighbours' tokens name the start under which
