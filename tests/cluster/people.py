@@ -10,7 +10,8 @@ written down twice.
 * Two sites register one person: headquarters sees the pair, links it, and every
   site counts them as one; it is taken back, nobody asks again, and that two
   people have one number stays an alert.
-* `people find` finds by number in any form and by how a name sounds.
+* `people find` finds by number in any form and by how a name sounds, and
+  `dose-check` takes a number in any form.
 * With the programme's key two sites find one person by name, though neither
   tells the other the name; without it they say that they do not.
 """
@@ -164,9 +165,22 @@ def test_find(tree, number):
                                           "card", "--by", "r 1")):
         said = clinic.sangam("people", *command, expect=1).stderr
         check("nobody is known here" in said and nameless not in said, said)
+    carded = clinic.insert("person", {"beneficiary_no": unused})
+    for text in (unused, unused.lower(), unused.replace("-", ""),
+                 f" {unused.replace('-', ' ').lower()} ",
+                 unused.replace("0", "o").replace("1", "l"), carded):
+        told = json.loads(clinic.sangam("dose-check", text, "--json",
+                                        expect=None).stdout)
+        check(told["person_id"] == carded, f"{text}: {told}")
+    said = clinic.sangam("dose-check", bare, expect=1).stderr
+    check("2 records have the number" in said, said)
+    said = clinic.sangam("dose-check", "Sukhdev", expect=1).stderr
+    check("nobody is known here as 'Sukhdev'" in said, said)
     with clinic.connect() as db:
         db.execute("UPDATE person SET record_status = 'entered_in_error'"
-                   " WHERE person_id = ?", (nameless,))
+                   " WHERE person_id IN (?, ?)", (nameless, carded))
+    said = clinic.sangam("dose-check", unused, expect=1).stderr
+    check("nobody is known here as" in said, said)
     for words, says in (
             (("find",), "find takes one"), (("link", A), "link takes two"),
             (("dance",), "none of find"), ((), "ACTION is missing"),
