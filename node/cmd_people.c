@@ -389,22 +389,19 @@ static const char duplicates_sql[] =
     " b.beneficiary_no AS number_b,"
     " trim(coalesce(b.given_name, '') || ' ' || coalesce(b.family_name, ''))"
     " AS name_b, b.birth_year AS birth_year_b, d.same_number, d.same_token,"
-    " d.found_at FROM v_duplicate d"
+    " d.found_at, d.weight, d.found_by FROM v_duplicate d"
     " LEFT JOIN person a ON a.person_id = d.person_a"
     " LEFT JOIN person b ON b.person_id = d.person_b"
-    " ORDER BY d.same_number DESC, d.found_at, d.person_a, d.person_b";
+    " ORDER BY d.weight DESC, d.found_at, d.person_a, d.person_b";
+enum { WEIGHT_AT = 11, FOUND_BY_AT = 12 };
 
 static void add_pair(struct grid *grid, sqlite3_stmt *stmt)
 {
     for (int i = 0; i < 8; i++) {
         grid_put(grid, "%s", text_at(stmt, i));
     }
-    grid_put(grid, "%s%s%s", sqlite3_column_int(stmt, 8) != 0 ? "number" : "",
-             sqlite3_column_int(stmt, 8) != 0 &&
-                     sqlite3_column_int(stmt, 9) != 0
-                 ? ", "
-                 : "",
-             sqlite3_column_int(stmt, 9) != 0 ? "token" : "");
+    grid_put(grid, "%s", text_at(stmt, WEIGHT_AT));
+    grid_put(grid, "%s", text_at(stmt, FOUND_BY_AT));
 }
 
 /* Does this site take part in finding people by name? */
@@ -443,10 +440,10 @@ static void print_pairs(const struct grid *grid, size_t count, bool tokens)
 
 static int duplicates(struct request *r, struct err *e)
 {
-    static const char *const titles[] = {"person", "number", "name",
-                                         "born",   "other",  "number",
-                                         "name",   "born",   "same"};
-    struct grid *grid = grid_new(titles, 9);
+    static const char *const titles[] = {"person", "number", "name", "born",
+                                         "other",  "number", "name", "born",
+                                         "weight", "same"};
+    struct grid *grid = grid_new(titles, 10);
     cJSON *list = cJSON_CreateArray();
     size_t count = 0;
     bool tokens = false;
@@ -488,8 +485,9 @@ static void print_tokens(const struct request *r, const struct tokens *t)
            "%" PRIu64 " replaced\n",
            t->written, cli_plural(t->written), t->people, t->replaced);
     if (t->keyless > 0) {
-        printf("%" PRIu64 " have none: name, parent, birth year or sex is "
-               "missing\n",
+        printf("%" PRIu64
+               " cannot be found by their whole name: a name, parent, "
+               "birth year or sex is missing\n",
                t->keyless);
     }
 }
