@@ -80,27 +80,24 @@ WITH pair AS (
                                          WHERE s.supersedes_id = l.link_id))
    GROUP BY b.person_a, b.person_b
 ), evidence AS (
-  SELECT person_a, person_b, 'beneficiary_no' AS kind FROM pair WHERE same_number
+  SELECT p.*, 'beneficiary_no' AS kind FROM pair p WHERE p.same_number
   UNION
-  SELECT p.person_a, p.person_b, i.kind
+  SELECT p.*, i.kind
     FROM pair p
    CROSS JOIN person_identifier i ON i.person_id = p.person_a
-   CROSS JOIN person_identifier j ON j.kind = i.kind AND j.match_token = i.match_token
-                                 AND j.person_id = p.person_b
+   CROSS JOIN person_identifier j ON j.person_id = p.person_b AND j.kind = i.kind
+                                 AND j.match_token = i.match_token
    WHERE i.status IN ('current', 'old') AND j.status IN ('current', 'old')
 )
-SELECT p.person_a, p.person_b,
-       p.same_number,                              -- 1: both have one beneficiary number
-       p.same_token,                               -- 1: rule 17 found them
-       p.found_at,                                 -- when it was first found here
-       (SELECT sum(w.weight) FROM evidence e JOIN v_match_weight w ON w.kind = e.kind
-         WHERE e.person_a = p.person_a AND e.person_b = p.person_b
-           AND NOT (e.kind = 'name_key2'
-                    AND EXISTS (SELECT 1 FROM evidence n
-                                 WHERE n.person_a = p.person_a AND n.person_b = p.person_b
-                                   AND n.kind = 'name_key'))) AS weight, -- of all that is the same
-       (SELECT group_concat(e.kind, ', ')
-          FROM (SELECT kind FROM evidence
-                 WHERE person_a = p.person_a AND person_b = p.person_b
-                 ORDER BY kind) e) AS found_by     -- the kinds of it
-  FROM pair p;
+SELECT e.person_a, e.person_b,
+       e.same_number,                              -- 1: both have one beneficiary number
+       e.same_token,                               -- 1: rule 17 found them
+       e.found_at,                                 -- when it was first found here
+       sum(w.weight)
+       - max(e.kind = 'name_key')
+         * max(CASE e.kind WHEN 'name_key2' THEN w.weight ELSE 0 END)
+       AS weight,                                  -- of all that is the same
+       group_concat(e.kind, ', ') AS found_by      -- the kinds of it, in any order
+  FROM evidence e
+  JOIN v_match_weight w ON w.kind = e.kind
+ GROUP BY e.person_a, e.person_b;
