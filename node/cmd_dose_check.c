@@ -3,6 +3,7 @@
 
 #include "node/called.h"
 #include "node/home.h"
+#include "node/row.h"
 #include "store/database.h"
 
 #include <cjson/cJSON.h>
@@ -95,23 +96,7 @@ static void print(sqlite3_stmt *stmt)
 
 static void print_json(sqlite3_stmt *stmt)
 {
-    cJSON *json = cJSON_CreateObject();
-    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
-        const char *name = sqlite3_column_name(stmt, i);
-        switch (sqlite3_column_type(stmt, i)) {
-        case SQLITE_NULL:
-            (void)cJSON_AddNullToObject(json, name);
-            break;
-        case SQLITE_TEXT:
-            (void)cJSON_AddStringToObject(
-                json, name, (const char *)sqlite3_column_text(stmt, i));
-            break;
-        default:
-            (void)cJSON_AddNumberToObject(json, name,
-                                          sqlite3_column_double(stmt, i));
-            break;
-        }
-    }
+    cJSON *json = row_json(stmt);
     cli_print_json(&json);
 }
 

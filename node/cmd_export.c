@@ -6,6 +6,7 @@
 #include "node/fhir.h"
 #include "node/home.h"
 #include "node/outfile.h"
+#include "node/row.h"
 #include "store/database.h"
 
 #include <cjson/cJSON.h>
@@ -59,40 +60,19 @@ static int find_columns(struct request *r, sqlite3_stmt **ret, struct err *e)
     return rc;
 }
 
-/* The shortest digits that are read as the same number again. */
-static const char *real_text(double number, char out[40])
-{
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(out, 40, "%.*g", digits, number);
-        if (strtod(out, NULL) == number) {
-            break;
-        }
-    }
-    return out;
-}
-
-static const char *cell_text(sqlite3_stmt *stmt, int at, char real[40])
-{
-    if (sqlite3_column_type(stmt, at) == SQLITE_FLOAT) {
-        return real_text(sqlite3_column_double(stmt, at), real);
-    }
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    return text == NULL ? "" : text;
-}
-
 /* --- CSV ------------------------------------------------------------------ */
 
 static int write_csv(struct request *r, sqlite3_stmt *stmt, struct err *e)
 {
     int columns = sqlite3_column_count(stmt);
-    char real[40];
+    char real[ROW_REAL_BYTES];
     int rc;
     for (int at = 0; at < columns; at++) {
         csv_put(r->file, sqlite3_column_name(stmt, at), at + 1 == columns);
     }
     while ((rc = database_step(r->db, stmt, e)) == 1) {
         for (int at = 0; at < columns; at++) {
-            csv_put(r->file, cell_text(stmt, at, real), at + 1 == columns);
+            csv_put(r->file, row_exact(stmt, at, real), at + 1 == columns);
         }
         r->rows++;
     }
@@ -101,31 +81,9 @@ static int write_csv(struct request *r, sqlite3_stmt *stmt, struct err *e)
 
 /* --- JSON ----------------------------------------------------------------- */
 
-static cJSON *json_cell(sqlite3_stmt *stmt, int at)
-{
-    char text[40];
-    switch (sqlite3_column_type(stmt, at)) {
-    case SQLITE_NULL:
-        return cJSON_CreateNull();
-    case SQLITE_INTEGER:
-        (void)snprintf(text, sizeof text, "%" PRId64,
-                       (int64_t)sqlite3_column_int64(stmt, at));
-        return cJSON_CreateRaw(text); /* cJSON has doubles only */
-    case SQLITE_FLOAT:
-        return cJSON_CreateRaw(
-            real_text(sqlite3_column_double(stmt, at), text));
-    default:
-        return cJSON_CreateString((const char *)sqlite3_column_text(stmt, at));
-    }
-}
-
 static void write_object(struct request *r, sqlite3_stmt *stmt)
 {
-    cJSON *object = cJSON_CreateObject();
-    for (int at = 0; at < sqlite3_column_count(stmt); at++) {
-        (void)cJSON_AddItemToObject(object, sqlite3_column_name(stmt, at),
-                                    json_cell(stmt, at));
-    }
+    cJSON *object = row_json(stmt);
     char *text = cJSON_PrintUnformatted(object);
     if (text == NULL) {
         abort();

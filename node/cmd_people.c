@@ -4,11 +4,12 @@
 #include "node/called.h"
 #include "node/grid.h"
 #include "node/home.h"
+#include "node/person_link.h"
+#include "node/row.h"
 #include "node/tokens.h"
 #include "protocol/name.h"
 #include "store/database.h"
 
-#include <assert.h>
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -30,34 +31,6 @@ struct request {
 
 /* More than these are no answer to who somebody is. */
 enum { PEOPLE_SHOWN_MAX = 100 };
-
-static const char *text_at(sqlite3_stmt *stmt, int at)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    return text == NULL ? "" : text;
-}
-
-/* For programs every column has its name. */
-static cJSON *json_of(sqlite3_stmt *stmt)
-{
-    cJSON *item = cJSON_CreateObject();
-    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
-        const char *name = sqlite3_column_name(stmt, i);
-        switch (sqlite3_column_type(stmt, i)) {
-        case SQLITE_NULL:
-            (void)cJSON_AddNullToObject(item, name);
-            break;
-        case SQLITE_INTEGER:
-            (void)cJSON_AddNumberToObject(item, name,
-                                          sqlite3_column_double(stmt, i));
-            break;
-        default:
-            (void)cJSON_AddStringToObject(item, name, text_at(stmt, i));
-            break;
-        }
-    }
-    return item;
-}
 
 /* --- who is meant --------------------------------------------------------- */
 
@@ -117,14 +90,14 @@ static void add_found(struct found *f, sqlite3_stmt *stmt)
     if (f->count > PEOPLE_SHOWN_MAX) {
         return;
     }
-    (void)cJSON_AddItemToArray(f->list, json_of(stmt));
+    (void)cJSON_AddItemToArray(f->list, row_json(stmt));
     for (int i = 0; i <= 6; i++) {
-        grid_put(f->grid, "%s", text_at(stmt, i));
+        grid_put(f->grid, "%s", row_text(stmt, i));
     }
-    bool counts = strcmp(text_at(stmt, 8), "active") == 0;
-    bool linked = strcmp(text_at(stmt, 9), text_at(stmt, 0)) != 0;
-    grid_put(f->grid, "%s", counts ? text_at(stmt, 7) : text_at(stmt, 8));
-    grid_put(f->grid, "%s", linked ? text_at(stmt, 9) : "");
+    bool counts = strcmp(row_text(stmt, 8), "active") == 0;
+    bool linked = strcmp(row_text(stmt, 9), row_text(stmt, 0)) != 0;
+    grid_put(f->grid, "%s", counts ? row_text(stmt, 7) : row_text(stmt, 8));
+    grid_put(f->grid, "%s", linked ? row_text(stmt, 9) : "");
 }
 
 static int find_called(struct request *r, const struct called *called,
@@ -150,8 +123,8 @@ static int find_named(struct request *r, struct found *f, struct err *e)
     int rc = database_statement(r->db, named_sql, &stmt, e);
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
         char name[CALLED_BYTES];
-        (void)snprintf(name, sizeof name, "%s %s", text_at(stmt, NAME_AT),
-                       text_at(stmt, ALIASES_AT));
+        (void)snprintf(name, sizeof name, "%s %s", row_text(stmt, NAME_AT),
+                       row_text(stmt, ALIASES_AT));
         if (name_sounds_like(name, r->a)) {
             add_found(f, stmt);
         }
@@ -216,124 +189,6 @@ static int find(struct request *r, struct err *e)
 
 /* --- link, unlink ---------------------------------------------------------- */
 
-/* It travels everywhere: a list of headquarters, or at least no sentence. */
-static int check_reason(struct request *r, struct err *e)
-{
-    static const char sql[] =
-        "SELECT group_concat(code, ', '), max(code = ?1) FROM ref_code"
-        " WHERE code_system = 'link_basis' AND active = 1";
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-    enum { REASON_BYTES_MAX = 32 };
-    const struct value reason = value_text(r->reason);
-    sqlite3_stmt *stmt;
-    size_t len = r->reason == NULL ? 0 : strlen(r->reason);
-    if (len == 0 || len > REASON_BYTES_MAX ||
-        strspn(r->reason, letters) != len) {
-        return err_set(e, ERR_INPUT,
-                       "why? Say so with --reason CODE, a code such as "
-                       "abha or same_card in small letters: it goes to every "
-                       "site, so it names nobody");
-    }
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    database_bind_at(stmt, 1, &reason);
-    rc = database_step(r->db, stmt, e);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = 0;
-    if (text_at(stmt, 0)[0] != '\0' && sqlite3_column_int(stmt, 1) == 0) {
-        rc = err_set(e, ERR_INPUT,
-                     "'%s' is not in headquarters' list of reasons "
-                     "(link_basis): %s",
-                     r->reason, text_at(stmt, 0));
-    }
-    (void)sqlite3_reset(stmt);
-    return rc;
-}
-
-#define LIVE(l)                                                                \
-    " NOT EXISTS(SELECT 1 FROM person_link s WHERE s.supersedes_id = " l       \
-    ".link_id)"
-#define PAIR(l) l ".person_a = min(?1, ?2) AND " l ".person_b = max(?1, ?2) AND"
-
-/* First each decision to the contrary is taken back; where there is none, it is
- * the first about the two, unless somebody said the same. */
-static const char *const decide_sql[] = {
-    "INSERT INTO person_link(person_a, person_b, decision, basis,"
-    " supersedes_id, decided_by) SELECT l.person_a, l.person_b, ?3, ?4,"
-    " l.link_id, ?5 FROM person_link l WHERE " PAIR("l") " l.decision <> ?3"
-                                                         " AND" LIVE("l"),
-    "INSERT INTO person_link(person_a, person_b, decision, basis, decided_by)"
-    " SELECT min(?1, ?2), max(?1, ?2), ?3, ?4, ?5 WHERE NOT EXISTS(SELECT 1"
-    " FROM person_link l WHERE " PAIR("l") " l.decision = ?3 AND" LIVE("l") ")",
-};
-
-/* 1: written, 0: it has been said before. */
-static int write_decision(struct request *r, const struct value said[5],
-                          struct err *e)
-{
-    int rc = 0;
-    int written = 0;
-    for (size_t i = 0; rc == 0 && written == 0 && i < 2; i++) {
-        sqlite3_stmt *stmt;
-        rc = database_statement(r->db, decide_sql[i], &stmt, e);
-        for (int at = 0; rc == 0 && at < 5; at++) {
-            database_bind_at(stmt, at + 1, &said[at]);
-        }
-        if (rc == 0) {
-            rc = database_done(r->db, stmt, e);
-        }
-        written = rc == 0 ? sqlite3_changes(database_handle(r->db)) : 0;
-    }
-    return rc == 0 ? written > 0 : rc;
-}
-
-/* Are the two one, through whichever links? */
-static int are_one(struct request *r, const char *a, const char *b, bool *ret,
-                   struct err *e)
-{
-    static const char sql[] =
-        "WITH RECURSIVE one(id) AS (SELECT ?1 UNION SELECT CASE l.person_a"
-        " WHEN o.id THEN l.person_b ELSE l.person_a END FROM one o"
-        " CROSS JOIN v_link_live l ON l.person_a = o.id OR l.person_b = o.id)"
-        " SELECT EXISTS(SELECT 1 FROM one WHERE id = ?2)";
-    const struct value ends[] = {value_text(a), value_text(b)};
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    database_bind_at(stmt, 1, &ends[0]);
-    database_bind_at(stmt, 2, &ends[1]);
-    rc = database_step(r->db, stmt, e);
-    *ret = rc == 1 && sqlite3_column_int(stmt, 0) != 0;
-    (void)sqlite3_reset(stmt);
-    return rc < 0 ? rc : 0;
-}
-
-static int write_about(struct request *r, const char *decision, const char *a,
-                       const char *b, struct err *e)
-{
-    const struct value said[] = {value_text(a), value_text(b),
-                                 value_text(decision), value_text(r->reason),
-                                 value_text(r->by)};
-    int rc = database_begin(r->db, e);
-    if (rc == 0) {
-        rc = write_decision(r, said, e);
-    }
-    if (rc == 1) {
-        rc = database_commit(r->db, e);
-    } else if (rc == 0) {
-        rc = err_set(e, ERR_STATE, "that has been said of %s and %s before", a,
-                     b);
-    }
-    database_rollback(r->db);
-    return rc;
-}
-
 static int decide(struct request *r, const char *decision, struct err *e)
 {
     char a[KEY_BYTES_MAX + 1];
@@ -348,16 +203,17 @@ static int decide(struct request *r, const char *decision, struct err *e)
                      r->b, a);
     }
     if (rc == 0) {
-        rc = check_reason(r, e);
+        rc = person_link_check_reason(r->db, r->reason, e);
     }
     if (rc == 0 && (r->by == NULL || r->by[0] == '\0')) {
         rc = err_set(e, ERR_INPUT, "who are you? Say so with --by NAME");
     }
     if (rc == 0) {
-        rc = write_about(r, decision, a, b, e);
+        const struct person_link said = {a, b, decision, r->reason, r->by};
+        rc = person_link_write(r->db, &said, e);
     }
     if (rc == 0) {
-        rc = are_one(r, a, b, &one, e);
+        rc = person_link_are_one(r->db, a, b, &one, e);
     }
     if (rc == 0) {
         bool through = one && strcmp(decision, "different") == 0;
@@ -398,10 +254,10 @@ enum { WEIGHT_AT = 11, FOUND_BY_AT = 12 };
 static void add_pair(struct grid *grid, sqlite3_stmt *stmt)
 {
     for (int i = 0; i < 8; i++) {
-        grid_put(grid, "%s", text_at(stmt, i));
+        grid_put(grid, "%s", row_text(stmt, i));
     }
-    grid_put(grid, "%s", text_at(stmt, WEIGHT_AT));
-    grid_put(grid, "%s", text_at(stmt, FOUND_BY_AT));
+    grid_put(grid, "%s", row_text(stmt, WEIGHT_AT));
+    grid_put(grid, "%s", row_text(stmt, FOUND_BY_AT));
 }
 
 /* Does this site take part in finding people by name? */
@@ -451,7 +307,7 @@ static int duplicates(struct request *r, struct err *e)
     int rc = database_statement(r->db, duplicates_sql, &stmt, e);
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
         add_pair(grid, stmt);
-        (void)cJSON_AddItemToArray(list, json_of(stmt));
+        (void)cJSON_AddItemToArray(list, row_json(stmt));
         count++;
         rc = 0;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/tokens.h"
 
+#include "node/row.h"
 #include "protocol/limits.h"
 #include "protocol/name.h"
 
@@ -19,20 +20,15 @@ struct marked {
     char tokens[KINDS][MATCH_TOKEN_BYTES]; /* "": it has none */
 };
 
-static const char *text_at(sqlite3_stmt *stmt, int at)
-{
-    return (const char *)sqlite3_column_text(stmt, at);
-}
-
 /* --- reading -------------------------------------------------------------- */
 
 static bool write_out(int kind, sqlite3_stmt *stmt, struct bytes *out)
 {
     const struct name_facts facts = {
-        .given = text_at(stmt, 1),
-        .family = text_at(stmt, 2),
-        .parent = text_at(stmt, 3),
-        .sex = text_at(stmt, 4),
+        .given = row_text(stmt, 1),
+        .family = row_text(stmt, 2),
+        .parent = row_text(stmt, 3),
+        .sex = row_text(stmt, 4),
         .birth_year = sqlite3_column_int64(stmt, 5),
     };
     switch (kind) {
@@ -41,15 +37,15 @@ static bool write_out(int kind, sqlite3_stmt *stmt, struct bytes *out)
     case NAME_KEY2:
         return name_key2(&facts, out);
     case PHONE:
-        return match_phone(text_at(stmt, 6), out);
+        return match_phone(row_text(stmt, 6), out);
     default:
-        return match_abha(text_at(stmt, 7), out);
+        return match_abha(row_text(stmt, 7), out);
     }
 }
 
 static void mark(sqlite3_stmt *stmt, const uint8_t *key, struct marked *ret)
 {
-    (void)snprintf(ret->person, sizeof ret->person, "%s", text_at(stmt, 0));
+    (void)snprintf(ret->person, sizeof ret->person, "%s", row_text(stmt, 0));
     for (int kind = 0; kind < KINDS; kind++) {
         struct bytes value = {0};
         ret->tokens[kind][0] = '\0';
