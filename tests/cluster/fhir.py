@@ -515,7 +515,7 @@ def test_many(tree):
     node = cluster.Node(tree.folder, "PB-ASR-C01")
     node.sangam("init", "--site", "PB-ASR-C01")
     peaks = []
-    for first, last in ((0, 2000), (2000, 60000)):
+    for first, last in ((0, 2000), (2000, 30000)):
         with node.connect() as db:
             db.execute(MANY.format(first=first, last=last))
         peaks.append(peak_kib(node, last))
