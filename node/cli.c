@@ -23,7 +23,7 @@ static const struct command commands[] = {
     {"run", "run the node, in the foreground", cmd_run},
     {"status", "is all well, what waits, what is safe at the hub", cmd_status},
     {"import", "read a register from a CSV file into a table", cmd_import},
-    {"export", "write a table as CSV or JSON", cmd_export},
+    {"export", "write a table as CSV or JSON, or all as FHIR", cmd_export},
     {"number", "take beneficiary numbers for new cards, or check one",
      cmd_number},
     {"why", "say where each value of a row came from", cmd_why},

@@ -3,6 +3,7 @@
 
 #include "node/grid.h"
 #include "node/home.h"
+#include "node/row.h"
 #include "store/database.h"
 
 #include <assert.h>
@@ -25,12 +26,6 @@ struct request {
 
 enum { ID_SHOWN_MIN = 12, ID_BYTES = 512 };
 
-static const char *text_at(sqlite3_stmt *stmt, int at)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    return text == NULL ? "" : text;
-}
-
 /* --- columns of v_breach -------------------------------------------------- */
 
 /* For programs every column has its name; 0 and 1 are what they are. */
@@ -48,7 +43,7 @@ static cJSON *json_of(sqlite3_stmt *stmt)
                                         sqlite3_column_int(stmt, i) != 0);
             break;
         default:
-            (void)cJSON_AddStringToObject(item, name, text_at(stmt, i));
+            (void)cJSON_AddStringToObject(item, name, row_text(stmt, i));
             break;
         }
     }
@@ -103,7 +98,7 @@ static int read_ids(struct request *r, struct listed **ret, size_t *ret_count,
         if (ids == NULL) {
             abort();
         }
-        (void)snprintf(ids[count++].id, ID_BYTES, "%s", text_at(stmt, 0));
+        (void)snprintf(ids[count++].id, ID_BYTES, "%s", row_text(stmt, 0));
         rc = 0;
     }
     if (rc != 0) {
@@ -138,13 +133,13 @@ static const char list_sql[] =
 static void add_row(struct grid *grid, sqlite3_stmt *stmt,
                     const struct listed *ids, size_t count)
 {
-    put_id(grid, text_at(stmt, 0), ids, count);
-    grid_put(grid, "%s%s", text_at(stmt, 2),
+    put_id(grid, row_text(stmt, 0), ids, count);
+    grid_put(grid, "%s%s", row_text(stmt, 2),
              sqlite3_column_int(stmt, 15) != 0 ? ", provisional" : "");
-    grid_put(grid, "%s", text_at(stmt, 16));
-    grid_put(grid, "%s", text_at(stmt, 5));
-    grid_put(grid, "%s", text_at(stmt, 3));
-    grid_put(grid, "%s", text_at(stmt, 4));
+    grid_put(grid, "%s", row_text(stmt, 16));
+    grid_put(grid, "%s", row_text(stmt, 5));
+    grid_put(grid, "%s", row_text(stmt, 3));
+    grid_put(grid, "%s", row_text(stmt, 4));
 }
 
 static int print_list(struct request *r, const struct listed *ids, size_t count,
@@ -212,7 +207,7 @@ static int find(struct request *r, char ret[ID_BYTES], struct err *e)
     }
     assert(rc == 1);
     int count = sqlite3_column_int(stmt, 1);
-    (void)snprintf(ret, ID_BYTES, "%s", text_at(stmt, 0));
+    (void)snprintf(ret, ID_BYTES, "%s", row_text(stmt, 0));
     (void)sqlite3_reset(stmt);
     if (count == 0) {
         return err_set(e, ERR_UNKNOWN,
@@ -245,9 +240,9 @@ static int print_acts(struct request *r, const char *id, struct err *e)
     sqlite3_stmt *stmt;
     int rc = statement_of(r, acts_sql, id, &stmt, e);
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
-        printf("  %s by %s at %s, %s%s%s\n", text_at(stmt, 0), text_at(stmt, 3),
-               text_at(stmt, 2), text_at(stmt, 1),
-               text_at(stmt, 4)[0] == '\0' ? "" : ": ", text_at(stmt, 4));
+        printf("  %s by %s at %s, %s%s%s\n", row_text(stmt, 0),
+               row_text(stmt, 3), row_text(stmt, 2), row_text(stmt, 1),
+               row_text(stmt, 4)[0] == '\0' ? "" : ": ", row_text(stmt, 4));
         rc = 0;
     }
     return rc;
@@ -274,20 +269,20 @@ static void print_pair(const char *label, const char *a, const char *b)
 
 static void print_breach(sqlite3_stmt *stmt)
 {
-    printf("%s: %s (rule %s, %s%s)\n", text_at(stmt, 3), text_at(stmt, 4),
-           text_at(stmt, 1), text_at(stmt, 2),
+    printf("%s: %s (rule %s, %s%s)\n", row_text(stmt, 3), row_text(stmt, 4),
+           row_text(stmt, 1), row_text(stmt, 2),
            sqlite3_column_int(stmt, 15) != 0
                ? ", provisional: a row that is missing may still come"
                : "");
-    print_pair("alert", text_at(stmt, 0), "");
-    print_pair("status", text_at(stmt, 16), "");
-    print_pair("sites", text_at(stmt, 7), text_at(stmt, 8));
-    print_pair("persons", text_at(stmt, 9), text_at(stmt, 10));
-    print_pair("rows", text_at(stmt, 11), text_at(stmt, 12));
-    print_pair("since", text_at(stmt, 6), "");
-    print_pair("found", text_at(stmt, 17), "");
-    print_pair("who", text_at(stmt, 13), "");
-    print_pair("do", text_at(stmt, 14), "");
+    print_pair("alert", row_text(stmt, 0), "");
+    print_pair("status", row_text(stmt, 16), "");
+    print_pair("sites", row_text(stmt, 7), row_text(stmt, 8));
+    print_pair("persons", row_text(stmt, 9), row_text(stmt, 10));
+    print_pair("rows", row_text(stmt, 11), row_text(stmt, 12));
+    print_pair("since", row_text(stmt, 6), "");
+    print_pair("found", row_text(stmt, 17), "");
+    print_pair("who", row_text(stmt, 13), "");
+    print_pair("do", row_text(stmt, 14), "");
 }
 
 static int show(struct request *r, struct err *e)

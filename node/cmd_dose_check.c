@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/cli.h"
 
+#include "node/called.h"
 #include "node/home.h"
-#include "protocol/limits.h"
+#include "node/row.h"
 #include "store/database.h"
 
 #include <cjson/cJSON.h>
@@ -42,29 +43,16 @@ static const struct shown {
 /* --- who is meant --------------------------------------------------------- */
 
 /* By id, or by the number on the card as long as one record has it. */
-static int find(struct database *db, const char *named, char *ret, size_t size,
-                struct err *e)
+static int find(struct database *db, const char *named,
+                char ret[KEY_BYTES_MAX + 1], struct err *e)
 {
-    static const char sql[] =
-        "SELECT min(person_id), count(*) FROM (SELECT person_id FROM person"
-        " WHERE person_id = ?1 UNION SELECT person_id FROM person"
-        " WHERE beneficiary_no = ?1 AND record_status = 'active')";
-    const struct value v = value_text(named);
-    sqlite3_stmt *stmt;
-    int rc = database_statement(db, sql, &stmt, e);
+    struct called called;
+    int count;
+    called_read(named, &called);
+    int rc = called_find(db, &called, ret, &count, e);
     if (rc != 0) {
         return rc;
     }
-    database_bind_at(stmt, 1, &v);
-    rc = database_step(db, stmt, e);
-    if (rc < 0) {
-        return rc;
-    }
-    int count = sqlite3_column_int(stmt, 1);
-    (void)snprintf(ret, size, "%s",
-                   count == 0 ? ""
-                              : (const char *)sqlite3_column_text(stmt, 0));
-    (void)sqlite3_reset(stmt);
     if (count == 0) {
         return err_set(e, ERR_INPUT,
                        "nobody is known here as '%s': ask at the site that "
@@ -108,23 +96,7 @@ static void print(sqlite3_stmt *stmt)
 
 static void print_json(sqlite3_stmt *stmt)
 {
-    cJSON *json = cJSON_CreateObject();
-    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
-        const char *name = sqlite3_column_name(stmt, i);
-        switch (sqlite3_column_type(stmt, i)) {
-        case SQLITE_NULL:
-            (void)cJSON_AddNullToObject(json, name);
-            break;
-        case SQLITE_TEXT:
-            (void)cJSON_AddStringToObject(
-                json, name, (const char *)sqlite3_column_text(stmt, i));
-            break;
-        default:
-            (void)cJSON_AddNumberToObject(json, name,
-                                          sqlite3_column_double(stmt, i));
-            break;
-        }
-    }
+    cJSON *json = row_json(stmt);
     cli_print_json(&json);
 }
 
@@ -166,7 +138,7 @@ int cmd_dose_check(const struct cli *cli, int argc, char **argv)
     const struct cli_argument arguments[] = {
         {.kind = CLI_OPERAND,
          .name = "PERSON",
-         .help = "person_id, or the number on the card",
+         .help = "person_id, or the number on the card in any form",
          .ret_value = &named},
         {.kind = CLI_FLAG,
          .name = "json",
@@ -184,7 +156,7 @@ int cmd_dose_check(const struct cli *cli, int argc, char **argv)
     }
     int rc = home_open_replica(cli->home, DATABASE_READER, &home, &db, &e);
     if (rc == 0) {
-        rc = find(db, named, person, sizeof person, &e);
+        rc = find(db, named, person, &e);
     }
     if (rc == 0) {
         rc = check(db, person, json, &e);

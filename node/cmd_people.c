@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/cli.h"
 
+#include "node/called.h"
 #include "node/grid.h"
 #include "node/home.h"
+#include "node/person_link.h"
+#include "node/row.h"
 #include "node/tokens.h"
-#include "protocol/limits.h"
 #include "protocol/name.h"
-#include "protocol/number.h"
 #include "store/database.h"
 
-#include <assert.h>
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -32,96 +32,19 @@ struct request {
 /* More than these are no answer to who somebody is. */
 enum { PEOPLE_SHOWN_MAX = 100 };
 
-static const char *text_at(sqlite3_stmt *stmt, int at)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    return text == NULL ? "" : text;
-}
-
-/* For programs every column has its name. */
-static cJSON *json_of(sqlite3_stmt *stmt)
-{
-    cJSON *item = cJSON_CreateObject();
-    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
-        const char *name = sqlite3_column_name(stmt, i);
-        switch (sqlite3_column_type(stmt, i)) {
-        case SQLITE_NULL:
-            (void)cJSON_AddNullToObject(item, name);
-            break;
-        case SQLITE_INTEGER:
-            (void)cJSON_AddNumberToObject(item, name,
-                                          sqlite3_column_double(stmt, i));
-            break;
-        default:
-            (void)cJSON_AddStringToObject(item, name, text_at(stmt, i));
-            break;
-        }
-    }
-    return item;
-}
-
 /* --- who is meant --------------------------------------------------------- */
-
-/* What a record may have that is called so: itself, and as a number with its
- * dashes and without. */
-struct called {
-    char number[NUMBER_TEXT_BYTES]; /* "" when it is none */
-    char bare[NUMBER_TEXT_BYTES];
-    struct err why; /* it is none */
-};
-
-static void read_called(const char *text, struct called *ret)
-{
-    size_t len = 0;
-    *ret = (struct called){.number = ""};
-    if (number_parse(text, ret->number, &ret->why) != 0) {
-        return;
-    }
-    for (const char *c = ret->number; *c != '\0'; c++) {
-        if (*c != '-') {
-            ret->bare[len++] = *c;
-        }
-    }
-}
-
-static int statement_of(struct request *r, const char *sql, const char *text,
-                        const struct called *called, sqlite3_stmt **ret,
-                        struct err *e)
-{
-    /* what is no number is nobody's, not that of who has an empty one */
-    const struct value none = {.type = VALUE_NULL};
-    const bool number = called->number[0] != '\0';
-    const struct value forms[] = {value_text(text),
-                                  number ? value_text(called->number) : none,
-                                  number ? value_text(called->bare) : none};
-    int rc = database_statement(r->db, sql, ret, e);
-    for (int i = 0; rc == 0 && i < 3; i++) {
-        database_bind_at(*ret, i + 1, &forms[i]);
-    }
-    return rc;
-}
 
 /* The one record that is called so. */
 static int one_person(struct request *r, const char *text,
                       char ret[KEY_BYTES_MAX + 1], struct err *e)
 {
-    static const char sql[] =
-        "SELECT min(person_id), count(*) FROM (SELECT person_id FROM person"
-        " WHERE person_id = ?1 UNION SELECT person_id FROM person"
-        " WHERE beneficiary_no IN (?1, ?2, ?3) AND record_status = 'active')";
     struct called called;
-    sqlite3_stmt *stmt;
-    read_called(text, &called);
-    int rc = statement_of(r, sql, text, &called, &stmt, e);
-    if (rc == 0) {
-        rc = database_step(r->db, stmt, e);
-    }
-    if (rc < 0) {
+    int count;
+    called_read(text, &called);
+    int rc = called_find(r->db, &called, ret, &count, e);
+    if (rc != 0) {
         return rc;
     }
-    int count = sqlite3_column_int(stmt, 1);
-    (void)snprintf(ret, KEY_BYTES_MAX + 1, "%s", text_at(stmt, 0));
-    (void)sqlite3_reset(stmt);
     if (count == 0) {
         return err_set(e, ERR_UNKNOWN,
                        "nobody is known here as '%s': write a person_id or a "
@@ -167,21 +90,24 @@ static void add_found(struct found *f, sqlite3_stmt *stmt)
     if (f->count > PEOPLE_SHOWN_MAX) {
         return;
     }
-    (void)cJSON_AddItemToArray(f->list, json_of(stmt));
+    (void)cJSON_AddItemToArray(f->list, row_json(stmt));
     for (int i = 0; i <= 6; i++) {
-        grid_put(f->grid, "%s", text_at(stmt, i));
+        grid_put(f->grid, "%s", row_text(stmt, i));
     }
-    bool counts = strcmp(text_at(stmt, 8), "active") == 0;
-    bool linked = strcmp(text_at(stmt, 9), text_at(stmt, 0)) != 0;
-    grid_put(f->grid, "%s", counts ? text_at(stmt, 7) : text_at(stmt, 8));
-    grid_put(f->grid, "%s", linked ? text_at(stmt, 9) : "");
+    bool counts = strcmp(row_text(stmt, 8), "active") == 0;
+    bool linked = strcmp(row_text(stmt, 9), row_text(stmt, 0)) != 0;
+    grid_put(f->grid, "%s", counts ? row_text(stmt, 7) : row_text(stmt, 8));
+    grid_put(f->grid, "%s", linked ? row_text(stmt, 9) : "");
 }
 
 static int find_called(struct request *r, const struct called *called,
                        struct found *f, struct err *e)
 {
     sqlite3_stmt *stmt;
-    int rc = statement_of(r, called_sql, r->a, called, &stmt, e);
+    int rc = database_statement(r->db, called_sql, &stmt, e);
+    if (rc == 0) {
+        called_bind(stmt, called);
+    }
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
         add_found(f, stmt);
         rc = 0;
@@ -197,8 +123,8 @@ static int find_named(struct request *r, struct found *f, struct err *e)
     int rc = database_statement(r->db, named_sql, &stmt, e);
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
         char name[CALLED_BYTES];
-        (void)snprintf(name, sizeof name, "%s %s", text_at(stmt, NAME_AT),
-                       text_at(stmt, ALIASES_AT));
+        (void)snprintf(name, sizeof name, "%s %s", row_text(stmt, NAME_AT),
+                       row_text(stmt, ALIASES_AT));
         if (name_sounds_like(name, r->a)) {
             add_found(f, stmt);
         }
@@ -245,7 +171,7 @@ static int find(struct request *r, struct err *e)
                                          "site",   "status", "one with"};
     struct called called;
     struct found f = {.grid = grid_new(titles, 9), .list = cJSON_CreateArray()};
-    read_called(r->a, &called);
+    called_read(r->a, &called);
     int rc = find_called(r, &called, &f, e);
     if (rc == 0 && f.count == 0) {
         rc = find_named(r, &f, e);
@@ -263,124 +189,6 @@ static int find(struct request *r, struct err *e)
 
 /* --- link, unlink ---------------------------------------------------------- */
 
-/* It travels everywhere: a list of headquarters, or at least no sentence. */
-static int check_reason(struct request *r, struct err *e)
-{
-    static const char sql[] =
-        "SELECT group_concat(code, ', '), max(code = ?1) FROM ref_code"
-        " WHERE code_system = 'link_basis' AND active = 1";
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-    enum { REASON_BYTES_MAX = 32 };
-    const struct value reason = value_text(r->reason);
-    sqlite3_stmt *stmt;
-    size_t len = r->reason == NULL ? 0 : strlen(r->reason);
-    if (len == 0 || len > REASON_BYTES_MAX ||
-        strspn(r->reason, letters) != len) {
-        return err_set(e, ERR_INPUT,
-                       "why? Say so with --reason CODE, a code such as "
-                       "abha or same_card in small letters: it goes to every "
-                       "site, so it names nobody");
-    }
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    database_bind_at(stmt, 1, &reason);
-    rc = database_step(r->db, stmt, e);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = 0;
-    if (text_at(stmt, 0)[0] != '\0' && sqlite3_column_int(stmt, 1) == 0) {
-        rc = err_set(e, ERR_INPUT,
-                     "'%s' is not in headquarters' list of reasons "
-                     "(link_basis): %s",
-                     r->reason, text_at(stmt, 0));
-    }
-    (void)sqlite3_reset(stmt);
-    return rc;
-}
-
-#define LIVE(l)                                                                \
-    " NOT EXISTS(SELECT 1 FROM person_link s WHERE s.supersedes_id = " l       \
-    ".link_id)"
-#define PAIR(l) l ".person_a = min(?1, ?2) AND " l ".person_b = max(?1, ?2) AND"
-
-/* First each decision to the contrary is taken back; where there is none, it is
- * the first about the two, unless somebody said the same. */
-static const char *const decide_sql[] = {
-    "INSERT INTO person_link(person_a, person_b, decision, basis,"
-    " supersedes_id, decided_by) SELECT l.person_a, l.person_b, ?3, ?4,"
-    " l.link_id, ?5 FROM person_link l WHERE " PAIR("l") " l.decision <> ?3"
-                                                         " AND" LIVE("l"),
-    "INSERT INTO person_link(person_a, person_b, decision, basis, decided_by)"
-    " SELECT min(?1, ?2), max(?1, ?2), ?3, ?4, ?5 WHERE NOT EXISTS(SELECT 1"
-    " FROM person_link l WHERE " PAIR("l") " l.decision = ?3 AND" LIVE("l") ")",
-};
-
-/* 1: written, 0: it has been said before. */
-static int write_decision(struct request *r, const struct value said[5],
-                          struct err *e)
-{
-    int rc = 0;
-    int written = 0;
-    for (size_t i = 0; rc == 0 && written == 0 && i < 2; i++) {
-        sqlite3_stmt *stmt;
-        rc = database_statement(r->db, decide_sql[i], &stmt, e);
-        for (int at = 0; rc == 0 && at < 5; at++) {
-            database_bind_at(stmt, at + 1, &said[at]);
-        }
-        if (rc == 0) {
-            rc = database_done(r->db, stmt, e);
-        }
-        written = rc == 0 ? sqlite3_changes(database_handle(r->db)) : 0;
-    }
-    return rc == 0 ? written > 0 : rc;
-}
-
-/* Are the two one, through whichever links? */
-static int are_one(struct request *r, const char *a, const char *b, bool *ret,
-                   struct err *e)
-{
-    static const char sql[] =
-        "WITH RECURSIVE one(id) AS (SELECT ?1 UNION SELECT CASE l.person_a"
-        " WHEN o.id THEN l.person_b ELSE l.person_a END FROM one o"
-        " CROSS JOIN v_link_live l ON l.person_a = o.id OR l.person_b = o.id)"
-        " SELECT EXISTS(SELECT 1 FROM one WHERE id = ?2)";
-    const struct value ends[] = {value_text(a), value_text(b)};
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    database_bind_at(stmt, 1, &ends[0]);
-    database_bind_at(stmt, 2, &ends[1]);
-    rc = database_step(r->db, stmt, e);
-    *ret = rc == 1 && sqlite3_column_int(stmt, 0) != 0;
-    (void)sqlite3_reset(stmt);
-    return rc < 0 ? rc : 0;
-}
-
-static int write_about(struct request *r, const char *decision, const char *a,
-                       const char *b, struct err *e)
-{
-    const struct value said[] = {value_text(a), value_text(b),
-                                 value_text(decision), value_text(r->reason),
-                                 value_text(r->by)};
-    int rc = database_begin(r->db, e);
-    if (rc == 0) {
-        rc = write_decision(r, said, e);
-    }
-    if (rc == 1) {
-        rc = database_commit(r->db, e);
-    } else if (rc == 0) {
-        rc = err_set(e, ERR_STATE, "that has been said of %s and %s before", a,
-                     b);
-    }
-    database_rollback(r->db);
-    return rc;
-}
-
 static int decide(struct request *r, const char *decision, struct err *e)
 {
     char a[KEY_BYTES_MAX + 1];
@@ -395,16 +203,17 @@ static int decide(struct request *r, const char *decision, struct err *e)
                      r->b, a);
     }
     if (rc == 0) {
-        rc = check_reason(r, e);
+        rc = person_link_check_reason(r->db, r->reason, e);
     }
     if (rc == 0 && (r->by == NULL || r->by[0] == '\0')) {
         rc = err_set(e, ERR_INPUT, "who are you? Say so with --by NAME");
     }
     if (rc == 0) {
-        rc = write_about(r, decision, a, b, e);
+        const struct person_link said = {a, b, decision, r->reason, r->by};
+        rc = person_link_write(r->db, &said, e);
     }
     if (rc == 0) {
-        rc = are_one(r, a, b, &one, e);
+        rc = person_link_are_one(r->db, a, b, &one, e);
     }
     if (rc == 0) {
         bool through = one && strcmp(decision, "different") == 0;
@@ -436,22 +245,19 @@ static const char duplicates_sql[] =
     " b.beneficiary_no AS number_b,"
     " trim(coalesce(b.given_name, '') || ' ' || coalesce(b.family_name, ''))"
     " AS name_b, b.birth_year AS birth_year_b, d.same_number, d.same_token,"
-    " d.found_at FROM v_duplicate d"
+    " d.found_at, d.weight, d.found_by FROM v_duplicate d"
     " LEFT JOIN person a ON a.person_id = d.person_a"
     " LEFT JOIN person b ON b.person_id = d.person_b"
-    " ORDER BY d.same_number DESC, d.found_at, d.person_a, d.person_b";
+    " ORDER BY d.weight DESC, d.found_at, d.person_a, d.person_b";
+enum { WEIGHT_AT = 11, FOUND_BY_AT = 12 };
 
 static void add_pair(struct grid *grid, sqlite3_stmt *stmt)
 {
     for (int i = 0; i < 8; i++) {
-        grid_put(grid, "%s", text_at(stmt, i));
+        grid_put(grid, "%s", row_text(stmt, i));
     }
-    grid_put(grid, "%s%s%s", sqlite3_column_int(stmt, 8) != 0 ? "number" : "",
-             sqlite3_column_int(stmt, 8) != 0 &&
-                     sqlite3_column_int(stmt, 9) != 0
-                 ? ", "
-                 : "",
-             sqlite3_column_int(stmt, 9) != 0 ? "token" : "");
+    grid_put(grid, "%s", row_text(stmt, WEIGHT_AT));
+    grid_put(grid, "%s", row_text(stmt, FOUND_BY_AT));
 }
 
 /* Does this site take part in finding people by name? */
@@ -490,10 +296,10 @@ static void print_pairs(const struct grid *grid, size_t count, bool tokens)
 
 static int duplicates(struct request *r, struct err *e)
 {
-    static const char *const titles[] = {"person", "number", "name",
-                                         "born",   "other",  "number",
-                                         "name",   "born",   "same"};
-    struct grid *grid = grid_new(titles, 9);
+    static const char *const titles[] = {"person", "number", "name", "born",
+                                         "other",  "number", "name", "born",
+                                         "weight", "same"};
+    struct grid *grid = grid_new(titles, 10);
     cJSON *list = cJSON_CreateArray();
     size_t count = 0;
     bool tokens = false;
@@ -501,7 +307,7 @@ static int duplicates(struct request *r, struct err *e)
     int rc = database_statement(r->db, duplicates_sql, &stmt, e);
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
         add_pair(grid, stmt);
-        (void)cJSON_AddItemToArray(list, json_of(stmt));
+        (void)cJSON_AddItemToArray(list, row_json(stmt));
         count++;
         rc = 0;
     }
@@ -535,8 +341,9 @@ static void print_tokens(const struct request *r, const struct tokens *t)
            "%" PRIu64 " replaced\n",
            t->written, cli_plural(t->written), t->people, t->replaced);
     if (t->keyless > 0) {
-        printf("%" PRIu64 " have none: name, parent, birth year or sex is "
-               "missing\n",
+        printf("%" PRIu64
+               " cannot be found by their whole name: a name, parent, "
+               "birth year or sex is missing\n",
                t->keyless);
     }
 }

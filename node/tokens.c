@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/tokens.h"
 
+#include "node/row.h"
 #include "protocol/limits.h"
 #include "protocol/name.h"
 
@@ -8,35 +9,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A person, and what its token is. */
+/* Of what tokens are made (person_identifier.kind). */
+enum { NAME_KEY, NAME_KEY2, PHONE, ABHA, KINDS };
+static const char *const kinds[KINDS] = {"name_key", "name_key2", "phone",
+                                         "abha"};
+
+/* A person, and what its tokens are. */
 struct marked {
     char person[KEY_BYTES_MAX + 1];
-    char token[MATCH_TOKEN_BYTES]; /* "": it has none */
+    char tokens[KINDS][MATCH_TOKEN_BYTES]; /* "": it has none */
 };
-
-static const char *text_at(sqlite3_stmt *stmt, int at)
-{
-    return (const char *)sqlite3_column_text(stmt, at);
-}
 
 /* --- reading -------------------------------------------------------------- */
 
-static void mark(sqlite3_stmt *stmt, const uint8_t *key, struct marked *ret)
+static bool write_out(int kind, sqlite3_stmt *stmt, struct bytes *out)
 {
     const struct name_facts facts = {
-        .given = text_at(stmt, 1),
-        .family = text_at(stmt, 2),
-        .parent = text_at(stmt, 3),
-        .sex = text_at(stmt, 4),
+        .given = row_text(stmt, 1),
+        .family = row_text(stmt, 2),
+        .parent = row_text(stmt, 3),
+        .sex = row_text(stmt, 4),
         .birth_year = sqlite3_column_int64(stmt, 5),
     };
-    struct bytes name = {0};
-    (void)snprintf(ret->person, sizeof ret->person, "%s", text_at(stmt, 0));
-    ret->token[0] = '\0';
-    if (name_key(&facts, &name)) {
-        match_token(key, "name_key", slice_of(&name), ret->token);
+    switch (kind) {
+    case NAME_KEY:
+        return name_key(&facts, out);
+    case NAME_KEY2:
+        return name_key2(&facts, out);
+    case PHONE:
+        return match_phone(row_text(stmt, 6), out);
+    default:
+        return match_abha(row_text(stmt, 7), out);
     }
-    bytes_free(&name);
+}
+
+static void mark(sqlite3_stmt *stmt, const uint8_t *key, struct marked *ret)
+{
+    (void)snprintf(ret->person, sizeof ret->person, "%s", row_text(stmt, 0));
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct bytes value = {0};
+        ret->tokens[kind][0] = '\0';
+        if (write_out(kind, stmt, &value)) {
+            match_token(key, kinds[kind], slice_of(&value), ret->tokens[kind]);
+        }
+        bytes_free(&value);
+    }
 }
 
 /* The next people after `after`. */
@@ -46,8 +63,10 @@ static int read_people(struct database *db, const char *after,
 {
     static const char sql[] =
         "SELECT person_id, given_name, family_name, parent_name, sex,"
-        " birth_year FROM person WHERE person_id > ?1"
-        " AND origin_site = (SELECT site_id FROM sync_self)"
+        " birth_year, phone, (SELECT i.value FROM local_identifier i"
+        " WHERE i.person_id = person.person_id AND i.kind = 'abha'"
+        " ORDER BY i.identifier_id DESC LIMIT 1)"
+        " FROM person WHERE person_id > ?1 AND origin_site = (SELECT site_id FROM sync_self)"
         " AND record_status = 'active' ORDER BY person_id LIMIT ?2";
     const struct value from = value_text(after);
     sqlite3_stmt *stmt;
@@ -68,17 +87,19 @@ static int read_people(struct database *db, const char *after,
 
 /* Runs one of the two below; adds how many rows it wrote. */
 static int run(struct database *db, const char *sql, const struct marked *m,
-               uint64_t *count, struct err *e)
+               int kind, uint64_t *count, struct err *e)
 {
-    const struct value person = value_text(m->person);
-    const struct value token = value_text(m->token);
+    const struct value bound[] = {value_text(m->person),
+                                  value_text(kinds[kind]),
+                                  value_text(m->tokens[kind])};
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    database_bind_at(stmt, 1, &person);
-    database_bind_at(stmt, 2, &token);
+    for (int i = 0; i < 3; i++) {
+        database_bind_at(stmt, i + 1, &bound[i]);
+    }
     rc = database_done(db, stmt, e);
     if (rc == 0) {
         *count += (uint64_t)sqlite3_changes(database_handle(db));
@@ -86,23 +107,42 @@ static int run(struct database *db, const char *sql, const struct marked *m,
     return rc;
 }
 
-/* A name of before still finds its person: `old` tokens match too. */
-static int write_token(struct database *db, const struct marked *m,
+/* A name or number of before still finds its person: `old` tokens match too. The
+ * token of an ABHA number that is not in local_identifier is another program's
+ * and left alone. */
+static int write_token(struct database *db, const struct marked *m, int kind,
                        struct tokens *ret, struct err *e)
 {
     static const char replace_sql[] =
         "UPDATE person_identifier SET status = 'old' WHERE person_id = ?1"
-        " AND kind = 'name_key' AND status = 'current' AND match_token <> ?2"
+        " AND kind = ?2 AND status = 'current' AND match_token <> ?3"
         " AND origin_site = (SELECT site_id FROM sync_self)";
     static const char write_sql[] =
         "INSERT INTO person_identifier(person_id, kind, match_token)"
-        " SELECT ?1, 'name_key', ?2 WHERE ?2 <> '' AND NOT EXISTS(SELECT 1"
-        " FROM person_identifier WHERE person_id = ?1 AND kind = 'name_key'"
-        " AND match_token = ?2 AND status IN ('current', 'old'))";
-    int rc = run(db, replace_sql, m, &ret->replaced, e);
+        " SELECT ?1, ?2, ?3 WHERE NOT EXISTS(SELECT 1"
+        " FROM person_identifier WHERE person_id = ?1 AND kind = ?2"
+        " AND match_token = ?3 AND status IN ('current', 'old'))";
+    bool known = m->tokens[kind][0] != '\0';
+    int rc = 0;
+    if (known || kind != ABHA) {
+        rc = run(db, replace_sql, m, kind, &ret->replaced, e);
+    }
+    if (rc == 0 && known) {
+        rc = run(db, write_sql, m, kind, &ret->written, e);
+    }
+    return rc;
+}
+
+static int write_tokens(struct database *db, const struct marked *m,
+                        struct tokens *ret, struct err *e)
+{
+    int rc = 0;
     ret->people++;
-    ret->keyless += m->token[0] == '\0';
-    return rc == 0 ? run(db, write_sql, m, &ret->written, e) : rc;
+    ret->keyless += m->tokens[NAME_KEY][0] == '\0';
+    for (int kind = 0; rc == 0 && kind < KINDS; kind++) {
+        rc = write_token(db, m, kind, ret, e);
+    }
+    return rc;
 }
 
 /* One transaction; *ret_count people were looked at. */
@@ -116,7 +156,7 @@ static int write_some(struct database *db, const char *after,
         rc = read_people(db, after, key, people, ret_count, e);
     }
     for (size_t i = 0; rc == 0 && i < *ret_count; i++) {
-        rc = write_token(db, &people[i], ret, e);
+        rc = write_tokens(db, &people[i], ret, e);
     }
     if (rc == 0) {
         rc = database_commit(db, e);

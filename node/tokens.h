@@ -2,11 +2,9 @@
 
 /*
  * Tokens: writes the match tokens of the people whom this site registered
- * (person_identifier, kind name_key), as any tool would, so that rule 17 finds
- * who was registered twice in the district.
- *
- * Of name_key2 none are written: a given name and a year fit dozens of people
- * of a district, and each pair would be an alert.
+ * (person_identifier), as any tool would, so that who was registered twice in the
+ * district is found (rule 17, v_match_weight): of name_key, name_key2 and the
+ * telephone of `person`, and of an ABHA number in `local_identifier`.
  */
 #ifndef SANGAM_TOKENS_H
 #define SANGAM_TOKENS_H
@@ -16,7 +14,8 @@
 
 struct tokens {
     uint64_t people;   /* of this site, that count */
-    uint64_t keyless;  /* of them: name, parent, birth year or sex is missing */
+    uint64_t keyless;  /* without name_key: a name, parent, birth year or sex
+                          is missing */
     uint64_t written;  /* tokens */
     uint64_t replaced; /* that were current: the name or the key is another */
 };

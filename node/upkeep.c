@@ -5,6 +5,7 @@
 #include "node/fault.h"
 #include "node/holders.h"
 #include "node/log.h"
+#include "node/numbering.h"
 #include "node/scrubber.h"
 #include "node/watch.h"
 #include "node/zone.h"
@@ -49,12 +50,6 @@ enum {
     JUDGE_FAILED_MS = 10 * 60 * 1000,
     /* Somebody with too many rows is told of so often. */
     JUDGE_TOLD_MS = 60 * 60 * 1000,
-    /* Numbers for cards are made so long before they are missed that it does
-     * not matter when; a node that joined waits for its own so long. */
-    NUMBERS_MS = 5 * 1000,
-    NUMBERS_FAILED_MS = 10 * 60 * 1000,
-    /* That there are no more is told so often. */
-    NUMBERS_TOLD_MS = 24 * 60 * 60 * 1000,
 };
 
 struct upkeep {
@@ -78,9 +73,8 @@ struct upkeep {
     int64_t judge_ms;      /* not before */
     int64_t judge_told_ms; /* of too many rows; not before */
     struct judged judged;  /* not told yet */
-    int64_t numbers_ms;
-    int64_t numbers_told_ms; /* that there are no more; not before */
-    int drain_failed;        /* ERR_* said in the log, 0: works */
+    struct numbering numbering;
+    int drain_failed; /* ERR_* said in the log, 0: works */
 };
 
 /* --- what tools do to the tables ------------------------------------------ */
@@ -508,63 +502,12 @@ static int judge(struct upkeep *u, struct err *e)
 
 /* --- numbers -------------------------------------------------------------- */
 
-static void tell_numbers(struct upkeep *u, const struct numbered *n)
-{
-    if (n->issued > 0) {
-        log_info("numbers", "%" PRIu64 " node%s had no number -> issued",
-                 n->issued, n->issued == 1 ? "" : "s");
-    }
-    if (n->added > 0) {
-        log_debug("numbers", "%" PRIu64 " for people -> ready to be taken",
-                  n->added);
-    }
-    if ((!n->used_up && !n->nodes_used_up) ||
-        clock_mono_ms() < u->numbers_told_ms) {
-        return;
-    }
-    u->numbers_told_ms = clock_mono_ms() + NUMBERS_TOLD_MS;
-    if (n->used_up) {
-        log_error("numbers",
-                  "node number %u has made all numbers it can -> soon nobody "
-                  "can be registered here; ask headquarters for another "
-                  "(sangam number --renew SITE)",
-                  (unsigned)n->node_no);
-    }
-    if (n->nodes_used_up) {
-        log_error("numbers", "all 65535 numbers of nodes are issued -> the "
-                             "next node makes no numbers for people");
-    }
-}
-
 static int keep_numbers(struct upkeep *u, struct err *e)
 {
-    struct numbered n = {0};
-    int64_t began_ms = clock_mono_ms();
-    if (began_ms < u->hold->until_ms) {
-        u->numbers_ms = u->hold->until_ms;
-        return 0;
-    }
-    u->numbers_ms = began_ms + NUMBERS_MS;
-    int rc = replica_numbers(u->replica, clock_wall_ms(), &n, e);
-    if (rc == 0) {
-        tell_numbers(u, &n);
-        u->drain_ms = n.issued > 0 ? 0 : u->drain_ms;
-        if (n.issued > 0 || n.added > 0) {
-            hold_used(u->hold, began_ms, clock_mono_ms(), 0);
-        }
-        return 0;
-    }
-    if (fault_of(rc) == FAULT_FATAL) {
-        return rc;
-    }
-    if (fault_of(rc) == FAULT_WAIT) {
-        hold_begin(u->hold, e);
-        u->numbers_ms = u->hold->until_ms;
-        return 0;
-    }
-    u->numbers_ms = began_ms + NUMBERS_FAILED_MS;
-    log_error("numbers", "%s -> none are made, tried again", e->text);
-    return 0;
+    bool wrote = false;
+    int rc = numbering_work(&u->numbering, u->replica, u->hold, &wrote, e);
+    u->drain_ms = wrote ? 0 : u->drain_ms;
+    return rc;
 }
 
 /* --- time ---------------------------------------------------------------- */
@@ -578,7 +521,7 @@ int64_t upkeep_due_ms(const struct upkeep *u)
 {
     int64_t due_ms = earlier(u->drain_ms, u->invites_ms);
     due_ms = earlier(due_ms, earlier(scrub_due_ms(u), u->index_ms));
-    due_ms = earlier(due_ms, earlier(judge_due_ms(u), u->numbers_ms));
+    due_ms = earlier(due_ms, earlier(judge_due_ms(u), u->numbering.due_ms));
     return earlier(watch_due_ms(u->watch), due_ms);
 }
 
@@ -598,7 +541,7 @@ int upkeep_work(struct upkeep *u, struct err *e)
     if (rc == 0 && scrub_due_ms(u) <= clock_mono_ms()) {
         scrub(u);
     }
-    if (rc == 0 && u->numbers_ms <= clock_mono_ms()) {
+    if (rc == 0 && u->numbering.due_ms <= clock_mono_ms()) {
         rc = keep_numbers(u, e);
     }
     if (rc == 0 && u->index_ms <= clock_mono_ms()) {

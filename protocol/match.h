@@ -3,7 +3,7 @@
 /*
  * Match: the tokens by which two sites find that they know one person, without
  * telling each other who: a keyed hash of a value in its normal form
- * (name.h). The key is the programme's: headquarters hands it to every site that
+ * (name.h, and below). The key is the programme's: headquarters hands it to every site that
  * registers people, outside of the network. Without it a token says nothing;
  * whoever has it can try names until one fits.
  */
@@ -28,5 +28,17 @@ int match_key_parse(struct slice text, uint8_t ret[MATCH_KEY_BYTES],
  * both, so that one value of two kinds has two tokens. */
 void match_token(const uint8_t key[MATCH_KEY_BYTES], const char *kind,
                  struct slice value, char ret[MATCH_TOKEN_BYTES]);
+
+/* Appends the normal form of a telephone number: its last ten digits, which tell
+ * apart all of India, however the rest is written (0, +91). False, and nothing,
+ * for what is not one number of ten to fifteen digits with blanks, dots, dashes,
+ * brackets or a plus, or is one digit all along, as people write where there is
+ * none. NULL is none. */
+bool match_phone(const char *text, struct bytes *out);
+
+/* Appends the normal form of an ABHA number: its fourteen digits. False, and
+ * nothing, for what is not that many with dashes and blanks, or is one digit all
+ * along. That its last digit is a check is not known from a primary source. */
+bool match_abha(const char *text, struct bytes *out);
 
 #endif

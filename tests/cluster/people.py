@@ -10,9 +10,12 @@ written down twice.
 * Two sites register one person: headquarters sees the pair, links it, and every
   site counts them as one; it is taken back, nobody asks again, and that two
   people have one number stays an alert.
-* `people find` finds by number in any form and by how a name sounds.
+* `people find` finds by number in any form and by how a name sounds, and
+  `dose-check` takes a number in any form.
 * With the programme's key two sites find one person by name, though neither
   tells the other the name; without it they say that they do not.
+* An ABHA number is enough, and a telephone with a given name and a birth year;
+  what a family or a district shares is not.
 """
 import json
 
@@ -96,6 +99,11 @@ def duplicates(node):
     return json.loads(node.sangam("people", "duplicates", "--json").stdout)
 
 
+def found(pair):
+    """How much it says, and by what it was found."""
+    return pair["weight"], set(pair["found_by"].split(", "))
+
+
 def one(tree):
     return all(node.value(CANON, (B,)) == A for node in tree)
 
@@ -109,6 +117,7 @@ def test_duplicates(tree, number):
     pair, = duplicates(hub)
     check((pair["person_a"], pair["person_b"]) == (A, B), pair)
     check(pair["same_number"] == 1 and pair["same_token"] == 0, pair)
+    check(found(pair) == (8, {"beneficiary_no"}), pair)
     check("Namoonawal" in tree[CLINIC].sangam("people", "duplicates").stdout,
           "the list names nobody")
     for words, says in (
@@ -164,9 +173,22 @@ def test_find(tree, number):
                                           "card", "--by", "r 1")):
         said = clinic.sangam("people", *command, expect=1).stderr
         check("nobody is known here" in said and nameless not in said, said)
+    carded = clinic.insert("person", {"beneficiary_no": unused})
+    for text in (unused, unused.lower(), unused.replace("-", ""),
+                 f" {unused.replace('-', ' ').lower()} ",
+                 unused.replace("0", "o").replace("1", "l"), carded):
+        told = json.loads(clinic.sangam("dose-check", text, "--json",
+                                        expect=None).stdout)
+        check(told["person_id"] == carded, f"{text}: {told}")
+    said = clinic.sangam("dose-check", bare, expect=1).stderr
+    check("2 records have the number" in said, said)
+    said = clinic.sangam("dose-check", "Sukhdev", expect=1).stderr
+    check("nobody is known here as 'Sukhdev'" in said, said)
     with clinic.connect() as db:
         db.execute("UPDATE person SET record_status = 'entered_in_error'"
-                   " WHERE person_id = ?", (nameless,))
+                   " WHERE person_id IN (?, ?)", (nameless, carded))
+    said = clinic.sangam("dose-check", unused, expect=1).stderr
+    check("nobody is known here as" in said, said)
     for words, says in (
             (("find",), "find takes one"), (("link", A), "link takes two"),
             (("dance",), "none of find"), ((), "ACTION is missing"),
@@ -200,7 +222,8 @@ def test_tokens(tree):
         check("may be read or written by others" in said, said)
         key.chmod(0o600)
         done = json.loads(node.sangam("people", "tokens", "--json").stdout)
-        check(done["written"] == 1 and done["keyless"] == 1, done)
+        # of Zakir both names, of Gurpreet the given one alone
+        check(done["written"] == 3 and done["keyless"] == 1, done)
         text = node.sangam("people", "tokens").stdout
         check(text.startswith("0 tokens written for 2 people"), text)
     for node in (hub, clinic, prison):
@@ -208,6 +231,7 @@ def test_tokens(tree):
                    lambda: len(duplicates(node)) == 1)
     pair, = duplicates(hub)
     check(pair["same_token"] == 1 and pair["same_number"] == 0, pair)
+    check(found(pair) == (7, {"name_key", "name_key2"}), pair)
     check("no match tokens" not in
           clinic.sangam("people", "duplicates").stdout, "there are some")
     with prison.connect() as db:  # a slip: it was another father
@@ -216,12 +240,70 @@ def test_tokens(tree):
     done = json.loads(prison.sangam("people", "tokens", "--json").stdout)
     check(done["written"] == 1 and done["replaced"] == 1, done)
     check(prison.query("SELECT status, count(*) FROM person_identifier WHERE"
-                       " origin_site = ? GROUP BY 1 ORDER BY 1", (PRISON,)) ==
+                       " kind = 'name_key' AND origin_site = ? GROUP BY 1"
+                       " ORDER BY 1", (PRISON,)) ==
           [("current", 1), ("old", 1)], "the tokens are others")
     hub.sangam("people", "unlink", pair["person_a"], pair["person_b"],
                "--reason", "father", "--by", "r 1")
     for node in (hub, clinic, prison):
         wait_until(f"no pair at {node.site}", lambda: not duplicates(node))
+
+
+def put_person(node, abha=None, **facts):
+    """One more, with a number of its own; returns its person_id."""
+    person = node.insert("person", facts | {
+        "beneficiary_no": node.sangam("number").stdout.strip()})
+    if abha is not None:
+        with node.connect() as db:
+            db.execute("INSERT INTO local_identifier(identifier_id, person_id,"
+                       " kind, value) VALUES(hex(randomblob(8)), ?, 'abha', ?)",
+                       (person, abha))
+    return person
+
+
+def test_weights(tree):
+    """Of five people at two sites: what each pair has in common, and whether
+    somebody should look."""
+    clinic, prison, hub = tree[CLINIC], tree[PRISON], tree[HUB]
+    father = put_person(clinic, given_name="Harbans", birth_year=1960,
+                        phone="+91 98765 43210", abha="12-3456-7890-1234")
+    son = put_person(prison, given_name="Kalpit", birth_year=1990,
+                     phone="098765 43210")            # the phone of the family
+    same = put_person(prison, given_name="Harbans Singh", birth_year=1960,
+                      phone="9876543210")             # and a name: look
+    namesake = put_person(prison, given_name="Har Bans", birth_year=1960,
+                          phone="0000000000")         # a name alone
+    moved = put_person(prison, given_name="H.", birth_year=1961,
+                       abha="12 3456 7890 1234")      # a number that one has
+    for node in (clinic, prison):
+        node.sangam("people", "tokens")
+        text = node.sangam("people", "tokens").stdout
+        check(text.startswith("0 tokens written") and "0 replaced" in text, text)
+
+    def pairs(node):
+        return {(p["person_a"], p["person_b"]): found(p)
+                for p in duplicates(node)}
+    due = {tuple(sorted((father, same))): (7, {"name_key2", "phone"}),
+           tuple(sorted((father, moved))): (10, {"abha"})}
+    for node in (hub, clinic, prison):
+        wait_until(f"two pairs at {node.site}",
+                   lambda: pairs(node) == due or pairs(node))
+    check([p["weight"] for p in duplicates(hub)] == [10, 7], duplicates(hub))
+    text = hub.sangam("people", "duplicates").stdout
+    check("name_key2" in text and "abha" in text, text)
+    shown = json.loads(hub.sangam("alerts", "--json").stdout)
+    said = [a["says"] for a in shown if a["rule"] == "17"]
+    check(sum("phone, given name and birth year" in s for s in said) == 1, said)
+    for person in (son, namesake):
+        check(not any(person in p for p in pairs(hub)), "a family is one")
+    with prison.connect() as db:  # they wrote it down wrongly
+        db.execute("UPDATE local_identifier SET value = '99-0000-0000-0001'")
+    done = json.loads(prison.sangam("people", "tokens", "--json").stdout)
+    check((done["written"], done["replaced"]) == (1, 1), done)
+    for table in ("person_identifier", "local_identifier"):
+        text = hub.sangam("export", table).stdout
+        for clear in ("9876543210", "12345678901234", "12-3456"):
+            check(clear not in text, f"{clear} is at the hub: {text}")
 
 
 def main():
@@ -237,6 +319,8 @@ def main():
         say("found, linked, unlinked")
         test_tokens(tree)
         say("found by name")
+        test_weights(tree)
+        say("found by what is enough together")
         tree.wait_until_equal()
         for node in tree:
             node.verify()

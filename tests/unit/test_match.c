@@ -53,6 +53,60 @@ static void key_kind_and_value_all_count(void **state)
     assert_string_not_equal(token, other);
 }
 
+/* What each text is as a number; NULL: it is none. */
+static void expect_forms(bool (*form)(const char *text, struct bytes *out),
+                         const char *const pairs[][2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct bytes out = {0};
+        bytes_put(&out, "x", 1);
+        const char *wanted = pairs[i][1] == NULL ? "" : pairs[i][1];
+        assert_int_equal(form(pairs[i][0], &out), pairs[i][1] != NULL);
+        bytes_put_u8(&out, '\0');
+        assert_string_equal((const char *)out.data + 1, wanted);
+        bytes_free(&out);
+    }
+}
+
+static void a_phone_is_its_last_ten_digits(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"9876543210", "9876543210"},
+        {"+91 98765-43210", "9876543210"},
+        {"(0) 98765.43210", "9876543210"},
+        {" 0091 98765 43210 ", "9876543210"},
+        {"919876543210", "9876543210"},
+        {"543210", NULL},                  /* of which town? */
+        {"9876543210 / 9876543211", NULL}, /* of two: which? */
+        {"98765 43210 ext 4", NULL},
+        {"0000000000", NULL}, /* written where there is none */
+        {"+91 99999 99999", NULL},
+        {"12345678901234567", NULL},
+        {"\xe0\xa9\xa7\xe0\xa9\xa7", NULL},
+        {"", NULL},
+        {NULL, NULL},
+    };
+    expect_forms(match_phone, pairs, sizeof pairs / sizeof pairs[0]);
+}
+
+static void an_abha_number_is_its_fourteen_digits(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"12-3456-7890-1234", "12345678901234"},
+        {" 12 3456 7890 1234", "12345678901234"},
+        {"12345678901234", "12345678901234"},
+        {"1234567890123", NULL},
+        {"123456789012345", NULL},
+        {"name@abdm", NULL}, /* an address, which changes */
+        {"00-0000-0000-0000", NULL},
+        {"", NULL},
+        {NULL, NULL},
+    };
+    expect_forms(match_abha, pairs, sizeof pairs / sizeof pairs[0]);
+}
+
 static void a_key_file_is_one_line(void **state)
 {
     (void)state;
@@ -82,6 +136,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_what_they_always_were),
         cmocka_unit_test(key_kind_and_value_all_count),
+        cmocka_unit_test(a_phone_is_its_last_ten_digits),
+        cmocka_unit_test(an_abha_number_is_its_fourteen_digits),
         cmocka_unit_test(a_key_file_is_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

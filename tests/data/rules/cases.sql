@@ -362,6 +362,42 @@ INSERT INTO person_link(link_id, person_a, person_b, decision, basis, decided_by
 INSERT INTO person_identifier(identifier_id, person_id, kind, match_token) VALUES($i2, $b, 'abha', $tok);
 -- finds
 
+-- case 17 a telephone, which a family shares
+-- at LDH-C
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token)
+  VALUES($i1, $a, 'phone', $tok), ($i2, $a, 'name_key2', $n1);
+-- at LDH-D
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token)
+  VALUES($i3, $b, 'phone', $tok), ($i4, $b, 'name_key2', $n2);
+-- finds
+
+-- case 17 a given name and a year, which dozens have
+-- at LDH-C
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token)
+  VALUES($i1, $a, 'name_key2', $tok), ($i2, $a, 'phone', $p1);
+-- at LDH-D
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token)
+  VALUES($i3, $b, 'name_key2', $tok), ($i4, $b, 'phone', $p2);
+-- finds
+
+-- case 17 both together
+-- at LDH-C
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token)
+  VALUES($i1, $a, 'phone', $tok), ($i2, $a, 'name_key2', $n);
+-- at LDH-D
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token)
+  VALUES($i3, $b, 'name_key2', $n), ($i4, $b, 'phone', $tok);
+-- finds 17
+
+-- case 17 the telephone was written down wrongly
+-- at LDH-C
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token)
+  VALUES($i1, $a, 'phone', $tok), ($i2, $a, 'name_key2', $n);
+-- at LDH-D
+INSERT INTO person_identifier(identifier_id, person_id, kind, match_token, status)
+  VALUES($i3, $b, 'name_key2', $n, 'current'), ($i4, $b, 'phone', $tok, 'entered_in_error');
+-- finds
+
 -- case 18 one card number on two people
 -- at LDH-C
 INSERT INTO person(person_id, beneficiary_no) VALUES($a, $n);
