@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/cli.h"
 
+#include "node/called.h"
 #include "node/grid.h"
 #include "node/home.h"
 #include "node/tokens.h"
 #include "protocol/limits.h"
 #include "protocol/name.h"
-#include "protocol/number.h"
 #include "store/database.h"
 
 #include <assert.h>
@@ -60,81 +60,6 @@ static cJSON *json_of(sqlite3_stmt *stmt)
     return item;
 }
 
-/* --- who is meant --------------------------------------------------------- */
-
-/* What a record may have that is called so: itself, and as a number with its
- * dashes and without. */
-struct called {
-    char number[NUMBER_TEXT_BYTES]; /* "" when it is none */
-    char bare[NUMBER_TEXT_BYTES];
-    struct err why; /* it is none */
-};
-
-static void read_called(const char *text, struct called *ret)
-{
-    size_t len = 0;
-    *ret = (struct called){.number = ""};
-    if (number_parse(text, ret->number, &ret->why) != 0) {
-        return;
-    }
-    for (const char *c = ret->number; *c != '\0'; c++) {
-        if (*c != '-') {
-            ret->bare[len++] = *c;
-        }
-    }
-}
-
-static int statement_of(struct request *r, const char *sql, const char *text,
-                        const struct called *called, sqlite3_stmt **ret,
-                        struct err *e)
-{
-    /* what is no number is nobody's, not that of who has an empty one */
-    const struct value none = {.type = VALUE_NULL};
-    const bool number = called->number[0] != '\0';
-    const struct value forms[] = {value_text(text),
-                                  number ? value_text(called->number) : none,
-                                  number ? value_text(called->bare) : none};
-    int rc = database_statement(r->db, sql, ret, e);
-    for (int i = 0; rc == 0 && i < 3; i++) {
-        database_bind_at(*ret, i + 1, &forms[i]);
-    }
-    return rc;
-}
-
-/* The one record that is called so. */
-static int one_person(struct request *r, const char *text,
-                      char ret[KEY_BYTES_MAX + 1], struct err *e)
-{
-    static const char sql[] =
-        "SELECT min(person_id), count(*) FROM (SELECT person_id FROM person"
-        " WHERE person_id = ?1 UNION SELECT person_id FROM person"
-        " WHERE beneficiary_no IN (?1, ?2, ?3) AND record_status = 'active')";
-    struct called called;
-    sqlite3_stmt *stmt;
-    read_called(text, &called);
-    int rc = statement_of(r, sql, text, &called, &stmt, e);
-    if (rc == 0) {
-        rc = database_step(r->db, stmt, e);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    int count = sqlite3_column_int(stmt, 1);
-    (void)snprintf(ret, KEY_BYTES_MAX + 1, "%s", text_at(stmt, 0));
-    (void)sqlite3_reset(stmt);
-    if (count == 0) {
-        return err_set(e, ERR_UNKNOWN,
-                       "nobody is known here as '%s': write a person_id or a "
-                       "number; sangam people find NAME shows them",
-                       text);
-    }
-    return count == 1 ? 0
-                      : err_set(e, ERR_INPUT,
-                                "%d records have the number %s: name each by "
-                                "its person_id, which sangam people find shows",
-                                count, text);
-}
-
 /* --- find ----------------------------------------------------------------- */
 
 #define PERSON                                                                 \
@@ -181,7 +106,7 @@ static int find_called(struct request *r, const struct called *called,
                        struct found *f, struct err *e)
 {
     sqlite3_stmt *stmt;
-    int rc = statement_of(r, called_sql, r->a, called, &stmt, e);
+    int rc = called_statement(r->db, called_sql, r->a, called, &stmt, e);
     while (rc == 0 && (rc = database_step(r->db, stmt, e)) == 1) {
         add_found(f, stmt);
         rc = 0;
@@ -245,7 +170,7 @@ static int find(struct request *r, struct err *e)
                                          "site",   "status", "one with"};
     struct called called;
     struct found f = {.grid = grid_new(titles, 9), .list = cJSON_CreateArray()};
-    read_called(r->a, &called);
+    called_read(r->a, &called);
     int rc = find_called(r, &called, &f, e);
     if (rc == 0 && f.count == 0) {
         rc = find_named(r, &f, e);
@@ -386,9 +311,9 @@ static int decide(struct request *r, const char *decision, struct err *e)
     char a[KEY_BYTES_MAX + 1];
     char b[KEY_BYTES_MAX + 1];
     bool one = false;
-    int rc = one_person(r, r->a, a, e);
+    int rc = called_person(r->db, r->a, a, e);
     if (rc == 0) {
-        rc = one_person(r, r->b, b, e);
+        rc = called_person(r->db, r->b, b, e);
     }
     if (rc == 0 && strcmp(a, b) == 0) {
         rc = err_set(e, ERR_INPUT, "'%s' and '%s' are one record, %s", r->a,
