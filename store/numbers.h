@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Numbers for people, beyond those the daemon keeps ready
+ * (replica_numbers()): an import of a register needs thousands at once.
+ */
+#ifndef SANGAM_NUMBERS_H
+#define SANGAM_NUMBERS_H
+
+#include "store/replica.h"
+
+/* Makes numbers until `wanted` can be taken from v_number_free, in the caller's
+ * write transaction, on any connection: the tables are local and have no
+ * triggers. Nothing is made as long as the node has no number of its own
+ * (node_no 0), nor when its counters are used up. */
+int numbers_fill(struct database *db, const struct hash *network,
+                 int64_t wanted, struct numbered *ret, struct err *e);
+
+#endif
