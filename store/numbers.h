@@ -7,7 +7,16 @@
 #ifndef SANGAM_NUMBERS_H
 #define SANGAM_NUMBERS_H
 
-#include "store/replica.h"
+#include "protocol/keys.h"
+#include "store/database.h"
+
+struct numbered {
+    uint64_t issued;  /* numbers of nodes */
+    uint64_t added;   /* numbers for people */
+    uint16_t node_no; /* as which; 0: this node has none, or nothing was due */
+    bool used_up;     /* its counters: it needs another number */
+    bool nodes_used_up; /* at the root: there is no number for the next node */
+};
 
 /* Makes numbers until `wanted` can be taken from v_number_free, in the caller's
  * write transaction, on any connection: the tables are local and have no
