@@ -166,19 +166,16 @@ static void take_twice(struct import *i, uint64_t line, uint64_t first)
     }
 }
 
-/* The table did not take the row, because one with its key is there: 1; else 0.
- */
+/* Whether a row with the key at hand is there: then 1, and it is dealt with.
+ * Asked before the insert, because a refused one is undone page by page. */
 static int take_known_key(struct import *i, uint64_t line, struct err *e)
 {
     const struct target_column *differs = NULL;
     char key[TARGET_KEY_BYTES];
     bool there = false;
     uint64_t first = 0;
-    if (!target_key(i->target, key)) {
-        return 0; /* it was left to a default */
-    }
     int rc = target_there(i->target, NULL, &there, &differs, &i->stands, e);
-    if (rc != 0 || !there) {
+    if (rc != 0 || !there || !target_key(i->target, key)) {
         return rc;
     }
     rc = import_line_of_key(i, key, &first, e);
@@ -194,8 +191,7 @@ static int take_known_key(struct import *i, uint64_t line, struct err *e)
     return 1;
 }
 
-/* The table did not take the row. Faults beyond those kept are only counted:
- * to look for a key among all imports takes time. */
+/* The table did not take the row. */
 static int take_refusal(struct import *i, uint64_t line, struct err *e)
 {
     struct refusal refusal;
@@ -203,28 +199,20 @@ static int take_refusal(struct import *i, uint64_t line, struct err *e)
     if (!refusal_happened(i->target)) {
         return database_error(i->db, e, i->order.path);
     }
-    if (i->state.faults >= IMPORT_FAULTS_KEPT) {
-        int known = take_known_key(i, line, e);
-        i->state.bad += known == 0;
-        i->state.faults += known == 0;
-        return known < 0 ? known : 0;
-    }
-    int rc = refusal_read(i->target, i->state.id, &refusal, e);
-    if (rc == 0) {
-        rc = take_known_key(i, line, e);
-    }
-    if (rc == 0) {
-        import_fault(i, line, refusal.column, refusal.text);
-        i->state.bad++;
-    }
-    return rc < 0 ? rc : 0;
+    refusal_read(i->target, &refusal);
+    import_fault(i, line, refusal.column, refusal.text);
+    i->state.bad++;
+    return 0;
 }
 
-/* 1: inserted, with its key in `ret_key`; 0: not. */
 int import_insert(struct import *i, uint64_t line,
                   char ret_key[TARGET_KEY_BYTES], struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
+    int known = take_known_key(i, line, e);
+    if (known != 0) {
+        return known < 0 ? known : 0;
+    }
     int rc = target_insert(i->target, &stmt, e);
     if (rc != 0) {
         return rc;

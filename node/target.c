@@ -381,6 +381,16 @@ static const struct target_column *first_difference(const struct target *t,
     return NULL;
 }
 
+static bool has_key(const struct target *t)
+{
+    for (size_t n = 0; n < t->count; n++) {
+        if (t->columns[n].key_place > 0 && !t->columns[n].given) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int target_there(struct target *t, const struct value *key, bool *ret_there,
                  const struct target_column **ret_differs,
                  struct bytes *ret_stands, struct err *e)
@@ -389,6 +399,10 @@ int target_there(struct target *t, const struct value *key, bool *ret_there,
     int at = 1;
 
     prepare_columns(t);
+    *ret_there = false;
+    if (key == NULL && !has_key(t)) {
+        return 0; /* it is left to a default */
+    }
     int rc = database_statement(t->db, t->there, &stmt, e);
     if (rc != 0) {
         return rc;
