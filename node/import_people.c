@@ -128,8 +128,8 @@ static const char *duplicate_of(const struct twin *twin, char out[],
 
 /* Somebody like this is known: 1 when the row is to be inserted all the same.
  */
-static int take_twin(struct import *i, uint64_t line, const struct twin *twin,
-                     struct err *e)
+static int take_twin(struct import *i, uint64_t line, const struct who *who,
+                     const struct twin *twin, struct err *e)
 {
     const struct target_column *number =
         target_column_named(i->target, "beneficiary_no");
@@ -142,7 +142,7 @@ static int take_twin(struct import *i, uint64_t line, const struct twin *twin,
     if (rc != 0) {
         return rc;
     }
-    if (there && differs == NULL && twin->line == 0) {
+    if (there && differs == NULL && twin->line == 0 && !who->is_named) {
         i->state.there++;
         return remember(i, twin->person, e);
     }
@@ -152,11 +152,8 @@ static int take_twin(struct import *i, uint64_t line, const struct twin *twin,
         i->state.duplicates++;
         return 1;
     }
-    import_bad_row(
-        i, line, at,
-        "%s; --duplicates imports the line, and sangam people duplicates "
-        "lists the two",
-        what);
+    import_bad_row(i, line, at,
+                   "%s; --duplicates imports the line all the same", what);
     return 0;
 }
 
@@ -264,7 +261,7 @@ static int take_new_person(struct import *i, uint64_t line, struct err *e)
         twin.sign = value_equal(id, &person) ? TWIN_NONE : twin.sign;
     }
     if (rc == 0) {
-        rc = twin.sign == TWIN_NONE ? 1 : take_twin(i, line, &twin, e);
+        rc = twin.sign == TWIN_NONE ? 1 : take_twin(i, line, &who, &twin, e);
     }
     if (rc == 1) {
         rc = insert_person(i, line, &who, e);

@@ -84,14 +84,14 @@ static int note_row(struct import *i, const struct value *key, uint64_t line,
 }
 
 /* The line of this file that brought the row with this key, 0: none. */
-int import_line_of_key(struct import *i, const char *text, uint64_t *ret,
+int import_line_of_key(struct import *i, const char *key, uint64_t *ret,
                        struct err *e)
 {
     struct value id = value_text(i->state.id);
     struct value table = value_text(i->target->table);
     sqlite3_stmt *stmt = NULL;
     *ret = 0;
-    struct value key = value_text(text);
+    struct value said = value_text(key);
     int rc = database_statement(
         i->db,
         "SELECT file_line FROM local_import_row WHERE import_id = :id"
@@ -102,7 +102,7 @@ int import_line_of_key(struct import *i, const char *text, uint64_t *ret,
     }
     database_bind(stmt, ":id", &id);
     database_bind(stmt, ":table", &table);
-    database_bind(stmt, ":key", &key);
+    database_bind(stmt, ":key", &said);
     rc = database_step(i->db, stmt, e);
     if (rc == 1) {
         *ret = (uint64_t)sqlite3_column_int64(stmt, 0);

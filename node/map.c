@@ -388,6 +388,12 @@ static int take_new(struct map_column *c, const char *value, struct err *e)
                            : err_set(e, ERR_INPUT, "'%s' is not number", value);
 }
 
+static int take_part(struct map_column *c, const char *value, struct err *e)
+{
+    c->takes_year = strcmp(value, "year") == 0;
+    return c->takes_year ? 0 : err_set(e, ERR_INPUT, "'%s' is not year", value);
+}
+
 static int take_own_dates(struct map_column *c, const char *value,
                           struct err *e)
 {
@@ -406,21 +412,14 @@ static const struct column_key {
     const char *name;
     int (*take)(struct map_column *c, const char *value, struct err *e);
 } column_keys[] = {
-    {"from", take_from},
-    {"value", take_value},
-    {"empty", take_empty},
-    {"code", take_code},
-    {"list", take_list},
-    {"person", take_person},
-    {"find", take_find},
-    {"of", take_of},
-    {"where", take_where},
-    {"times", take_times},
-    {"unit", take_unit},
-    {"time", take_time},
-    {"new", take_new},
-    {"dates", take_own_dates},
-    {"century", take_own_century},
+    {"from", take_from},       {"value", take_value},
+    {"empty", take_empty},     {"code", take_code},
+    {"list", take_list},       {"person", take_person},
+    {"find", take_find},       {"of", take_of},
+    {"where", take_where},     {"times", take_times},
+    {"unit", take_unit},       {"time", take_time},
+    {"new", take_new},         {"part", take_part},
+    {"dates", take_own_dates}, {"century", take_own_century},
 };
 
 /* --- reading -------------------------------------------------------------- */
@@ -478,8 +477,8 @@ static int take_of_column(struct map *m, const struct section_line *line,
     }
     return err_set(e, ERR_INPUT,
                    "is unknown; known for a column are from, value, empty, "
-                   "code, list, person, find, of, where, times, unit, time, "
-                   "new, dates, century");
+                   "code, list, person, find, of, where, times, unit, part, "
+                   "time, new, dates, century");
 }
 
 static int take_line(struct map *m, const struct section_line *line,
@@ -524,8 +523,8 @@ static const char *misfit(const struct map_column *c)
                              c->empty != NULL || c->takes_number)) {
         return "a value for all rows is written as the table wants it";
     }
-    if (lookups > 0 && c->has_times) {
-        return "what is looked up is no number";
+    if (lookups + c->takes_year > 0 && c->has_times) {
+        return "times is for numbers, and not for what is looked up or a year";
     }
     return NULL;
 }

@@ -8,8 +8,8 @@
  *   [register]          table, name, key..., ignore..., header, separator,
  *                       dates, century
  *   [COLUMN]            of the table: from..., value, empty, code..., list,
- *                       person, find, of, where..., times, unit, time, new,
- *                       dates, century
+ *                       person, find, of, where..., times, unit, part, time,
+ *                       new, dates, century
  *
  * Names of their columns and their codes are compared folded: without regard
  * to case and with every run of blanks as one. An unknown section key, a key
@@ -74,6 +74,7 @@ struct map_column {
     char *unit;
     int32_t time_s; /* of a day without one; MAP_NO_TIME: refused */
     bool takes_number;
+    bool takes_year; /* of the day that is written, or the year itself */
     struct written_days days;
     bool has_order; /* of its own */
     bool has_century;

@@ -139,6 +139,9 @@ static int check_column(const struct plan *p, const struct map_column *c,
     if (c->takes_number && !number) {
         return fail_map(p, c, "new = number is for person.beneficiary_no", e);
     }
+    if (c->takes_year && to->form != CELL_INTEGER) {
+        return fail_map(p, c, "part = year is for columns of whole numbers", e);
+    }
     if (c->has_times && to->form != CELL_INTEGER && to->form != CELL_REAL) {
         return fail_map(p, c, "times is for columns of numbers", e);
     }
@@ -219,6 +222,19 @@ static int check_fields(struct plan *p, struct header *h, struct err *e)
     return 0;
 }
 
+/* The column that has this field, and no other, as a day. */
+static const struct target_column *day_of_field(const struct plan *p, int field)
+{
+    for (size_t n = 0; n < p->count; n++) {
+        const struct plan_column *pc = &p->columns[n];
+        if (pc->field_count == 1 && pc->fields[0] == field &&
+            pc->to->form == CELL_DAY) {
+            return pc->to;
+        }
+    }
+    return NULL;
+}
+
 static int bind_map(struct plan *p, struct header *h, struct err *e)
 {
     int rc = 0;
@@ -241,6 +257,7 @@ static int bind_map(struct plan *p, struct header *h, struct err *e)
     }
     for (size_t i = 0; rc == 0 && i < p->map->key_count; i++) {
         rc = field_of(p, h, &p->map->key[i], &p->key[i], e);
+        p->key_day[i] = day_of_field(p, p->key[i]);
     }
     return rc == 0 ? check_fields(p, h, e) : rc;
 }
@@ -359,8 +376,10 @@ void plan_key(const struct plan *p, const struct csv_row *row,
     bytes_clear(out);
     for (size_t i = 0; p->map != NULL && i < p->map->key_count; i++) {
         const struct csv_field *field = &row->fields[p->key[i]];
-        map_fold((struct slice){(const uint8_t *)field->data, field->len},
-                 &part);
+        const struct slice text = {(const uint8_t *)field->data, field->len};
+        const struct target_column *day = p->key_day[i];
+        bool is_day = day != NULL && day->cell.value.type == VALUE_TEXT;
+        map_fold(is_day ? day->cell.value.bytes : text, &part);
         if (i > 0) {
             bytes_put_u8(out, '/');
         }
@@ -389,26 +408,33 @@ static int no_code(const struct map_column *c, const char *text,
     return 0;
 }
 
-/* Theirs to ours; what is ours already stays. */
+/* What theirs stands for; what is ours already stays. NULL: nothing known. */
+static const char *ours_of(const struct map_column *c, const char *theirs,
+                           const char *text)
+{
+    for (size_t i = 0; i < c->code_count; i++) {
+        if (strcmp(c->codes[i].theirs, theirs) == 0) {
+            return c->codes[i].ours;
+        }
+    }
+    for (size_t i = 0; i < c->code_count; i++) {
+        if (strcmp(c->codes[i].ours, text) == 0) {
+            return c->codes[i].ours;
+        }
+    }
+    return NULL;
+}
+
 static int apply_codes(struct plan_column *pc, struct err *ret_why)
 {
-    const struct map_column *c = pc->map;
     const char *text = (const char *)pc->text.data;
     struct bytes fold = {0};
-    const char *ours = NULL;
 
     map_fold((struct slice){pc->text.data, strlen(text)}, &fold);
-    for (size_t i = 0; ours == NULL && i < c->code_count; i++) {
-        ours = strcmp(c->codes[i].theirs, (const char *)fold.data) == 0
-                   ? c->codes[i].ours
-                   : NULL;
-    }
-    for (size_t i = 0; ours == NULL && i < c->code_count; i++) {
-        ours = strcmp(c->codes[i].ours, text) == 0 ? c->codes[i].ours : NULL;
-    }
+    const char *ours = ours_of(pc->map, (const char *)fold.data, text);
     bytes_free(&fold);
-    if (ours == NULL && c->list == NULL) {
-        return no_code(c, text, ret_why);
+    if (ours == NULL && pc->map->list == NULL) {
+        return no_code(pc->map, text, ret_why);
     }
     if (ours != NULL) {
         put_text(&pc->text, ours);
@@ -491,6 +517,28 @@ static int put_number(struct plan_column *pc, struct err *ret_why)
     return 0;
 }
 
+/* The year of a day, or one that stands alone. */
+static int put_year(struct plan_column *pc, struct err *ret_why)
+{
+    struct bytes day_text = {0};
+    struct written_number n;
+    const char *text = (const char *)pc->text.data;
+    int64_t day = 0;
+
+    if (written_number(text, NULL, &n, ret_why) == 0 && n.digits >= 1000 &&
+        n.digits <= 9999 && n.places == 0) {
+        return put_number(pc, ret_why);
+    }
+    int rc = written_day(text, &pc->map->days, &day, ret_why);
+    if (rc == 0 && instant_print_day(day, &day_text)) {
+        bytes_clear(&pc->text);
+        bytes_put(&pc->text, day_text.data, 4);
+        bytes_put_u8(&pc->text, '\0');
+    }
+    bytes_free(&day_text);
+    return rc;
+}
+
 static int put_form(struct plan *p, struct plan_column *pc, struct err *ret_why)
 {
     switch (pc->to->form) {
@@ -499,7 +547,8 @@ static int put_form(struct plan *p, struct plan_column *pc, struct err *ret_why)
         return put_day(p, pc, ret_why);
     case CELL_INTEGER:
     case CELL_REAL:
-        return put_number(pc, ret_why);
+        return pc->map->takes_year ? put_year(pc, ret_why)
+                                   : put_number(pc, ret_why);
     case CELL_TEXT:
     case CELL_KEY:
     case CELL_NONE:

@@ -32,6 +32,8 @@ struct plan {
     size_t field_count;
     bool nameless[COLUMNS_MAX]; /* fields whose column has no name */
     int key[MAP_FROM_MAX];      /* fields of the register's own key */
+    const struct target_column *key_day[MAP_FROM_MAX]; /* the day it is, or
+                                                          NULL */
 };
 
 /* Binds; the columns of the target learn where they come from. ERR_INPUT with
@@ -49,8 +51,9 @@ bool plan_is_blank(const struct plan *p, const struct csv_row *row);
 int plan_convert(struct plan *p, size_t n, const struct csv_row *row,
                  struct err *ret_why, struct err *e);
 
-/* The register's own key of the row, folded, joined by '/', with an end; empty
- * when it has none or its fields are empty. */
+/* The register's own key of the row at hand, which is converted: folded, days
+ * as days however they are written, joined by '/', with an end; empty when it
+ * has none or its fields are empty. */
 void plan_key(const struct plan *p, const struct csv_row *row,
               struct bytes *out);
 
