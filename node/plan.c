@@ -2,6 +2,7 @@
 #include "node/plan.h"
 
 #include "protocol/instant.h"
+#include "protocol/number.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -122,12 +123,18 @@ static void show_both(struct target_column *to, const char *theirs)
     to->shown = shown;
 }
 
+/* The column of beneficiary numbers; NULL: the table has none. */
+static const struct target_column *number_of(struct target *t)
+{
+    return strcmp(t->table, "person") == 0
+               ? target_column_named(t, "beneficiary_no")
+               : NULL;
+}
+
 static int check_column(const struct plan *p, const struct map_column *c,
                         const struct target_column *to, struct err *e)
 {
     char what[128];
-    bool number = strcmp(p->target->table, "person") == 0 &&
-                  strcmp(c->name, "beneficiary_no") == 0;
     if (to == NULL) {
         (void)snprintf(what, sizeof what, "is no column of %s",
                        p->target->table);
@@ -136,7 +143,7 @@ static int check_column(const struct plan *p, const struct map_column *c,
     if (to->form == CELL_NONE) {
         return fail_map(p, c, "cannot be given in a text file", e);
     }
-    if (c->takes_number && !number) {
+    if (c->takes_number && to != p->number) {
         return fail_map(p, c, "new = number is for person.beneficiary_no", e);
     }
     if (c->takes_year && to->form != CELL_INTEGER) {
@@ -300,6 +307,7 @@ int plan_bind(struct plan *p, const char *path, const struct csv_row *header,
     }
     p->field_count = header->count;
     if (p->map != NULL) {
+        p->number = number_of(p->target);
         rc = bind_map(p, &h, e);
     }
     for (size_t n = 0; p->map == NULL && rc == 0 && n < header->count; n++) {
@@ -600,6 +608,22 @@ static int look_up(struct plan *p, struct plan_column *pc, struct err *ret_why,
     return rc;
 }
 
+/* A number of ours is stored as it is printed, or it would not be found by it;
+ * one that looks like ours and is mistyped is refused. Others are cards of
+ * before, and stay. */
+static int put_card(struct plan_column *pc, struct err *ret_why)
+{
+    char number[NUMBER_TEXT_BYTES];
+    const char *text = (const char *)pc->text.data;
+    if (number_parse(text, number, ret_why) == 0) {
+        put_text(&pc->text, number);
+        return 1;
+    }
+    bool ours = strlen(text) == NUMBER_TEXT_BYTES - 1 && text[3] == '-' &&
+                text[7] == '-';
+    return ours ? 0 : 1;
+}
+
 static int convert_mapped(struct plan *p, struct plan_column *pc,
                           const struct csv_row *row, struct err *ret_why,
                           struct err *e)
@@ -620,6 +644,9 @@ static int convert_mapped(struct plan *p, struct plan_column *pc,
     }
     if (!empty && !looked_up && c->value == NULL &&
         put_form(p, pc, ret_why) != 0) {
+        return 0;
+    }
+    if (!empty && p->number == pc->to && put_card(pc, ret_why) == 0) {
         return 0;
     }
     const struct csv_field field = {(const char *)pc->text.data,

@@ -27,6 +27,7 @@ struct plan {
     const struct map *map; /* NULL: none */
     struct finder *finder;
     const struct zone *zone;
+    const struct target_column *number; /* of a card, or NULL */
     struct plan_column columns[COLUMNS_MAX];
     size_t count;
     size_t field_count;
