@@ -170,8 +170,11 @@ static int find_entry(struct finder *f, const char *name, const char *text,
     map_fold((struct slice){(const uint8_t *)text, strlen(text)}, &entry);
     said = value_text((const char *)entry.data);
     int rc = database_statement(f->db,
-                                "SELECT person_id FROM local_register"
-                                " WHERE register = :name AND entry = :entry",
+                                "SELECT r.person_id FROM local_register r"
+                                " JOIN person p USING(person_id)"
+                                " WHERE r.register = :name"
+                                " AND r.entry = :entry"
+                                " AND p.record_status = 'active'",
                                 &stmt, e);
     if (rc == 0) {
         database_bind(stmt, ":name", &named);

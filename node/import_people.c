@@ -9,7 +9,8 @@
 
 /* --- the number in the register ------------------------------------------- */
 
-/* Remembers which number a person has in the register. */
+/* Remembers which number a person has in the register. Who had it before was
+ * entered in error. */
 static int remember(struct import *i, const char *person, struct err *e)
 {
     if (i->order.map == NULL || import_entry(i)[0] == '\0') {
@@ -22,7 +23,8 @@ static int remember(struct import *i, const char *person, struct err *e)
     int rc = database_statement(
         i->db,
         "INSERT INTO local_register(register, entry, person_id)"
-        " VALUES (:name, :entry, :person)",
+        " VALUES (:name, :entry, :person)"
+        " ON CONFLICT DO UPDATE SET person_id = :person",
         &stmt, e);
     if (rc != 0) {
         return rc;
@@ -45,8 +47,11 @@ static int remembered(struct import *i, char ret[KEY_BYTES_MAX + 1],
     struct value entry = value_text(import_entry(i));
     sqlite3_stmt *stmt = NULL;
     int rc = database_statement(i->db,
-                                "SELECT person_id FROM local_register"
-                                " WHERE register = :name AND entry = :entry",
+                                "SELECT r.person_id FROM local_register r"
+                                " JOIN person p USING(person_id)"
+                                " WHERE r.register = :name"
+                                " AND r.entry = :entry"
+                                " AND p.record_status = 'active'",
                                 &stmt, e);
     if (rc == 0) {
         database_bind(stmt, ":name", &name);
@@ -228,14 +233,6 @@ static int take_remembered(struct import *i, uint64_t line, const char *person,
     bool there = false;
     uint64_t first = 0;
     int rc = target_there(i->target, &key, &there, &differs, &i->stands, e);
-    if (rc == 0 && !there) {
-        import_bad_row(
-            i, line, NULL,
-            "'%.80s' is the number of %s in the register %s, who is not "
-            "known here any more",
-            import_entry(i), person, i->order.map->name);
-        return 0;
-    }
     rc = rc == 0 ? import_line_of_key(i, person, &first, e) : rc;
     if (rc == 0 && first != 0) {
         import_bad_row(i, line, NULL, "'%.80s' is the key of line %llu already",

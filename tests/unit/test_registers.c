@@ -558,6 +558,24 @@ static void people_get_numbers_and_are_known_by_their_number_in_it(void **state)
               "register ooat: import the people of that register first");
 }
 
+static void who_was_entered_in_error_is_made_anew(void **state)
+{
+    static const char csv[] = PEOPLE "1,,Namoonjit,Misal,M,1984,\n";
+    (void)state;
+    give_number();
+    taken(import("person", people_map, csv), 1);
+    scratch_run(replica, "UPDATE person SET record_status ="
+                         " 'entered_in_error'");
+    taken(import("person", people_map, csv), 1);
+    assert_int_equal(number("SELECT count(*) FROM local_register"
+                            " JOIN person USING(person_id)"
+                            " WHERE record_status = 'active'"),
+                     1);
+    struct outcome o = import("person", people_map, csv);
+    taken(o, 0);
+    assert_int_equal(o.state.there, 1);
+}
+
 static void more_people_than_numbers_are_ready_get_theirs(void **state)
 {
     enum { PEOPLE_COUNT = 700 };
@@ -734,6 +752,7 @@ int main(void)
         test(without_a_key_a_line_is_known_by_all_it_says),
         test(the_id_of_an_event_can_be_made_again_and_of_a_person_not),
         test(people_get_numbers_and_are_known_by_their_number_in_it),
+        test(who_was_entered_in_error_is_made_anew),
         test(more_people_than_numbers_are_ready_get_theirs),
         test(a_node_without_a_number_gives_none),
         test(a_person_who_is_known_is_not_made_again),
