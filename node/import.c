@@ -126,8 +126,6 @@ static int prepare_rows(struct import *i, struct err *e)
     if (strcmp(i->order.table, "person") != 0) {
         return 0;
     }
-    i->state.compares_names =
-        !target_column_named(i->target, "person_id")->used;
     return twins_open(i->db, i->order.key, &i->twins, e);
 }
 

@@ -62,7 +62,7 @@ struct import_state {
     char first[IMPORT_FAULTS_KEPT][ERR_TEXT_BYTES];
     uint64_t notes; /* in all; the first are kept */
     char noted[IMPORT_FAULTS_KEPT][ERR_TEXT_BYTES];
-    bool compares_names; /* people without ids of their own */
+    bool compares_names; /* of people without ids of their own */
     bool broken;         /* the rest of the file could not be read */
     int percent;         /* of the file */
 };

@@ -250,6 +250,7 @@ static int take_new_person(struct import *i, uint64_t line, struct err *e)
     read_who(i, &who);
     int rc = twins_find(i->twins, who.number, who.is_named ? NULL : &who.facts,
                         &twin, e);
+    i->state.compares_names = i->state.compares_names || twin.named;
     if (rc == 0 && twin.sign != TWIN_NONE && who.is_named) {
         const struct value *id =
             &target_column_named(i->target, "person_id")->cell.value;

@@ -192,8 +192,9 @@ int twins_find(struct twins *t, const char *number,
             return 0;
         }
     }
-    if (key_of(facts, &key) &&
-        !look(t->names, (const char *)key.data, TWIN_NAME, ret) && t->has_key) {
+    ret->named = key_of(facts, &key);
+    if (ret->named && !look(t->names, (const char *)key.data, TWIN_NAME, ret) &&
+        t->has_key) {
         rc = look_for_token(t, &key, ret, e);
     }
     bytes_free(&key);

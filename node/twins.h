@@ -9,6 +9,8 @@
 #ifndef SANGAM_TWINS_H
 #define SANGAM_TWINS_H
 
+#include <stdbool.h>
+
 #include "protocol/limits.h"
 #include "protocol/match.h"
 #include "protocol/name.h"
@@ -27,6 +29,7 @@ struct twin {
     enum twin_sign sign;
     char person[KEY_BYTES_MAX + 1];
     uint64_t line; /* of this file, where it brought the person; else 0 */
+    bool named;    /* there was enough to compare names */
 };
 
 /* Reads numbers and names of everybody held here: a second for a hundred
