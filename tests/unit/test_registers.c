@@ -397,6 +397,12 @@ static void separators_marks_titles_and_blank_rows_are_understood(void **state)
                          1);
         as_node("DELETE FROM person");
     }
+    taken(import("person",
+                 "[register]\ntable = person\nname = r\n"
+                 "ignore = Sex; or not\n" NO,
+                 "No,\"Sex; or not\"\n1,M\n"),
+          1);
+    as_node("DELETE FROM person");
     refused(import("person", REGISTER NO, "No;Sex,Age\n1;M,2\n"),
             "r.csv:1: commas or semicolons could part the columns: say which "
             "in the mapping file (separator = comma)");
@@ -467,6 +473,21 @@ static void a_register_that_grew_is_imported_again(void **state)
                      DOSES "3,0TM-6DS-2VX,07-04-2025,9:00,P,4,x\n"
                            "3,0TM-6DS-2VX,08-04-2025,9:00,P,4,x\n"),
               "r.csv:3: '3' is the key of line 2 already");
+}
+
+static void a_day_in_a_key_counts_however_it_is_written(void **state)
+{
+    static const char map[] =
+        "[register]\ntable = stock_event\nname = shelf\nkey = Date\n"
+        "century = 1950\n[occurred_on]\nfrom = Date\n"
+        "[item_code]\nvalue = BUP-NAL-2\n[kind]\nvalue = count\n"
+        "[qty]\nfrom = Left\n[counted_by]\nvalue = Misal\n";
+    (void)state;
+    taken(import("stock_event", map, "Date,Left\n5-4-25,100\n"), 1);
+    struct outcome o =
+        import("stock_event", map, "Date,Left\n05/04/2025,100\n6-4-25,90\n");
+    taken(o, 1);
+    assert_int_equal(o.state.there, 1);
 }
 
 static void without_a_key_a_line_is_known_by_all_it_says(void **state)
@@ -749,6 +770,7 @@ int main(void)
         test(separators_marks_titles_and_blank_rows_are_understood),
         test(lists_and_other_rows_are_looked_up),
         test(a_register_that_grew_is_imported_again),
+        test(a_day_in_a_key_counts_however_it_is_written),
         test(without_a_key_a_line_is_known_by_all_it_says),
         test(the_id_of_an_event_can_be_made_again_and_of_a_person_not),
         test(people_get_numbers_and_are_known_by_their_number_in_it),
