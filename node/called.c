@@ -53,3 +53,26 @@ int called_find(struct database *db, const struct called *called,
     (void)sqlite3_reset(stmt);
     return 0;
 }
+
+int called_person(struct database *db, const char *text,
+                  char ret[KEY_BYTES_MAX + 1], struct err *e)
+{
+    struct called called;
+    int count = 0;
+    called_read(text, &called);
+    int rc = called_find(db, &called, ret, &count, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (count == 0) {
+        return err_set(e, ERR_UNKNOWN,
+                       "nobody is known here as '%s': write a person_id or a "
+                       "number; sangam people find NAME shows them",
+                       text);
+    }
+    return count == 1 ? 0
+                      : err_set(e, ERR_INPUT,
+                                "%d records have the number %s: name each by "
+                                "its person_id, which sangam people find shows",
+                                count, text);
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Called: what people type to say whom they mean: a person_id, or the number on
- * the card in whatever form they write it (protocol/number.h).
+ * Called: which record is meant by what a person typed or a register says: a
+ * person_id, or the number on the card in whatever form they write it
+ * (protocol/number.h). A number that is none of ours (an older card) is compared
+ * as it is.
  */
 #ifndef SANGAM_CALLED_H
 #define SANGAM_CALLED_H
@@ -28,5 +30,10 @@ void called_bind(sqlite3_stmt *stmt, const struct called *called);
  * by number those that count. `*ret_count` 0: nobody, and the id is "". */
 int called_find(struct database *db, const struct called *called,
                 char ret[KEY_BYTES_MAX + 1], int *ret_count, struct err *e);
+
+/* The one record that is called so. ERR_UNKNOWN: there is none; ERR_INPUT:
+ * several have the number. */
+int called_person(struct database *db, const char *text,
+                  char ret[KEY_BYTES_MAX + 1], struct err *e);
 
 #endif

@@ -6,15 +6,19 @@
 #include "node/import.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* What was asked. */
 struct request {
     const char *table;
     const char *file;
+    const char *map_file;
     bool dry_run;
     bool keep_good;
+    bool duplicates;
 };
 
 /* --- progress ------------------------------------------------------------- */
@@ -28,7 +32,8 @@ static void show_progress(const struct import_state *s, int64_t since_ms,
     if (isatty(STDERR_FILENO) == 0 || clock_mono_ms() - since_ms < QUIET_MS) {
         return;
     }
-    fprintf(stderr, "\r%3d%%  %" PRIu64 " rows", s->percent, s->good + s->bad);
+    fprintf(stderr, "\r%3d%%  %" PRIu64 " rows", s->percent,
+            s->good + s->there + s->bad);
     (void)fflush(stderr);
     *shown = true;
 }
@@ -52,22 +57,41 @@ static int read_all(struct import *import, struct err *e)
 
 /* --- saying --------------------------------------------------------------- */
 
-static void print_faults(const struct import_state *s)
+static void print_lines(const char lines[][ERR_TEXT_BYTES], uint64_t count)
 {
-    uint64_t kept =
-        s->faults < IMPORT_FAULTS_KEPT ? s->faults : IMPORT_FAULTS_KEPT;
+    uint64_t kept = count < IMPORT_FAULTS_KEPT ? count : IMPORT_FAULTS_KEPT;
 
     for (uint64_t i = 0; i < kept; i++) {
-        fprintf(stderr, "%s\n", s->first[i]);
+        fprintf(stderr, "%s\n", lines[i]);
     }
-    if (s->faults > kept) {
-        fprintf(stderr, "... and %" PRIu64 " more\n", s->faults - kept);
+    if (count > kept) {
+        fprintf(stderr, "... and %" PRIu64 " more\n", count - kept);
+    }
+}
+
+static void print_there(const struct import_state *s)
+{
+    if (s->there > 0) {
+        printf("%" PRIu64 " row%s already there", s->there,
+               s->there == 1 ? " was" : "s were");
+        if (s->differing > 0) {
+            printf(", of which %" PRIu64 " differ%s and were left as they are",
+                   s->differing, s->differing == 1 ? "s" : "");
+        }
+        printf("\n");
+    }
+    if (s->duplicates > 0) {
+        printf("%" PRIu64 " of them may be known already: 'sangam people "
+               "tokens', then 'sangam people duplicates' list them\n",
+               s->duplicates);
     }
 }
 
 static void print_done(const struct request *q, const struct import_state *s)
 {
-    if (q->dry_run) {
+    if (s->good == 0) {
+        printf("%s: no row of %s is new\n", q->table, q->file);
+    } else if (q->dry_run) {
         printf("%s: %" PRIu64 " row%s of %s can be imported; nothing was "
                "(--dry-run)\n",
                q->table, s->good, cli_plural(s->good), q->file);
@@ -75,6 +99,7 @@ static void print_done(const struct request *q, const struct import_state *s)
         printf("%s: %" PRIu64 " row%s imported from %s, import %s\n", q->table,
                s->good, cli_plural(s->good), q->file, s->id);
     }
+    print_there(s);
 }
 
 static void print_bad(const struct cli *cli, const struct request *q,
@@ -88,7 +113,7 @@ static void print_bad(const struct cli *cli, const struct request *q,
         return;
     }
     fprintf(stderr, "sangam %s: %" PRIu64 " of %" PRIu64 " rows bad; %s\n",
-            cli->command, s->bad, s->good + s->bad,
+            cli->command, s->bad, s->good + s->there + s->bad,
             applied        ? "the others were imported"
             : q->dry_run   ? "nothing was imported (--dry-run)"
             : s->good == 0 ? "nothing was imported"
@@ -101,15 +126,29 @@ static void print_bad(const struct cli *cli, const struct request *q,
 /* Whether the good rows are to stay. */
 static bool is_wanted(const struct request *q, const struct import_state *s)
 {
-    return !q->dry_run && !s->broken && s->good > 0 &&
+    return !q->dry_run && !s->broken && s->good + s->remembered > 0 &&
            (s->bad == 0 || q->keep_good);
 }
 
+static void say(const struct cli *cli, const struct request *q,
+                const struct import_state *s, bool applied)
+{
+    print_lines(s->noted, s->notes);
+    print_lines(s->first, s->faults);
+    if (s->bad == 0 || applied) {
+        print_done(q, s);
+    }
+    if (s->bad > 0) {
+        print_bad(cli, q, s, applied);
+    }
+}
+
 static int import_file(const struct cli *cli, const struct request *q,
-                       struct database *db, struct err *e)
+                       struct database *db, const struct import_order *order,
+                       const struct err *keyless, struct err *e)
 {
     struct import *import = NULL;
-    int rc = import_open(db, q->table, q->file, clock_wall_ms(), &import, e);
+    int rc = import_open(db, order, clock_wall_ms(), &import, e);
     if (rc == 0) {
         rc = read_all(import, e);
     }
@@ -123,16 +162,50 @@ static int import_file(const struct cli *cli, const struct request *q,
         rc = import_commit(import, e);
     }
     if (rc == 0) {
-        print_faults(s);
-        if (s->bad == 0 || applied) {
-            print_done(q, s);
+        say(cli, q, s, applied);
+        if (s->compares_names && order->key == NULL) {
+            fprintf(stderr,
+                    "people were compared with those held here, and not by "
+                    "match token with others of the district: %s\n",
+                    keyless->text);
         }
-        if (s->bad > 0) {
-            print_bad(cli, q, s, applied);
-            rc = CLI_FAILED;
-        }
+        rc = s->bad > 0 ? CLI_FAILED : 0;
     }
     import_destroy(&import);
+    return rc;
+}
+
+/* The programme's key is for people, and for who may read it. */
+static const uint8_t *read_key(const struct request *q, const struct home *home,
+                               uint8_t key[MATCH_KEY_BYTES],
+                               struct err *ret_why)
+{
+    return strcmp(q->table, "person") == 0 &&
+                   home_programme_key(home, key, ret_why) == 0
+               ? key
+               : NULL;
+}
+
+static int import_with(const struct cli *cli, const struct request *q,
+                       const struct home *home, struct database *db,
+                       struct err *e)
+{
+    uint8_t key[MATCH_KEY_BYTES];
+    struct map *map = NULL;
+    struct err keyless = {0};
+    int rc = q->map_file != NULL ? map_read(q->map_file, &map, e) : 0;
+    if (rc == 0) {
+        const struct import_order order = {
+            .table = q->table,
+            .path = q->file,
+            .map = map,
+            .key = read_key(q, home, key, &keyless),
+            .takes_duplicates = q->duplicates,
+        };
+        rc = import_file(cli, q, db, &order, &keyless, e);
+    }
+    sodium_memzero(key, sizeof key);
+    map_destroy(&map);
     return rc;
 }
 
@@ -146,8 +219,13 @@ int cmd_import(const struct cli *cli, int argc, char **argv)
          .ret_value = &q.table},
         {.kind = CLI_OPERAND,
          .name = "FILE.csv",
-         .help = "its first line names columns of the table",
+         .help = "its first line names columns of the table, or of --map",
          .ret_value = &q.file},
+        {.kind = CLI_OPTION,
+         .name = "map",
+         .takes = "FILE.map",
+         .help = "which column of the file goes where (docs/registers.md)",
+         .ret_value = &q.map_file},
         {.kind = CLI_FLAG,
          .name = "dry-run",
          .help = "check the whole file, change nothing",
@@ -156,6 +234,10 @@ int cmd_import(const struct cli *cli, int argc, char **argv)
          .name = "keep-good",
          .help = "import the good rows although others are bad",
          .ret_flag = &q.keep_good},
+        {.kind = CLI_FLAG,
+         .name = "duplicates",
+         .help = "import people who seem to be known, for people duplicates",
+         .ret_flag = &q.duplicates},
     };
     struct err e = {0};
     struct home *home = NULL;
@@ -166,13 +248,9 @@ int cmd_import(const struct cli *cli, int argc, char **argv)
     if (code != CLI_GO_ON) {
         return code;
     }
-    int rc = home_open(cli->home, &home, &e);
+    int rc = home_open_replica(cli->home, DATABASE_TOOL, &home, &db, &e);
     if (rc == 0) {
-        rc = database_open(home->replica, DATABASE_TOOL, DATABASE_EXISTING, &db,
-                           &e);
-    }
-    if (rc == 0) {
-        rc = import_file(cli, &q, db, &e);
+        rc = import_with(cli, &q, home, db, &e);
     }
     database_close(&db);
     home_close(&home);

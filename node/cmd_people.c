@@ -32,32 +32,6 @@ struct request {
 /* More than these are no answer to who somebody is. */
 enum { PEOPLE_SHOWN_MAX = 100 };
 
-/* --- who is meant --------------------------------------------------------- */
-
-/* The one record that is called so. */
-static int one_person(struct request *r, const char *text,
-                      char ret[KEY_BYTES_MAX + 1], struct err *e)
-{
-    struct called called;
-    int count;
-    called_read(text, &called);
-    int rc = called_find(r->db, &called, ret, &count, e);
-    if (rc != 0) {
-        return rc;
-    }
-    if (count == 0) {
-        return err_set(e, ERR_UNKNOWN,
-                       "nobody is known here as '%s': write a person_id or a "
-                       "number; sangam people find NAME shows them",
-                       text);
-    }
-    return count == 1 ? 0
-                      : err_set(e, ERR_INPUT,
-                                "%d records have the number %s: name each by "
-                                "its person_id, which sangam people find shows",
-                                count, text);
-}
-
 /* --- find ----------------------------------------------------------------- */
 
 #define PERSON                                                                 \
@@ -194,9 +168,9 @@ static int decide(struct request *r, const char *decision, struct err *e)
     char a[KEY_BYTES_MAX + 1];
     char b[KEY_BYTES_MAX + 1];
     bool one = false;
-    int rc = one_person(r, r->a, a, e);
+    int rc = called_person(r->db, r->a, a, e);
     if (rc == 0) {
-        rc = one_person(r, r->b, b, e);
+        rc = called_person(r->db, r->b, b, e);
     }
     if (rc == 0 && strcmp(a, b) == 0) {
         rc = err_set(e, ERR_INPUT, "'%s' and '%s' are one record, %s", r->a,

@@ -2,9 +2,8 @@
 #include "node/conf.h"
 
 #include "node/file.h"
+#include "node/sections.h"
 
-#include <errno.h>
-#include <ini.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,116 +222,58 @@ int conf_set(struct conf *c, const char *name, const char *value, struct err *e)
 
 /* --- reading -------------------------------------------------------------- */
 
-/* What inih is told to read from, and what came of it. inih reads on after an
- * error; the first one counts. */
-struct reading {
-    FILE *file;
-    char *line; /* owned; getline's */
-    size_t cap;
-    struct conf conf;
-    int line_no;
-    int given_at[KEY_COUNT]; /* line, 0: not yet */
-    int wrong_at;            /* line of the first error, 0: none */
-    struct err wrong;
-};
-
-static int wrong(struct reading *r, const struct err *e)
+static int take_line(struct conf *c, int given_at[KEY_COUNT],
+                     const struct section_line *line, struct err *e)
 {
-    if (r->wrong_at == 0) {
-        r->wrong_at = r->line_no;
-        r->wrong = *e;
+    if (strcmp(line->section, section_name) != 0) {
+        return err_set(e, ERR_CONFIG,
+                       line->section[0] == '\0'
+                           ? "key before the first section%s; the section is "
+                             "[%s]"
+                           : "unknown section [%s]; known: [%s]",
+                       line->section, section_name);
     }
-    return 0; /* inih: an error */
-}
-
-/* An ini_reader. Spaces before a line mean nothing: inih would take such a
- * line for the rest of the one before. */
-static char *read_line(char *out, int size, void *user)
-{
-    struct reading *r = user;
-    struct err e;
-    ssize_t len = getline(&r->line, &r->cap, r->file);
-    if (len < 0) {
-        return NULL;
-    }
-    r->line_no++;
-
-    size_t skip = strspn(r->line, " \t");
-    size_t left = (size_t)len - skip;
-    if (strlen(r->line) != (size_t)len) {
-        (void)err_set(&e, ERR_CONFIG, "has a NUL character");
-        (void)wrong(r, &e);
-        left = 0;
-    } else if (left >= (size_t)size) {
-        (void)err_set(&e, ERR_CONFIG, "longer than %d characters", size - 1);
-        (void)wrong(r, &e);
-        left = 0;
-    }
-    memcpy(out, r->line + skip, left);
-    out[left] = '\0';
-    return out;
-}
-
-/* An ini_handler. */
-static int take_value(void *user, const char *section, const char *name,
-                      const char *value)
-{
-    struct reading *r = user;
-    struct err e;
-
-    if (strcmp(section, section_name) != 0) {
-        (void)err_set(&e, ERR_CONFIG,
-                      section[0] == '\0' ? "key before the first section%s; "
-                                           "the section is [%s]"
-                                         : "unknown section [%s]; known: [%s]",
-                      section, section_name);
-        return wrong(r, &e);
-    }
-    const struct key *key = key_named(name);
+    const struct key *key = key_named(line->key);
     if (key == NULL) {
-        (void)err_set(&e, ERR_CONFIG, "unknown key '%s'", name);
-        return wrong(r, &e);
+        return err_set(e, ERR_CONFIG, "unknown key '%s'", line->key);
     }
-    int *given_at = &r->given_at[key - keys];
-    if (*given_at != 0) {
-        (void)err_set(&e, ERR_CONFIG, "%s was given in line %d already", name,
-                      *given_at);
-        return wrong(r, &e);
+    int *given = &given_at[key - keys];
+    if (*given != 0) {
+        return err_set(e, ERR_CONFIG, "%s was given in line %d already",
+                       line->key, *given);
     }
-    *given_at = r->line_no;
-    if (conf_set(&r->conf, name, value, &e) != 0) {
-        return wrong(r, &e);
-    }
-    return 1;
+    *given = line->line;
+    return conf_set(c, line->key, line->value, e);
 }
 
 int conf_read(const char *path, struct conf *ret, struct err *e)
 {
-    struct reading r = {.file = fopen(path, "re")};
-    if (r.file == NULL) {
-        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    struct sections s;
+    struct conf conf;
+    struct err wrong = {0};
+    int given_at[KEY_COUNT] = {0}; /* line, 0: not yet */
+    int line = 0;
+    int rc = sections_read(path, ERR_CONFIG, &s, e);
+    if (rc != 0) {
+        return rc;
     }
 
-    conf_defaults(&r.conf);
-    int line = ini_parse_stream(read_line, &r, take_value, &r);
-    int rc = 0;
-    if (ferror(r.file) != 0) {
-        rc = err_set(e, ERR_CONFIG, "%s: cannot be read", path);
-    } else if (line > 0 && (r.wrong_at == 0 || line < r.wrong_at)) {
-        rc = err_set(e, ERR_CONFIG,
-                     "%s:%d: neither [section], KEY = VALUE nor a comment",
-                     path, line);
-    } else if (r.wrong_at != 0) {
-        rc =
-            err_set(e, ERR_CONFIG, "%s:%d: %s", path, r.wrong_at, r.wrong.text);
-    } else if (line != 0) {
-        abort(); /* out of memory */
+    conf_defaults(&conf);
+    for (size_t i = 0; i < s.count && line == 0; i++) {
+        if (take_line(&conf, given_at, &s.lines[i], &wrong) != 0) {
+            line = s.lines[i].line;
+        }
     }
-    if (rc == 0) {
-        *ret = r.conf;
+    if (line == 0 && s.wrong_at != 0) {
+        line = s.wrong_at;
+        wrong = s.wrong;
     }
-    free(r.line);
-    (void)fclose(r.file);
+    if (line != 0) {
+        rc = err_set(e, ERR_CONFIG, "%s:%d: %s", path, line, wrong.text);
+    } else {
+        *ret = conf;
+    }
+    sections_free(&s);
     return rc;
 }
 

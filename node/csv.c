@@ -135,6 +135,56 @@ int csv_percent(const struct csv *c)
     return done >= c->size ? 100 : (int)(done * 100 / c->size);
 }
 
+/* --- separators ------------------------------------------------------------ */
+
+/* The bytes of a line of the first block, without its end; false: it has no
+ * such line. */
+static bool find_line(const struct csv *c, int line, struct slice *ret)
+{
+    size_t at = c->at;
+    for (; line > 1; line--) {
+        const uint8_t *lf = memchr(c->block + at, '\n', c->len - at);
+        if (lf == NULL) {
+            return false;
+        }
+        at = (size_t)(lf - c->block) + 1;
+    }
+    const uint8_t *lf = memchr(c->block + at, '\n', c->len - at);
+    bool whole = lf != NULL || c->len < BLOCK_BYTES;
+    size_t end = lf != NULL ? (size_t)(lf - c->block) : c->len;
+    *ret = (struct slice){c->block + at, end - at};
+    return whole;
+}
+
+int csv_separate(struct csv *c, char separator, int line, struct err *e)
+{
+    struct slice header;
+    bool quoted = false;
+    bool seen[UINT8_MAX + 1] = {false};
+
+    if (separator == '\0') {
+        if (!find_line(c, line, &header)) {
+            return err_set(e, ERR_INPUT,
+                           "%s: has no line %d to name its columns", c->path,
+                           line);
+        }
+        for (size_t i = 0; i < header.len; i++) {
+            quoted = header.data[i] == '"' ? !quoted : quoted;
+            seen[header.data[i]] = seen[header.data[i]] || !quoted;
+        }
+        if (!seen['\t'] && seen[','] && seen[';']) {
+            return err_set(e, ERR_INPUT,
+                           "%s:%d: commas or semicolons could part the "
+                           "columns: say which in the mapping file (separator "
+                           "= comma)",
+                           c->path, line);
+        }
+        separator = seen['\t'] ? '\t' : seen[';'] ? ';' : ',';
+    }
+    csv_set_delim(&c->parser, (unsigned char)separator);
+    return 0;
+}
+
 /* --- reading -------------------------------------------------------------- */
 
 /* libcsv's callback: a field is complete. */

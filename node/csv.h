@@ -2,7 +2,7 @@
 
 /*
  * CSV: a register file, row by row, as RFC 4180 has it and stricter: UTF-8
- * (a byte order mark is skipped), commas, line ends LF or CR LF, a quote only
+ * (a byte order mark is skipped), commas (or what csv_separate() finds), line ends LF or CR LF, a quote only
  * around a whole field and doubled inside. Blank lines are skipped. Text is
  * kept as it is: spaces are not trimmed.
  *
@@ -46,6 +46,12 @@ struct csv;
  * UTF-16 instead of text. `path` is kept as the name in errors. */
 int csv_open(const char *path, struct csv **ret, struct err *e);
 void csv_destroy(struct csv **c);
+
+/* Before the first row: what parts the fields, ',', ';' or a tab; or '\0', to be
+ * seen from line `line`, that of the column names: a tab where one stands
+ * outside quotes, else a comma or a semicolon. ERR_INPUT when both stand there,
+ * or the line is not within the first 64 KiB. */
+int csv_separate(struct csv *c, char separator, int line, struct err *e);
 
 /* 1: a row; 0: the end of the file; ERR_INPUT, ERR_IO. */
 int csv_read(struct csv *c, struct csv_row *ret, struct err *e);

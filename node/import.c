@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/import.h"
+#include "node/import_inside.h"
 
-#include "node/refusal.h"
-#include "node/target.h"
+#include "node/rowkey.h"
+#include "node/twins.h"
 #include "protocol/instant.h"
 
 #include <assert.h>
@@ -15,115 +15,6 @@ enum {
     STEP_ROWS = 1000, /* between two looks of whoever shows progress */
     ID_TAIL_BYTES = 3,
 };
-
-struct import {
-    struct database *db; /* borrowed */
-    struct csv *csv;
-    struct target *target;
-    char *path;
-    struct target_column *of_field[COLUMNS_MAX];
-    size_t field_count;
-    struct import_state state;
-};
-
-/* --- faults --------------------------------------------------------------- */
-
-/* Notes what is wrong with a field, or with a whole row (column NULL). */
-static void fault(struct import *i, uint64_t line,
-                  const struct target_column *c, const char *what)
-{
-    uint64_t n = i->state.faults++;
-    if (n >= IMPORT_FAULTS_KEPT) {
-        return;
-    }
-    if (c == NULL || c->field == TARGET_NO_FIELD) {
-        (void)snprintf(i->state.first[n], ERR_TEXT_BYTES, "%s:%llu: %s",
-                       i->path, (unsigned long long)line, what);
-    } else {
-        (void)snprintf(i->state.first[n], ERR_TEXT_BYTES, "%s:%llu:%d %s: %s",
-                       i->path, (unsigned long long)line, c->field + 1, c->name,
-                       what);
-    }
-}
-
-/* --- the header ----------------------------------------------------------- */
-
-static int fail_header(const struct import *i, const struct csv_row *row,
-                       size_t field, const char *what, struct err *e)
-{
-    return err_set(e, ERR_INPUT, "%s:%llu:%zu: '%.60s' %s", i->path,
-                   (unsigned long long)row->line, field + 1,
-                   row->fields[field].data, what);
-}
-
-static int take_header_field(struct import *i, const struct csv_row *row,
-                             size_t field, struct err *e)
-{
-    char what[128];
-    struct cell ignored;
-    struct err wrong;
-
-    if (row->fields[field].len == 0) {
-        return fail_header(i, row, field, "names no column", e);
-    }
-    if (cell_parse(CELL_KEY, &row->fields[field], &ignored, &wrong) != 0) {
-        return err_set(e, ERR_INPUT, "%s:%llu:%zu: %s", i->path,
-                       (unsigned long long)row->line, field + 1, wrong.text);
-    }
-    struct target_column *c =
-        target_column_named(i->target, row->fields[field].data);
-    if (c == NULL) {
-        (void)snprintf(what, sizeof what, "is no column of %s",
-                       i->target->table);
-        return fail_header(i, row, field, what, e);
-    }
-    if (c->field != TARGET_NO_FIELD) {
-        (void)snprintf(what, sizeof what, "is the name of field %d already",
-                       c->field + 1);
-        return fail_header(i, row, field, what, e);
-    }
-    if (c->form == CELL_NONE) {
-        return fail_header(i, row, field, "cannot be given in a text file", e);
-    }
-    c->field = (int)field;
-    i->of_field[field] = c;
-    return 0;
-}
-
-static int read_header(struct import *i, struct err *e)
-{
-    struct csv_row row;
-    int rc = csv_read(i->csv, &row, e);
-    if (rc == 0) {
-        return err_set(e, ERR_INPUT, "%s: has no header line", i->path);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    if (row.count > COLUMNS_MAX) {
-        return err_set(e, ERR_INPUT, "%s:%llu: has %zu columns, %s has %zu",
-                       i->path, (unsigned long long)row.line, row.count,
-                       i->target->table, i->target->count);
-    }
-    i->field_count = row.count;
-    for (size_t n = 0; n < row.count; n++) {
-        rc = take_header_field(i, &row, n, e);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    for (size_t n = 0; n < i->target->count; n++) {
-        const struct target_column *c = &i->target->columns[n];
-        if (c->required && c->field == TARGET_NO_FIELD) {
-            return err_set(e, ERR_INPUT,
-                           "%s:%llu: column %s is missing; %s cannot do "
-                           "without it",
-                           i->path, (unsigned long long)row.line, c->name,
-                           i->target->table);
-        }
-    }
-    return 0;
-}
 
 /* --- opening -------------------------------------------------------------- */
 
@@ -145,25 +36,138 @@ static void draw_id(int64_t now_ms, char out[IMPORT_ID_BYTES])
                    tail[1], tail[2]);
 }
 
-int import_open(struct database *db, const char *table, const char *path,
+/* The lines above the header are titles. */
+static int read_header(struct import *i, struct err *e)
+{
+    struct csv_row row;
+    uint64_t wanted = i->order.map == NULL ? 1 : (uint64_t)i->order.map->header;
+    int rc = 0;
+    do {
+        rc = csv_read(i->csv, &row, e);
+    } while (rc == 1 && row.line < wanted);
+    if (rc == 0) {
+        return err_set(e, ERR_INPUT, "%s: has no header line", i->order.path);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (i->order.map != NULL && row.line != wanted) {
+        return err_set(e, ERR_INPUT,
+                       "%s: line %llu, which %s says names the columns, does "
+                       "not begin a row",
+                       i->order.path, (unsigned long long)wanted,
+                       i->order.map->path);
+    }
+    return plan_bind(&i->plan, i->order.path, &row, e);
+}
+
+/* Site, network, time zone, and what kind of table it is. */
+static int read_surroundings(struct import *i, int64_t now_ms, struct err *e)
+{
+    static const char sql[] =
+        "SELECT s.site_id, s.network, s.time_zone, t.kind = 'event'"
+        " FROM sync_self s, sync_table t WHERE t.name = :table";
+    struct value table = value_text(i->order.table);
+    sqlite3_stmt *stmt;
+    int rc = database_statement(i->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    database_bind(stmt, ":table", &table);
+    rc = database_step(i->db, stmt, e);
+    if (rc != 1) {
+        return rc < 0 ? rc
+                      : err_set(e, ERR_CORRUPT, "the replica has no identity");
+    }
+    struct value network = database_column(stmt, 1);
+    (void)snprintf(i->site, sizeof i->site, "%s",
+                   (const char *)sqlite3_column_text(stmt, 0));
+    if (network.bytes.len == sizeof i->network.bytes) {
+        memcpy(i->network.bytes, network.bytes.data, network.bytes.len);
+    }
+    i->events = sqlite3_column_int(stmt, 3) != 0;
+    rc = i->order.map == NULL
+             ? 0
+             : zone_load_since((const char *)sqlite3_column_text(stmt, 2), 0,
+                               now_ms, &i->zone, e);
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
+static int check_order(const struct import_order *order, struct err *e)
+{
+    if (order->map != NULL && strcmp(order->map->table, order->table) != 0) {
+        return err_set(e, ERR_INPUT, "%s is for the table %s, not %s",
+                       order->map->path, order->map->table, order->table);
+    }
+    return 0;
+}
+
+static int open_table(struct import *i, struct err *e)
+{
+    int rc = target_open(i->db, i->order.table, &i->target, e);
+    if (rc == 0) {
+        rc = target_may_write(i->target, e);
+    }
+    i->plan = (struct plan){.target = i->target,
+                            .map = i->order.map,
+                            .finder = i->finder,
+                            .zone = &i->zone};
+    return rc;
+}
+
+/* What is left to be chosen once it is known which columns are filled. */
+static int prepare_rows(struct import *i, struct err *e)
+{
+    i->made = rowkey_column(i->target);
+    if (i->made != NULL) {
+        i->made->used = true;
+    }
+    if (strcmp(i->order.table, "person") != 0) {
+        return 0;
+    }
+    return twins_open(i->db, i->order.key, &i->twins, e);
+}
+
+int import_open(struct database *db, const struct import_order *order,
                 int64_t now_ms, struct import **ret, struct err *e)
 {
     struct import *i = calloc(1, sizeof *i);
-    if (i == NULL || (i->path = strdup(path)) == NULL) {
+    if (i == NULL) {
         abort();
     }
     i->db = db;
+    i->order = *order;
+    i->order.path = strdup(order->path);
+    if (i->order.path == NULL) {
+        abort();
+    }
     draw_id(now_ms, i->state.id);
+    finder_new(db, &i->finder);
 
-    int rc = csv_open(path, &i->csv, e);
+    int rc = check_order(order, e);
+    if (rc == 0) {
+        rc = csv_open(order->path, &i->csv, e);
+    }
+    if (rc == 0) {
+        const struct map *map = order->map;
+        rc = csv_separate(i->csv, map != NULL ? map->separator : '\0',
+                          map != NULL ? map->header : 1, e);
+    }
     if (rc == 0) {
         rc = database_begin(db, e);
     }
     if (rc == 0) {
-        rc = target_open(db, table, &i->target, e);
+        rc = open_table(i, e);
+    }
+    if (rc == 0) {
+        rc = read_surroundings(i, now_ms, e);
     }
     if (rc == 0) {
         rc = read_header(i, e);
+    }
+    if (rc == 0) {
+        rc = prepare_rows(i, e);
     }
     if (rc != 0) {
         import_destroy(&i);
@@ -183,113 +187,108 @@ void import_destroy(struct import **i_p)
     }
     database_rollback(i->db);
     csv_destroy(&i->csv);
+    plan_clear(&i->plan);
+    finder_destroy(&i->finder);
+    twins_destroy(&i->twins);
     target_destroy(&i->target);
-    free(i->path);
+    zone_clear(&i->zone);
+    bytes_free(&i->entry);
+    bytes_free(&i->stands);
+    free((char *)i->order.path);
     free(i);
 }
 
 /* --- rows ----------------------------------------------------------------- */
 
-static int note_row(struct import *i, const struct value *key, uint64_t line,
-                    struct err *e)
+static int take_other(struct import *i, uint64_t line, struct err *e)
 {
-    struct value id = value_text(i->state.id);
-    struct value table = value_text(i->target->table);
-    struct value line_value = value_integer((int64_t)line);
-    sqlite3_stmt *stmt = NULL;
-    int rc = database_statement(
-        i->db,
-        "INSERT INTO local_import_row(import_id, table_name, key, file_line)"
-        " VALUES (:id, :table, :key, :line)",
-        &stmt, e);
-    if (rc != 0) {
-        return rc;
+    char key[TARGET_KEY_BYTES];
+    if (i->made != NULL) {
+        rowkey_make(i->target, i->site,
+                    i->order.map != NULL ? i->order.map->name : "",
+                    import_entry(i), i->made_text);
+        i->made->cell.value = value_text(i->made_text);
     }
-    database_bind(stmt, ":id", &id);
-    database_bind(stmt, ":table", &table);
-    database_bind(stmt, ":key", key);
-    database_bind(stmt, ":line", &line_value);
-    return database_done(i->db, stmt, e);
+    int rc = import_insert(i, line, key, e);
+    return rc < 0 ? rc : 0;
 }
 
-/* The table did not take the row. Faults beyond those kept are only counted:
- * to look for a key among all imports takes time. */
-static int take_refusal(struct import *i, uint64_t line, struct err *e)
+/* A value in a column that has no name is nobody's. */
+static void check_nameless(struct import *i, const struct csv_row *row)
 {
-    struct refusal refusal;
-
-    if (!refusal_happened(i->target)) {
-        return database_error(i->db, e, i->path);
+    for (size_t n = 0; n < i->plan.field_count; n++) {
+        if (i->plan.nameless[n] && row->fields[n].len > 0) {
+            char what[64];
+            (void)snprintf(what, sizeof what,
+                           "has a value in column %zu, which has no name",
+                           n + 1);
+            import_fault(i, row->fields[n].line, NULL, what);
+        }
     }
-    i->state.bad++;
-    if (i->state.faults >= IMPORT_FAULTS_KEPT) {
-        i->state.faults++;
-        return 0;
-    }
-    int rc = refusal_read(i->target, i->state.id, &refusal, e);
-    if (rc == 0) {
-        fault(i, line, refusal.column, refusal.text);
-    }
-    return rc;
 }
 
-static int insert_row(struct import *i, uint64_t line, struct err *e)
+/* Converts the fields of a row: 1, or 0 when one is faulty. */
+static int convert_row(struct import *i, const struct csv_row *row,
+                       struct err *e)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = target_insert(i->target, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = database_step(i->db, stmt, e);
-    if (rc < 0) {
-        return take_refusal(i, line, e);
-    }
-    assert(rc == 1);
-    struct value key = database_column(stmt, 0);
-    rc = note_row(i, &key, line, e);
-    (void)sqlite3_reset(stmt);
-    i->state.good += rc == 0;
-    return rc;
-}
-
-/* Converts the fields of a row; false when one is faulty. */
-static bool convert_row(struct import *i, const struct csv_row *row)
-{
-    struct err wrong;
+    struct err why;
     uint64_t before = i->state.faults;
     size_t bytes = 0;
 
-    for (size_t n = 0; n < i->field_count; n++) {
-        struct target_column *c = i->of_field[n];
-        const struct csv_field *field = &row->fields[n];
-        bytes += field->len;
-        if (cell_parse(c->form, field, &c->cell, &wrong) != 0) {
-            fault(i, field->line, c, wrong.text);
-        } else if (field->len == 0 && c->required) {
-            fault(i, field->line, c, "is empty, and must not be");
+    for (size_t n = 0; n < i->plan.count; n++) {
+        const struct target_column *c = i->plan.columns[n].to;
+        int rc = plan_convert(&i->plan, n, row, &why, e);
+        if (rc < 0) {
+            return rc;
         }
+        if (rc == 0) {
+            uint64_t line = c->field == TARGET_NO_FIELD
+                                ? row->line
+                                : row->fields[c->field].line;
+            import_fault(i, line, c, why.text);
+        }
+        bytes += c->cell.value.type == VALUE_TEXT ? c->cell.value.bytes.len : 0;
     }
+    check_nameless(i, row);
     if (bytes > ROW_BYTES_MAX) {
-        fault(i, row->line, NULL, "the values of this row are too long in all");
+        import_fault(i, row->line, NULL,
+                     "the values of this row are too long in all");
     }
-    return i->state.faults == before;
+    return i->state.faults == before ? 1 : 0;
 }
 
 static int take_row(struct import *i, const struct csv_row *row, struct err *e)
 {
-    if (row->count != i->field_count) {
-        char what[96];
-        (void)snprintf(what, sizeof what, "has %zu field%s, the header has %zu",
-                       row->count, row->count == 1 ? "" : "s", i->field_count);
-        fault(i, row->line, NULL, what);
-        i->state.bad++;
+    if (row->count != i->plan.field_count) {
+        import_bad_row(i, row->line, NULL,
+                       "has %zu field%s, the header has %zu", row->count,
+                       row->count == 1 ? "" : "s", i->plan.field_count);
         return 0;
     }
-    if (!convert_row(i, row)) {
-        i->state.bad++;
+    if (plan_is_blank(&i->plan, row)) {
         return 0;
     }
-    return insert_row(i, row->line, e);
+    int rc = convert_row(i, row, e);
+    if (rc != 1) {
+        i->state.bad += rc == 0;
+        return rc;
+    }
+    plan_key(&i->plan, row, &i->entry);
+    if (i->entry.len > REGISTER_ENTRY_BYTES_MAX) {
+        import_bad_row(i, row->line, NULL,
+                       "the key of the row is longer than %d bytes",
+                       (int)REGISTER_ENTRY_BYTES_MAX - 1);
+        return 0;
+    }
+    if (i->order.map != NULL && i->order.map->key_count > 0 &&
+        import_entry(i)[0] == '\0') {
+        import_bad_row(i, row->line, NULL,
+                       "the key of the row ('%.60s') is empty",
+                       i->order.map->key[0].text);
+        return 0;
+    }
+    return i->twins != NULL ? import_person(i, row->line, e)
+                            : take_other(i, row->line, e);
 }
 
 int import_step(struct import *i, bool *ret_more, struct err *e)

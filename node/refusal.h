@@ -18,10 +18,8 @@ struct refusal {
  * is an error of the database. */
 bool refusal_happened(const struct target *t);
 
-/* Reads it, at once after the failed insert. A key that is there already is
- * looked up among the rows that imports brought, first those of
- * `import_id`. */
-int refusal_read(const struct target *t, const char *import_id,
-                 struct refusal *ret, struct err *e);
+/* Reads it, at once after the failed insert: CHECKs with their column, guards
+ * and the rest in the words of SQLite. */
+void refusal_read(const struct target *t, struct refusal *ret);
 
 #endif

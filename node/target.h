@@ -29,9 +29,18 @@ struct target_column {
     bool has_default;
     int key_place;    /* from 1; 0: not of the key */
     int field;        /* in the file, from 0, or TARGET_NO_FIELD */
+    char *shown;      /* owned; its name in errors */
+    bool used;        /* something gives it values */
     struct cell cell; /* of the row at hand */
     bool given;       /* it is in the statement */
 };
+
+/* A condition of target_find(). */
+struct target_match {
+    const struct target_column *column;
+    struct value value;
+};
+enum { TARGET_MATCHES_MAX = 8 };
 
 struct target {
     struct database *db; /* borrowed */
@@ -39,13 +48,20 @@ struct target {
     struct target_column columns[COLUMNS_MAX];
     size_t count;
     char *insert; /* owned; the last statement */
+    char *there;  /* owned; what target_there() asks, of the same columns */
+    char *find;   /* owned; what target_find() asked last, */
+    const struct target_column *finds[TARGET_MATCHES_MAX]; /* of these */
+    size_t find_count;
 };
 
-/* ERR_INPUT when `table` is not one for registers: not replicated, or of the
- * node itself. */
+/* ERR_INPUT when `table` is not one for registers: unknown, or the node's own.
+ */
 int target_open(struct database *db, const char *table, struct target **ret,
                 struct err *e);
 void target_destroy(struct target **t);
+
+/* May this site write into it? ERR_INPUT with the reason when it may not. */
+int target_may_write(const struct target *t, struct err *e);
 
 /* NULL: there is none. */
 struct target_column *target_column_named(struct target *t, const char *name);
@@ -54,6 +70,20 @@ const struct target_column *target_first_of_key(const struct target *t);
 /* The statement that inserts the row at hand, ready to be stepped: it gives
  * the key of the new row as text, columns joined by '/'. */
 int target_insert(struct target *t, sqlite3_stmt **ret, struct err *e);
+
+/* Is a row with this key there, or (NULL) with the key of the row at hand? Then
+ * *ret_differs is a column of the statement in which it differs from the row
+ * at hand, NULL when it does in none; `ret_there` is what stands there. A
+ * required column that the row at hand says nothing of is not compared. */
+int target_there(struct target *t, const struct value *key, bool *ret_there,
+                 const struct target_column **ret_differs,
+                 struct bytes *ret_stands, struct err *e);
+
+/* The key of rows that match all conditions, with an end, when there is exactly
+ * one; *ret_count is 2 for several. Of tables with a key of one column. */
+int target_find(struct target *t, const struct target_match *matches,
+                size_t count, struct bytes *ret_key, int *ret_count,
+                struct err *e);
 
 /* The key of the row at hand in the same form, after target_insert(); false
  * when part of it is left to a default. */

@@ -17,7 +17,6 @@ enum {
     OFFSETS_MAX = 1000,
 };
 
-static const int64_t first_s = 1577836800; /* 2020-01-01T00:00:00Z */
 static const int64_t ahead_s = INT64_C(15) * 366 * 24 * 60 * 60;
 
 /* glibc takes a name it does not know for UTC, and a POSIX rule for a name:
@@ -77,17 +76,18 @@ static void add(struct zone *z, int64_t from_s)
     z->count++;
 }
 
-static void scan(int64_t until_s, struct zone *z)
+static void scan(int64_t since_s, int64_t until_s, struct zone *z)
 {
-    add(z, first_s);
-    for (int64_t at = first_s; at < until_s; at += STEP_S) {
+    add(z, since_s);
+    for (int64_t at = since_s; at < until_s; at += STEP_S) {
         if (offset_at(at) != offset_at(at + STEP_S) && z->count < OFFSETS_MAX) {
             add(z, change_between(at, at + STEP_S));
         }
     }
 }
 
-int zone_load(const char *name, int64_t now_ms, struct zone *ret, struct err *e)
+int zone_load_since(const char *name, int64_t since_s, int64_t now_ms,
+                    struct zone *ret, struct err *e)
 {
     if (!zone_is_known(name)) {
         return err_set(e, ERR_INPUT,
@@ -104,7 +104,7 @@ int zone_load(const char *name, int64_t now_ms, struct zone *ret, struct err *e)
         abort();
     }
     tzset();
-    scan(now_ms / 1000 + ahead_s, ret);
+    scan(since_s, now_ms / 1000 + ahead_s, ret);
     if (before != NULL) {
         (void)setenv("TZ", before, 1);
     } else {
@@ -113,6 +113,26 @@ int zone_load(const char *name, int64_t now_ms, struct zone *ret, struct err *e)
     tzset();
     free(before);
     return 0;
+}
+
+int zone_load(const char *name, int64_t now_ms, struct zone *ret, struct err *e)
+{
+    static const int64_t business_s = 1577836800; /* 2020-01-01T00:00:00Z */
+    return zone_load_since(name, business_s, now_ms, ret, e);
+}
+
+bool zone_instant(const struct zone *z, int64_t local_s, int64_t *ret_s)
+{
+    for (size_t i = 0; i < z->count; i++) {
+        int64_t at_s = local_s - z->offsets[i].offset_s;
+        bool began = at_s >= z->offsets[i].from_s;
+        bool ended = i + 1 < z->count && at_s >= z->offsets[i + 1].from_s;
+        if (began && !ended) {
+            *ret_s = at_s;
+            return true;
+        }
+    }
+    return false;
 }
 
 int zone_of_replica(const char *path, int64_t now_ms, struct zone *ret,

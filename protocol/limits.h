@@ -46,6 +46,12 @@ enum {
     NAME_PARTS_MAX = 16,
     NAME_PART_BYTES_MAX = 63,
 
+    /* Codes of one column in the mapping of a register: each is looked for
+     * one by one, and no list of a clinic has hundreds. */
+    REGISTER_CODES_MAX = 512,
+    /* A number in a register of a site, and what it is joined of. */
+    REGISTER_ENTRY_BYTES_MAX = KEY_BYTES_MAX,
+
     /* --- changesets ---------------------------------------------------- */
 
     /* Leaves of one changeset (semantics, section 2). */

@@ -9,6 +9,8 @@
  * after one was put back the node needs another number, and then nothing of
  * the old one is left to be given out.
  */
+#include "store/numbers.h"
+
 #include "protocol/number.h"
 
 #include "store/capture.h"
@@ -19,28 +21,28 @@ enum { COUNTER_END = NUMBER_COUNTER_MAX + 1 };
 /* --- statements ----------------------------------------------------------- */
 
 /* One number of one row; `a` is its first parameter, where it has any. */
-static int ask(struct replica *r, const char *sql, int64_t a, int64_t *ret,
+static int ask(struct database *db, const char *sql, int64_t a, int64_t *ret,
                struct err *e)
 {
     sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
+    int rc = database_statement(db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
     if (sqlite3_bind_parameter_count(stmt) > 0) {
         sqlite3_bind_int64(stmt, 1, a);
     }
-    rc = database_step(r->db, stmt, e);
+    rc = database_step(db, stmt, e);
     *ret = rc == 1 ? sqlite3_column_int64(stmt, 0) : 0;
     (void)sqlite3_reset(stmt);
     return rc < 0 ? rc : 0;
 }
 
-static int run(struct replica *r, const char *sql, int64_t a, int64_t b,
+static int run(struct database *db, const char *sql, int64_t a, int64_t b,
                struct err *e)
 {
     sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
+    int rc = database_statement(db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
@@ -48,7 +50,7 @@ static int run(struct replica *r, const char *sql, int64_t a, int64_t b,
     if (sqlite3_bind_parameter_count(stmt) > 1) {
         sqlite3_bind_int64(stmt, 2, b);
     }
-    return database_done(r->db, stmt, e);
+    return database_done(db, stmt, e);
 }
 
 /* --- numbers of nodes ------------------------------------------------------ */
@@ -96,7 +98,7 @@ static int issue(struct replica *r, const struct table *t, int64_t now_ms,
 {
     struct bytes node = {0};
     int64_t last = 0;
-    int rc = ask(r, "SELECT max(number) FROM ref_node_number", 0, &last, e);
+    int rc = ask(r->db, "SELECT max(number) FROM ref_node_number", 0, &last, e);
     if (rc == 0) {
         rc = next_nameless(r, &node, e);
     }
@@ -133,10 +135,10 @@ static int issue_all(struct replica *r, int64_t now_ms, struct numbered *ret,
 /* --- numbers for people ---------------------------------------------------- */
 
 /* The node's own number, 0: it has none. */
-static int read_node_no(struct replica *r, uint16_t *ret, struct err *e)
+static int read_node_no(struct database *db, uint16_t *ret, struct err *e)
 {
     int64_t number = 0;
-    int rc = ask(r,
+    int rc = ask(db,
                  "SELECT max(n.number) FROM ref_node_number n, sync_self s"
                  " WHERE n.node = lower(hex(s.node))",
                  0, &number, e);
@@ -145,10 +147,10 @@ static int read_node_no(struct replica *r, uint16_t *ret, struct err *e)
     return rc;
 }
 
-static int count_free(struct replica *r, uint16_t node_no, int64_t *ret,
+static int count_free(struct database *db, uint16_t node_no, int64_t *ret,
                       struct err *e)
 {
-    return ask(r,
+    return ask(db,
                "SELECT count(*) FROM local_number n WHERE n.taken_at IS NULL"
                " AND n.node_no = ?1 AND NOT EXISTS(SELECT 1 FROM person p"
                " WHERE p.beneficiary_no = n.number)",
@@ -157,15 +159,15 @@ static int count_free(struct replica *r, uint16_t node_no, int64_t *ret,
 
 /* As another node number, from the first counter on; and nothing that was made
  * as the one before can be taken any more. */
-static int begin_counter(struct replica *r, uint16_t node_no, struct err *e)
+static int begin_counter(struct database *db, uint16_t node_no, struct err *e)
 {
-    int rc = run(r,
+    int rc = run(db,
                  "INSERT INTO local_counter(name, node_no, next_value,"
                  " reserved_to) VALUES('beneficiary', ?1, 0, 0)"
                  " ON CONFLICT(name) DO UPDATE SET node_no = ?1,"
                  " next_value = 0, reserved_to = 0 WHERE node_no <> ?1",
                  node_no, 0, e);
-    return rc == 0 ? run(r,
+    return rc == 0 ? run(db,
                          "DELETE FROM local_number WHERE taken_at IS NULL"
                          " AND node_no <> ?1",
                          node_no, 0, e)
@@ -173,12 +175,12 @@ static int begin_counter(struct replica *r, uint16_t node_no, struct err *e)
 }
 
 /* One that is there already was taken before. */
-static int add(struct replica *r, const char *number, uint16_t node_no,
+static int add(struct database *db, const char *number, uint16_t node_no,
                struct err *e)
 {
     const struct value text = value_text(number);
     sqlite3_stmt *stmt;
-    int rc = database_statement(r->db,
+    int rc = database_statement(db,
                                 "INSERT OR IGNORE INTO local_number(number,"
                                 " node_no) VALUES(?1, ?2)",
                                 &stmt, e);
@@ -187,15 +189,16 @@ static int add(struct replica *r, const char *number, uint16_t node_no,
     }
     database_bind_at(stmt, 1, &text);
     sqlite3_bind_int64(stmt, 2, node_no);
-    return database_done(r->db, stmt, e);
+    return database_done(db, stmt, e);
 }
 
 /* The next block: 1, or 0 when no counter is left. */
-static int add_block(struct replica *r, uint16_t node_no, struct err *e)
+static int add_block(struct database *db, const struct hash *network,
+                     uint16_t node_no, struct err *e)
 {
     uint8_t key[NUMBER_KEY_BYTES];
     int64_t from = 0;
-    int rc = ask(r,
+    int rc = ask(db,
                  "SELECT max(next_value, reserved_to, 0) FROM local_counter"
                  " WHERE name = 'beneficiary'",
                  0, &from, e);
@@ -204,36 +207,37 @@ static int add_block(struct replica *r, uint16_t node_no, struct err *e)
     }
     int64_t to =
         from + NUMBER_BLOCK < COUNTER_END ? from + NUMBER_BLOCK : COUNTER_END;
-    rc = run(r,
+    rc = run(db,
              "UPDATE local_counter SET next_value = ?1, reserved_to = ?1"
              " WHERE name = 'beneficiary'",
              to, 0, e);
-    number_key(&r->self.network, key);
+    number_key(network, key);
     for (; rc == 0 && from < to; from++) {
         char number[NUMBER_TEXT_BYTES];
         if (number_print(key, node_no, (uint32_t)from, number)) {
-            rc = add(r, number, node_no, e);
+            rc = add(db, number, node_no, e);
         }
     }
     return rc == 0 ? 1 : rc;
 }
 
-static int fill(struct replica *r, struct numbered *ret, struct err *e)
+int numbers_fill(struct database *db, const struct hash *network,
+                 int64_t wanted, struct numbered *ret, struct err *e)
 {
     int64_t before = 0;
     int64_t now = 0;
-    int rc = read_node_no(r, &ret->node_no, e);
+    int rc = read_node_no(db, &ret->node_no, e);
     if (rc == 0 && ret->node_no != 0) {
-        rc = begin_counter(r, ret->node_no, e);
+        rc = begin_counter(db, ret->node_no, e);
     }
     if (rc == 0) {
-        rc = count_free(r, ret->node_no, &before, e);
+        rc = count_free(db, ret->node_no, &before, e);
     }
     now = before;
-    while (rc == 0 && ret->node_no != 0 && now < NUMBER_POOL && !ret->used_up) {
-        rc = add_block(r, ret->node_no, e);
+    while (rc == 0 && ret->node_no != 0 && now < wanted && !ret->used_up) {
+        rc = add_block(db, network, ret->node_no, e);
         ret->used_up = rc == 0;
-        rc = rc < 0 ? rc : count_free(r, ret->node_no, &now, e);
+        rc = rc < 0 ? rc : count_free(db, ret->node_no, &now, e);
     }
     ret->added = (uint64_t)(now - before);
     return rc;
@@ -253,16 +257,16 @@ static int look(struct replica *r, bool *ret, struct err *e)
     uint16_t node_no = 0;
     int rc = 0;
     if (!r->self.has_parent) {
-        rc = ask(r, "SELECT EXISTS(" NAMELESS ")", 0, &nameless, e);
+        rc = ask(r->db, "SELECT EXISTS(" NAMELESS ")", 0, &nameless, e);
     }
     if (rc == 0) {
-        rc = read_node_no(r, &node_no, e);
+        rc = read_node_no(r->db, &node_no, e);
     }
     if (rc == 0 && node_no != 0) {
-        rc = count_free(r, node_no, &ready, e);
+        rc = count_free(r->db, node_no, &ready, e);
     }
     if (rc == 0 && node_no != 0) {
-        rc = ask(r, stale_sql, node_no, &stale, e);
+        rc = ask(r->db, stale_sql, node_no, &stale, e);
     }
     *ret = nameless != 0 || ready < NUMBER_POOL || stale != 0;
     return rc;
@@ -285,7 +289,7 @@ int replica_numbers(struct replica *r, int64_t now_ms, struct numbered *ret,
         rc = issue_all(r, now_ms, ret, e);
     }
     if (rc == 0) {
-        rc = fill(r, ret, e);
+        rc = numbers_fill(r->db, &r->self.network, NUMBER_POOL, ret, e);
     }
     return replica_end(r, rc, e);
 }

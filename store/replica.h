@@ -15,6 +15,7 @@
 #include "protocol/evidence.h"
 #include "protocol/lineage.h"
 #include "protocol/message.h"
+#include "store/numbers.h"
 #include "store/manifest.h"
 #include "store/schema.h"
 
@@ -330,13 +331,6 @@ bool replica_touched(const struct replica *r);
  * NUMBER_NODES_ISSUED of them, for the next drain to sign. Everywhere: keeps
  * NUMBER_POOL beneficiary numbers in local_number, once the node has a number.
  * With a newer one those that nobody took are made anew. */
-struct numbered {
-    uint64_t issued;  /* numbers of nodes */
-    uint64_t added;   /* numbers for people */
-    uint16_t node_no; /* as which; 0: this node has none, or nothing was due */
-    bool used_up;     /* its counters: it needs another number */
-    bool nodes_used_up; /* at the root: there is no number for the next node */
-};
 int replica_numbers(struct replica *r, int64_t now_ms, struct numbered *ret,
                     struct err *e);
 

@@ -18,7 +18,7 @@ static const char usage[] =
     "  full    100,000 rows, three repetitions (the default)\n"
     "  quick   10,000 rows, one repetition\n"
     "  smoke   a few rows: does it run?\n"
-    "  PART    write, drain, apply, merge, wire, file, fold; all if none is named\n";
+    "  PART    write, import, drain, apply, merge, wire, file, fold; all if none is named\n";
 
 static const struct {
     const char *name;
@@ -34,10 +34,14 @@ static const struct {
     void (*measure)(const struct sizes *sizes);
     bool exact; /* gives the same each time: once is enough */
 } parts[] = {
-    {"write", write_cost_measure, false}, {"drain", drain_cost_measure, false},
-    {"apply", apply_cost_measure, false}, {"merge", merge_cost_measure, false},
-    {"wire", wire_cost_measure, true},    {"file", file_cost_measure, true},
+    {"write", write_cost_measure, false},
+    {"drain", drain_cost_measure, false},
+    {"apply", apply_cost_measure, false},
+    {"merge", merge_cost_measure, false},
+    {"wire", wire_cost_measure, true},
+    {"file", file_cost_measure, true},
     {"fold", fold_cost_measure, true},
+    {"import", import_cost_measure, false},
 };
 
 enum { PARTS = sizeof parts / sizeof parts[0] };

@@ -25,5 +25,6 @@ void merge_cost_measure(const struct sizes *sizes);
 void wire_cost_measure(const struct sizes *sizes);
 void file_cost_measure(const struct sizes *sizes);
 void fold_cost_measure(const struct sizes *sizes);
+void import_cost_measure(const struct sizes *sizes);
 
 #endif

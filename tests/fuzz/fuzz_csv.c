@@ -13,6 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e = {0};
     uint64_t line = 0;
     int rc = csv_open(fuzz_file(data, size), &csv, &e);
+    if (rc == 0) {
+        rc = csv_separate(csv, '\0', 1, &e);
+    }
     while (rc == 0 && (rc = csv_read(csv, &row, &e)) == 1) {
         assert(row.kept <= row.count && row.kept <= COLUMNS_MAX);
         assert(row.line > line);

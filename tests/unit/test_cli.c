@@ -140,8 +140,8 @@ static void help_of_a_command_comes_from_its_arguments(void **state)
 {
     (void)state;
     said(run("import", "--help", NULL), CLI_DONE,
-         "usage: sangam [-C HOME] import TABLE FILE.csv [--dry-run] "
-         "[--keep-good]\n",
+         "usage: sangam [-C HOME] import TABLE FILE.csv [--map FILE.map] "
+         "[--dry-run] [--keep-good] [--duplicates]\n",
          NULL);
     said(run("why", "--help", NULL), CLI_DONE, "why TABLE KEY [KEY2]", NULL);
 }
@@ -317,6 +317,41 @@ static void import_says_how_many_rows_and_under_which_name(void **state)
     said(run("import", "person", file, NULL), CLI_DONE,
          "person: 2 rows imported from ", NULL);
     assert_int_equal(scratch_number(replica, "SELECT count(*) FROM person"), 2);
+    said(run("import", "person", file, NULL), CLI_DONE,
+         "is new\n2 rows were already there\n", NULL);
+    free(file);
+    free(replica);
+}
+
+static void import_by_a_mapping_says_what_it_could_not_compare(void **state)
+{
+    (void)state;
+    char *replica = scratch_replica_of_clinic(folder);
+    char *map = scratch_file(folder, "f.map",
+                             "[register]\ntable = person\nname = r\n"
+                             "[beneficiary_no]\nfrom = No\n"
+                             "[given_name]\nfrom = Name\n"
+                             "[parent_name]\nfrom = Father\n"
+                             "[birth_year]\nfrom = Born\n"
+                             "[sex]\nvalue = male\n");
+    char *file = scratch_file(folder, "f.csv",
+                              "No,Name,Father,Born\n1,Misal,Aarzi,1980\n");
+    said(run("import", "person", file, "--map", map, NULL), CLI_DONE,
+         "person: 1 row imported from ",
+         "people were compared with those held here, and not by match token "
+         "with others of the district: no match tokens are made here");
+    char *twice = scratch_file(folder, "g.csv",
+                               "No,Name,Father,Born\n2,Missal,Arzi,1980\n");
+    said(run("import", "person", twice, "--map", map, NULL), CLI_FAILED, NULL,
+         "g.csv:2: has the name, parent, birth year and sex of ");
+    said(run("import", "person", twice, "--map", map, "--duplicates", NULL),
+         CLI_DONE, "1 of them may be known already",
+         "g.csv:2: has the name, parent, birth year and sex of ");
+    said(run("import", "person", file, "--map", "/nonexistent.map", NULL),
+         CLI_FAILED, NULL,
+         "sangam import: /nonexistent.map: No such file or directory\n");
+    free(twice);
+    free(map);
     free(file);
     free(replica);
 }
@@ -390,6 +425,7 @@ int main(void)
         test(a_replica_of_a_newer_program_is_a_configuration_error),
         test(status_counts_what_is_newer),
         test(import_says_how_many_rows_and_under_which_name),
+        test(import_by_a_mapping_says_what_it_could_not_compare),
         test(import_of_a_bad_file_exits_1_and_names_the_fault),
         test(import_of_a_bad_header_or_no_file_exits_1),
         test(import_stops_at_twenty_faults_and_counts_the_rest),

@@ -64,6 +64,34 @@ static void every_day_has_the_offset_the_system_gives_it(void **state)
     zone_clear(&z);
 }
 
+static int64_t instant(const struct zone *z, int64_t local_s)
+{
+    int64_t s = -1;
+    assert_true(zone_instant(z, local_s, &s));
+    return s;
+}
+
+static void what_a_clock_on_the_wall_showed_is_an_instant(void **state)
+{
+    (void)state;
+    struct zone z;
+    int64_t s = 0;
+    assert_int_equal(zone_load_since("Asia/Kolkata", 0, now_ms, &z, NULL), 0);
+    assert_int_equal(instant(&z, 19800), 0);
+    assert_false(zone_instant(&z, 19799, &s)); /* before 1970 */
+    zone_clear(&z);
+
+    assert_int_equal(zone_load_since("America/New_York", 0, now_ms, &z, NULL),
+                     0);
+    /* 2015-03-08: 01:59:59 is followed by 03:00 */
+    assert_int_equal(instant(&z, 1425779999), 1425779999 + 5 * 3600);
+    assert_false(zone_instant(&z, 1425780000, &s));
+    assert_int_equal(instant(&z, 1425783600), 1425783600 + 4 * 3600);
+    /* 2015-11-01 01:30 twice: the first, of summer time */
+    assert_int_equal(instant(&z, 1446341400), 1446341400 + 4 * 3600);
+    zone_clear(&z);
+}
+
 static void what_is_no_zone_is_refused(void **state)
 {
     (void)state;
@@ -103,6 +131,7 @@ int main(void)
         cmocka_unit_test(punjab_has_one_offset),
         cmocka_unit_test(summer_time_changes_at_its_second),
         cmocka_unit_test(every_day_has_the_offset_the_system_gives_it),
+        cmocka_unit_test(what_a_clock_on_the_wall_showed_is_an_instant),
         cmocka_unit_test(what_is_no_zone_is_refused),
         cmocka_unit_test(the_zone_of_the_process_stays),
     };

@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/plan.h"
+
+#include "protocol/instant.h"
+#include "protocol/number.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- binding: without a mapping -------------------------------------------- */
+
+static int fail_header(const char *path, const struct csv_row *row,
+                       size_t field, const char *what, struct err *e)
+{
+    return err_set(e, ERR_INPUT, "%s:%llu:%zu: '%.60s' %s", path,
+                   (unsigned long long)row->line, field + 1,
+                   row->fields[field].data, what);
+}
+
+/* It is shown in errors: no control characters, and UTF-8. */
+static int check_name(const char *path, const struct csv_row *row, size_t field,
+                      struct err *e)
+{
+    struct cell ignored;
+    struct err wrong;
+    if (cell_parse(CELL_TEXT, &row->fields[field], &ignored, &wrong) != 0) {
+        return err_set(e, ERR_INPUT, "%s:%llu:%zu: %s", path,
+                       (unsigned long long)row->line, field + 1, wrong.text);
+    }
+    return 0;
+}
+
+static int bind_plain_field(struct plan *p, const char *path,
+                            const struct csv_row *row, size_t field,
+                            struct err *e)
+{
+    char what[128];
+
+    if (row->fields[field].len == 0) {
+        return fail_header(path, row, field, "names no column", e);
+    }
+    int rc = check_name(path, row, field, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct target_column *c =
+        target_column_named(p->target, row->fields[field].data);
+    if (c == NULL) {
+        (void)snprintf(what, sizeof what, "is no column of %s",
+                       p->target->table);
+        return fail_header(path, row, field, what, e);
+    }
+    if (c->field != TARGET_NO_FIELD) {
+        (void)snprintf(what, sizeof what, "is the name of field %d already",
+                       c->field + 1);
+        return fail_header(path, row, field, what, e);
+    }
+    if (c->form == CELL_NONE) {
+        return fail_header(path, row, field, "cannot be given in a text file",
+                           e);
+    }
+    c->field = (int)field;
+    c->used = true;
+    p->columns[p->count++] =
+        (struct plan_column){.to = c, .fields = {(int)field}, .field_count = 1};
+    return 0;
+}
+
+/* --- binding: with a mapping ------------------------------------------------ */
+
+/* The header line, folded once. */
+struct header {
+    const char *path;
+    const struct csv_row *row;
+    char *names[COLUMNS_MAX]; /* owned */
+    bool taken[COLUMNS_MAX];  /* something speaks of it */
+};
+
+static int fail_map(const struct plan *p, const struct map_column *c,
+                    const char *what, struct err *e)
+{
+    return err_set(e, ERR_INPUT, "%s:%d: [%s] %s", p->map->path, c->line,
+                   c->name, what);
+}
+
+/* The field of a name: ERR_INPUT when there is none or there are two. */
+static int field_of(const struct plan *p, struct header *h,
+                    const struct map_name *name, int *ret, struct err *e)
+{
+    *ret = TARGET_NO_FIELD;
+    for (size_t i = 0; i < p->field_count; i++) {
+        if (strcmp(h->names[i], name->folded) != 0) {
+            continue;
+        }
+        if (*ret != TARGET_NO_FIELD) {
+            return err_set(e, ERR_INPUT,
+                           "%s:%llu: columns %d and %zu are both called "
+                           "'%.60s': rename one",
+                           h->path, (unsigned long long)h->row->line, *ret + 1,
+                           i + 1, name->text);
+        }
+        *ret = (int)i;
+        h->taken[i] = true;
+    }
+    return *ret != TARGET_NO_FIELD
+               ? 0
+               : err_set(e, ERR_INPUT,
+                         "%s:%llu: has no column '%.60s', which %s speaks of",
+                         h->path, (unsigned long long)h->row->line, name->text,
+                         p->map->path);
+}
+
+/* "'Dose (mg)' (daily_dose_mcg)": their name and ours. */
+static void show_both(struct target_column *to, const char *theirs)
+{
+    char *shown = NULL;
+    if (asprintf(&shown, "'%.80s' (%s)", theirs, to->name) < 0) {
+        abort();
+    }
+    free(to->shown);
+    to->shown = shown;
+}
+
+/* The column of beneficiary numbers; NULL: the table has none. */
+static const struct target_column *number_of(struct target *t)
+{
+    return strcmp(t->table, "person") == 0
+               ? target_column_named(t, "beneficiary_no")
+               : NULL;
+}
+
+static int check_column(const struct plan *p, const struct map_column *c,
+                        const struct target_column *to, struct err *e)
+{
+    char what[128];
+    if (to == NULL) {
+        (void)snprintf(what, sizeof what, "is no column of %s",
+                       p->target->table);
+        return fail_map(p, c, what, e);
+    }
+    if (to->form == CELL_NONE) {
+        return fail_map(p, c, "cannot be given in a text file", e);
+    }
+    if (c->takes_number && to != p->number) {
+        return fail_map(p, c, "new = number is for person.beneficiary_no", e);
+    }
+    if (c->takes_year && to->form != CELL_INTEGER) {
+        return fail_map(p, c, "part = year is for columns of whole numbers", e);
+    }
+    if (c->has_times && to->form != CELL_INTEGER && to->form != CELL_REAL) {
+        return fail_map(p, c, "times is for columns of numbers", e);
+    }
+    return 0;
+}
+
+static int bind_column(struct plan *p, struct header *h,
+                       const struct map_column *c, struct err *e)
+{
+    struct plan_column *pc = &p->columns[p->count];
+    struct target_column *to = target_column_named(p->target, c->name);
+    int rc = check_column(p, c, to, e);
+    if (rc == 0) {
+        rc = finder_check(p->finder, c, e);
+        if (rc != 0) {
+            return err_wrap(e, "%s:%d", p->map->path, c->line);
+        }
+    }
+    *pc = (struct plan_column){.to = to, .map = c};
+    for (size_t i = 0; rc == 0 && i < c->from_count; i++) {
+        rc = field_of(p, h, &c->from[i], &pc->fields[pc->field_count++], e);
+    }
+    if (rc == 0 && c->of != NULL) {
+        pc->of = target_column_named(p->target, c->of);
+        rc = pc->of == NULL || !pc->of->used
+                 ? fail_map(p, c, "of = names no column that is filled before",
+                            e)
+                 : 0;
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (pc->field_count > 0) {
+        to->field = pc->fields[0];
+        show_both(to, c->from[0].text);
+    }
+    to->used = true;
+    p->count++;
+    return 0;
+}
+
+/* Columns of the table that nothing fills yet, for the error. */
+static void list_free(const struct target *t, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < t->count && used < size; i++) {
+        if (!t->columns[i].used && t->columns[i].form != CELL_NONE) {
+            used += (size_t)snprintf(out + used, size - used, "%s%s",
+                                     used > 0 ? ", " : "", t->columns[i].name);
+        }
+    }
+}
+
+/* Every column of the register is mapped or ignored, or the line says so. */
+static int check_fields(struct plan *p, struct header *h, struct err *e)
+{
+    char could[256];
+    for (size_t i = 0; i < p->map->ignored_count; i++) {
+        for (size_t n = 0; n < p->field_count; n++) {
+            h->taken[n] = h->taken[n] ||
+                          strcmp(h->names[n], p->map->ignored[i].folded) == 0;
+        }
+    }
+    for (size_t n = 0; n < p->field_count; n++) {
+        p->nameless[n] = h->names[n][0] == '\0';
+        if (h->taken[n] || p->nameless[n]) {
+            continue;
+        }
+        list_free(p->target, could, sizeof could);
+        return err_set(e, ERR_INPUT,
+                       "%s:%llu:%zu: %s says nothing of '%.60s': write ignore "
+                       "= %.60s, or from = %.60s in the section of one of: %s",
+                       h->path, (unsigned long long)h->row->line, n + 1,
+                       p->map->path, h->row->fields[n].data,
+                       h->row->fields[n].data, h->row->fields[n].data, could);
+    }
+    return 0;
+}
+
+/* The column that has this field, and no other, as a day. */
+static const struct target_column *day_of_field(const struct plan *p, int field)
+{
+    for (size_t n = 0; n < p->count; n++) {
+        const struct plan_column *pc = &p->columns[n];
+        if (pc->field_count == 1 && pc->fields[0] == field &&
+            pc->to->form == CELL_DAY) {
+            return pc->to;
+        }
+    }
+    return NULL;
+}
+
+static int bind_map(struct plan *p, struct header *h, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < p->field_count; i++) {
+        const struct csv_field *field = &h->row->fields[i];
+        struct bytes name = {0};
+        rc = check_name(h->path, h->row, i, e);
+        map_fold((struct slice){(const uint8_t *)field->data, field->len},
+                 &name);
+        h->names[i] = (char *)name.data;
+    }
+    /* what is looked up by another column comes after it */
+    for (int later = 0; later < 2; later++) {
+        for (size_t i = 0; rc == 0 && i < p->map->column_count; i++) {
+            const struct map_column *c = &p->map->columns[i];
+            if ((c->of != NULL) == (later == 1)) {
+                rc = bind_column(p, h, c, e);
+            }
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < p->map->key_count; i++) {
+        rc = field_of(p, h, &p->map->key[i], &p->key[i], e);
+        p->key_day[i] = day_of_field(p, p->key[i]);
+    }
+    return rc == 0 ? check_fields(p, h, e) : rc;
+}
+
+/* --- binding ---------------------------------------------------------------- */
+
+static int check_required(const struct plan *p, const char *path,
+                          const struct csv_row *header, struct err *e)
+{
+    for (size_t n = 0; n < p->target->count; n++) {
+        const struct target_column *c = &p->target->columns[n];
+        if (!c->required || c->used) {
+            continue;
+        }
+        if (p->map != NULL) {
+            return err_set(e, ERR_INPUT,
+                           "%s: a section [%s] is missing; %s cannot do "
+                           "without it",
+                           p->map->path, c->name, p->target->table);
+        }
+        return err_set(e, ERR_INPUT,
+                       "%s:%llu: column %s is missing; %s cannot do without it",
+                       path, (unsigned long long)header->line, c->name,
+                       p->target->table);
+    }
+    return 0;
+}
+
+int plan_bind(struct plan *p, const char *path, const struct csv_row *header,
+              struct err *e)
+{
+    struct header h = {.path = path, .row = header};
+    int rc = 0;
+
+    if (header->count > COLUMNS_MAX ||
+        (p->map == NULL && header->count > p->target->count)) {
+        return err_set(e, ERR_INPUT, "%s:%llu: has %zu columns, %s has %zu",
+                       path, (unsigned long long)header->line, header->count,
+                       p->target->table, p->target->count);
+    }
+    p->field_count = header->count;
+    if (p->map != NULL) {
+        p->number = number_of(p->target);
+        rc = bind_map(p, &h, e);
+    }
+    for (size_t n = 0; p->map == NULL && rc == 0 && n < header->count; n++) {
+        rc = bind_plain_field(p, path, header, n, e);
+    }
+    for (size_t n = 0; n < COLUMNS_MAX; n++) {
+        free(h.names[n]);
+    }
+    return rc == 0 ? check_required(p, path, header, e) : rc;
+}
+
+void plan_clear(struct plan *p)
+{
+    for (size_t n = 0; n < p->count; n++) {
+        bytes_free(&p->columns[n].text);
+    }
+    p->count = 0;
+}
+
+/* --- fields ----------------------------------------------------------------- */
+
+static void put_text(struct bytes *out, const char *text)
+{
+    bytes_clear(out);
+    bytes_put(out, text, strlen(text) + 1);
+}
+
+static struct slice trimmed(const struct csv_field *field)
+{
+    return map_trim((struct slice){(const uint8_t *)field->data, field->len});
+}
+
+bool plan_is_blank(const struct plan *p, const struct csv_row *row)
+{
+    for (size_t i = 0; i < row->kept; i++) {
+        if (p->map == NULL || trimmed(&row->fields[i]).len > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The fields without blanks around them, joined by one. 0: a field is no text;
+ * `ret_why` says why. */
+static int gather(struct plan_column *pc, const struct csv_row *row,
+                  struct err *ret_why)
+{
+    struct cell ignored;
+
+    bytes_clear(&pc->text);
+    for (size_t i = 0; i < pc->field_count; i++) {
+        const struct csv_field *field = &row->fields[pc->fields[i]];
+        if (cell_parse(CELL_TEXT, field, &ignored, ret_why) != 0) {
+            return 0;
+        }
+        struct slice text = trimmed(field);
+        if (text.len > 0 && pc->text.len > 0) {
+            bytes_put_u8(&pc->text, ' ');
+        }
+        if (text.len > 0) {
+            bytes_put(&pc->text, text.data, text.len);
+        }
+    }
+    bytes_put_u8(&pc->text, '\0');
+    return 1;
+}
+
+void plan_key(const struct plan *p, const struct csv_row *row,
+              struct bytes *out)
+{
+    struct bytes part = {0};
+    bool any = false;
+
+    bytes_clear(out);
+    for (size_t i = 0; p->map != NULL && i < p->map->key_count; i++) {
+        const struct csv_field *field = &row->fields[p->key[i]];
+        const struct slice text = {(const uint8_t *)field->data, field->len};
+        const struct target_column *day = p->key_day[i];
+        bool is_day = day != NULL && day->cell.value.type == VALUE_TEXT;
+        map_fold(is_day ? day->cell.value.bytes : text, &part);
+        if (i > 0) {
+            bytes_put_u8(out, '/');
+        }
+        bytes_put(out, part.data, part.len - 1);
+        any = any || part.len > 1;
+    }
+    if (!any) {
+        bytes_clear(out);
+    }
+    bytes_put_u8(out, '\0');
+    bytes_free(&part);
+}
+
+/* --- codes ------------------------------------------------------------------ */
+
+static int no_code(const struct map_column *c, const char *text,
+                   struct err *ret_why)
+{
+    char known[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < c->code_count && used < sizeof known; i++) {
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+                                 used > 0 ? ", " : "", c->codes[i].shown);
+    }
+    (void)err_set(ret_why, ERR_INPUT, "'%.60s' is none of %s", text, known);
+    return 0;
+}
+
+/* What theirs stands for; what is ours already stays. NULL: nothing known. */
+static const char *ours_of(const struct map_column *c, const char *theirs,
+                           const char *text)
+{
+    for (size_t i = 0; i < c->code_count; i++) {
+        if (strcmp(c->codes[i].theirs, theirs) == 0) {
+            return c->codes[i].ours;
+        }
+    }
+    for (size_t i = 0; i < c->code_count; i++) {
+        if (strcmp(c->codes[i].ours, text) == 0) {
+            return c->codes[i].ours;
+        }
+    }
+    return NULL;
+}
+
+static int apply_codes(struct plan_column *pc, struct err *ret_why)
+{
+    const char *text = (const char *)pc->text.data;
+    struct bytes fold = {0};
+
+    map_fold((struct slice){pc->text.data, strlen(text)}, &fold);
+    const char *ours = ours_of(pc->map, (const char *)fold.data, text);
+    bytes_free(&fold);
+    if (ours == NULL && pc->map->list == NULL) {
+        return no_code(pc->map, text, ret_why);
+    }
+    if (ours != NULL) {
+        put_text(&pc->text, ours);
+    }
+    return 1;
+}
+
+/* --- days, instants, numbers ------------------------------------------------ */
+
+static int put_instant(struct plan *p, struct plan_column *pc, int64_t day,
+                       int32_t time_s, struct err *ret_why)
+{
+    int64_t at_s = 0;
+    const char *text = (const char *)pc->text.data;
+
+    time_s = time_s < 0 ? pc->map->time_s : time_s;
+    if (time_s < 0) {
+        return err_set(ret_why, ERR_INPUT,
+                       "'%.60s' says no time of day: add a column that does "
+                       "(from =), or write time = 09:00 for all",
+                       text);
+    }
+    if (!zone_instant(p->zone, day * 86400 + time_s, &at_s)) {
+        return err_set(ret_why, ERR_INPUT,
+                       "'%.60s' was not: before 1970, or the clocks were put "
+                       "forward then",
+                       text);
+    }
+    bytes_clear(&pc->text);
+    (void)instant_print_ms(at_s * 1000, &pc->text);
+    bytes_put_u8(&pc->text, '\0');
+    return 0;
+}
+
+static int put_day(struct plan *p, struct plan_column *pc, struct err *ret_why)
+{
+    const char *text = (const char *)pc->text.data;
+    int64_t day = 0;
+    int64_t ms = 0;
+    int32_t time_s = -1;
+
+    if (pc->to->form == CELL_INSTANT &&
+        instant_parse_ms((struct slice){pc->text.data, strlen(text)}, &ms)) {
+        return 0;
+    }
+    int rc = written_day_and_time(text, &pc->map->days, &day, &time_s, ret_why);
+    if (rc == 0 && pc->to->form == CELL_INSTANT) {
+        return put_instant(p, pc, day, time_s, ret_why);
+    }
+    if (rc == 0) {
+        bytes_clear(&pc->text);
+        (void)instant_print_day(day, &pc->text);
+        bytes_put_u8(&pc->text, '\0');
+    }
+    return rc;
+}
+
+static int put_number(struct plan_column *pc, struct err *ret_why)
+{
+    static const struct written_number one = {1, 0};
+    char number[WRITTEN_NUMBER_BYTES];
+    struct written_number n;
+    const struct map_column *c = pc->map;
+    const char *text = (const char *)pc->text.data;
+
+    int rc = written_number(text, c->unit, &n, ret_why);
+    if (rc == 0) {
+        rc = written_times(n, c->has_times ? c->times : one, &n, ret_why);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (pc->to->form == CELL_INTEGER && n.places > 0) {
+        written_print(n, number);
+        return err_set(ret_why, ERR_INPUT, "'%.60s' is %s, not a whole number",
+                       text, number);
+    }
+    written_print(n, number);
+    put_text(&pc->text, number);
+    return 0;
+}
+
+/* The year of a day, or one that stands alone. */
+static int put_year(struct plan_column *pc, struct err *ret_why)
+{
+    struct bytes day_text = {0};
+    struct written_number n;
+    const char *text = (const char *)pc->text.data;
+    int64_t day = 0;
+
+    if (written_number(text, NULL, &n, ret_why) == 0 && n.digits >= 1000 &&
+        n.digits <= 9999 && n.places == 0) {
+        return put_number(pc, ret_why);
+    }
+    int rc = written_day(text, &pc->map->days, &day, ret_why);
+    if (rc == 0 && instant_print_day(day, &day_text)) {
+        bytes_clear(&pc->text);
+        bytes_put(&pc->text, day_text.data, 4);
+        bytes_put_u8(&pc->text, '\0');
+    }
+    bytes_free(&day_text);
+    return rc;
+}
+
+static int put_form(struct plan *p, struct plan_column *pc, struct err *ret_why)
+{
+    switch (pc->to->form) {
+    case CELL_DAY:
+    case CELL_INSTANT:
+        return put_day(p, pc, ret_why);
+    case CELL_INTEGER:
+    case CELL_REAL:
+        return pc->map->takes_year ? put_year(pc, ret_why)
+                                   : put_number(pc, ret_why);
+    case CELL_TEXT:
+    case CELL_KEY:
+    case CELL_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* --- converting -------------------------------------------------------------- */
+
+/* What the row says, in `pc->text`: 1, or 0 with the reason. */
+static int read_text(struct plan_column *pc, const struct csv_row *row,
+                     struct err *ret_why)
+{
+    if (pc->map->value != NULL) {
+        put_text(&pc->text, pc->map->value);
+        return 1;
+    }
+    if (pc->of != NULL) {
+        const struct value *v = &pc->of->cell.value;
+        bytes_clear(&pc->text);
+        if (v->type == VALUE_TEXT) {
+            bytes_put(&pc->text, v->bytes.data, v->bytes.len);
+        }
+        bytes_put_u8(&pc->text, '\0');
+        return 1;
+    }
+    if (gather(pc, row, ret_why) == 0) {
+        return 0;
+    }
+    bool empty = pc->text.len == 1;
+    if (empty && pc->map->empty != NULL) {
+        put_text(&pc->text, pc->map->empty);
+        return 1;
+    }
+    return empty || pc->map->code_count == 0 ? 1 : apply_codes(pc, ret_why);
+}
+
+/* 1: what is looked up was found. */
+static int look_up(struct plan *p, struct plan_column *pc, struct err *ret_why,
+                   struct err *e)
+{
+    const char *key = NULL;
+    int rc = finder_find(p->finder, pc->map, (const char *)pc->text.data, &key,
+                         ret_why, e);
+    if (rc == 1) {
+        put_text(&pc->text, key);
+    }
+    return rc;
+}
+
+/* A number of ours is stored as it is printed, or it would not be found by it;
+ * one that looks like ours and is mistyped is refused. Others are cards of
+ * before, and stay. */
+static int put_card(struct plan_column *pc, struct err *ret_why)
+{
+    char number[NUMBER_TEXT_BYTES];
+    const char *text = (const char *)pc->text.data;
+    if (number_parse(text, number, ret_why) == 0) {
+        put_text(&pc->text, number);
+        return 1;
+    }
+    bool ours = strlen(text) == NUMBER_TEXT_BYTES - 1 && text[3] == '-' &&
+                text[7] == '-';
+    return ours ? 0 : 1;
+}
+
+static int convert_mapped(struct plan *p, struct plan_column *pc,
+                          const struct csv_row *row, struct err *ret_why,
+                          struct err *e)
+{
+    const struct map_column *c = pc->map;
+    bool looked_up =
+        c->person != MAP_NO_PERSON || c->find_table != NULL || c->list != NULL;
+    pc->to->cell = (struct cell){.value = {.type = VALUE_NULL}};
+    if (read_text(pc, row, ret_why) == 0) {
+        return 0;
+    }
+    bool empty = pc->text.len == 1;
+    if (!empty && looked_up) {
+        int rc = look_up(p, pc, ret_why, e);
+        if (rc != 1) {
+            return rc;
+        }
+    }
+    if (!empty && !looked_up && c->value == NULL &&
+        put_form(p, pc, ret_why) != 0) {
+        return 0;
+    }
+    if (!empty && p->number == pc->to && put_card(pc, ret_why) == 0) {
+        return 0;
+    }
+    const struct csv_field field = {(const char *)pc->text.data,
+                                    pc->text.len - 1, row->line};
+    if (cell_parse(pc->to->form, &field, &pc->to->cell, ret_why) != 0) {
+        return 0;
+    }
+    if (empty && pc->to->required && !c->takes_number) {
+        (void)err_set(ret_why, ERR_INPUT, "is empty, and must not be");
+        return 0;
+    }
+    return 1;
+}
+
+int plan_convert(struct plan *p, size_t n, const struct csv_row *row,
+                 struct err *ret_why, struct err *e)
+{
+    struct plan_column *pc = &p->columns[n];
+    if (pc->map != NULL) {
+        return convert_mapped(p, pc, row, ret_why, e);
+    }
+    const struct csv_field *field = &row->fields[pc->fields[0]];
+    if (cell_parse(pc->to->form, field, &pc->to->cell, ret_why) != 0) {
+        return 0;
+    }
+    if (field->len == 0 && pc->to->required) {
+        (void)err_set(ret_why, ERR_INPUT, "is empty, and must not be");
+        return 0;
+    }
+    return 1;
+}
