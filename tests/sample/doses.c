@@ -38,8 +38,7 @@ static struct key write_dose(struct life *l, const struct dose *x)
         field_text(dice_even(&l->d) ? "Nurse Misal" : "Nurse Udahar"),
         prison && given ? field_text("Officer Nakli") : NOTHING,
         field_text(x->reverses), field_text(x->reason), field_text(site),
-        field_text(
-            moment_at(x->day + x->entered_late, x->minute + 3).text));
+        field_text(moment_at(x->day + x->entered_late, x->minute + 3).text));
     return key;
 }
 
@@ -107,6 +106,7 @@ static void dose_elsewhere(struct life *l, struct place *other, int day)
                                 .days = 1,
                                 .mcg = l->daily_mcg});
     l->covered = covered;
+    l->strayed_to = other;
     tally_breach(&l->w->tally, 1, 1);
     tally_breach(&l->w->tally, 23, 1);
 }
@@ -115,12 +115,11 @@ static void dose_elsewhere(struct life *l, struct place *other, int day)
 static bool err_before(struct life *l, const struct dose *x)
 {
     struct tally *t = &l->w->tally;
-    struct place *other =
-        world_other(l->w, &l->d, x->where, PLACE_CLINIC);
+    struct place *other = world_other(l->w, &l->d, x->where, PLACE_CLINIC);
     if (tally_made(t, &l->d, MISTAKE_REVERSED)) {
         book_wrongly(l, *x);
     }
-    if (other == NULL || l->owner != l->writer ||
+    if (other == NULL || l->owner != l->writer || l->strayed_to != NULL ||
         !tally_made(t, &l->d, MISTAKE_TWO_SITES)) {
         return false;
     }

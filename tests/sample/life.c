@@ -6,8 +6,14 @@
 enum { WEEK = 7, FIRST_FOLLOWUP = 14, FOLLOWUP_EVERY = 90 };
 
 /* How a stretch of treatment ends. */
-enum ending { ENDS_LATER, ENDS_LEFT, ENDS_FINISHED, ENDS_DEAD, ENDS_ARRESTED,
-              ENDS_MOVED };
+enum ending {
+    ENDS_LATER,
+    ENDS_LEFT,
+    ENDS_FINISHED,
+    ENDS_DEAD,
+    ENDS_ARRESTED,
+    ENDS_MOVED
+};
 
 /* --- weeks at a clinic ---------------------------------------------------- */
 
@@ -19,7 +25,7 @@ static int draw_dose(struct dice *d)
 
 /* When the person comes back after the supply; those who come late are looked
  * at first, as they should be. */
-static int come_back(struct life *l, struct place *clinic, int due)
+static int come_back(struct life *l, struct place *clinic, int due, int until)
 {
     struct tally *t = &l->w->tally;
     int late = 0;
@@ -29,10 +35,10 @@ static int come_back(struct life *l, struct place *clinic, int due)
         late = luck_between(&l->d, 3, 10);
     }
     int day = due + late;
-    if (late > 0 && due <= l->w->last) {
+    if (late > 0 && due <= until) {
         life_not_dosed(l, clinic, due, "missed", "did not come");
     }
-    if (late >= 3 && day <= l->w->last) {
+    if (late >= 3 && day <= until) {
         if (!l->held_in_books && tally_made(t, &l->d, MISTAKE_GAP)) {
             tally_breach(t, 9, 1);
         } else {
@@ -66,7 +72,7 @@ static int come_weekly(struct life *l, struct place *clinic, int day, int until,
             change_dose(l, day);
         }
         life_take_home(l, clinic, day, WEEK);
-        day = come_back(l, clinic, l->covered + 1);
+        day = come_back(l, clinic, l->covered + 1, until);
     }
     return day;
 }
@@ -85,8 +91,8 @@ static enum ending draw_ending(struct life *l, bool may_move)
     for (size_t i = 0;; i++) {
         draw -= endings[i].in_100;
         if (draw < 0) {
-            bool moves = endings[i].how == ENDS_ARRESTED ||
-                         endings[i].how == ENDS_MOVED;
+            bool moves =
+                endings[i].how == ENDS_ARRESTED || endings[i].how == ENDS_MOVED;
             return moves && !may_move ? ENDS_LEFT : endings[i].how;
         }
     }
@@ -106,9 +112,8 @@ static void write_followup(struct life *l, const char *site,
         field_text(dice_even(&l->d) ? "phone" : "visit"),
         field_text(found ? "contacted" : "not_found"),
         found ? field_number((int64_t)dice_below(&l->d, 2)) : NOTHING,
-        field_text(day_text(next).text), field_text("health"),
-        field_text(site), field_text(moment_at(done, 700).text),
-        field_text("Counsellor Aarzi"));
+        field_text(day_text(next).text), field_text("health"), field_text(site),
+        field_text(moment_at(done, 700).text), field_text("Counsellor Aarzi"));
 }
 
 /* Contacts every three months, unless somebody forgets. */
@@ -171,8 +176,7 @@ static void find_work(struct life *l, int day)
 static void register_twice(const struct life *l, int day)
 {
     struct life again = *l;
-    struct place *where =
-        world_other(l->w, &again.d, l->home, PLACE_CLINIC);
+    struct place *where = world_other(l->w, &again.d, l->home, PLACE_CLINIC);
     if (where == NULL) {
         where = l->home;
     }
@@ -186,12 +190,12 @@ static void register_twice(const struct life *l, int day)
     person_card(&again.person, l->w->seed, where->number, where->cards++);
     life_enrol(&again, where, day);
     life_order(&again, again.daily_mcg, day);
-    bool clean = l->w->tally.clean;
-    l->w->tally.clean = true; /* one mistake is enough */
+    int times = l->w->tally.times;
+    l->w->tally.times = 0; /* one mistake is enough */
     int until = day + 5 * WEEK;
     until = until < l->w->last ? until : l->w->last;
     (void)come_weekly(&again, where, day, until, 0);
-    l->w->tally.clean = clean;
+    l->w->tally.times = times;
     int end = again.covered < l->w->last ? again.covered : l->w->last;
     life_stop_order(&again, "stopped", end);
     life_end(&again, "dropped_out", "left", end);
@@ -224,7 +228,8 @@ static int stay_in_prison(struct life *l, struct place *prison, int day,
 static int move_on(struct life *l, struct place *clinic, int day)
 {
     struct place *to = world_other(l->w, &l->d, clinic, PLACE_CLINIC);
-    if (to == NULL) {
+    /* who was dosed there without a word would have been one of theirs */
+    if (to == NULL || to == l->strayed_to) {
         life_stop_order(l, "stopped", day - 1);
         life_end(l, "dropped_out", "left", day - 1);
         return day;
@@ -270,8 +275,8 @@ static int treat(struct life *l, struct place *clinic, int day, int observed)
 {
     bool may_move = l->owner == l->writer;
     int until = day + luck_between(&l->d, 30, 700);
-    enum ending how = until >= l->w->last ? ENDS_LATER
-                                          : draw_ending(l, may_move);
+    enum ending how =
+        until >= l->w->last ? ENDS_LATER : draw_ending(l, may_move);
     how = how == ENDS_DEAD && l->home != clinic ? ENDS_LEFT : how;
     until = how == ENDS_LATER ? l->w->last : until;
     day = come_weekly(l, clinic, day, until, observed);
@@ -325,10 +330,9 @@ static void come_daily(struct life *l, struct place *prison, int day, int until)
 static int release(struct life *l, struct place *prison, int day)
 {
     struct tally *t = &l->w->tally;
-    struct place *clinic =
-        l->home->kind == PLACE_CLINIC
-            ? l->home
-            : world_other(l->w, &l->d, prison, PLACE_CLINIC);
+    struct place *clinic = l->home->kind == PLACE_CLINIC
+                               ? l->home
+                               : world_other(l->w, &l->d, prison, PLACE_CLINIC);
     int mcg = l->daily_mcg;
     int next = day + luck_between(&l->d, 1, 3);
     life_stop_order(l, "stopped", day);

@@ -28,6 +28,8 @@ struct life {
     int ordered_on;
 
     int covered; /* last day covered by what was handed over; 0: nothing yet */
+    const struct place
+        *strayed_to;    /* dosed there too, one day; NULL: nowhere */
     bool held_in_books; /* released, and the prison never wrote it */
     /* Agreed to be named at meetings; `agreed.text` empty: did not. */
     struct key agreed;

@@ -29,19 +29,20 @@ static const struct {
           "Patra", "Nakal"},
          {"wal", "pur", "garh", "kot", "ana", "wali", "sar", "pal", "war",
           "dal", "nagar", "bad", "kala", "mand", "chak", "tar"}},
-    [ACCENT_MIZORAM] =
-        {{"Lal", "Zo", "Hming", "Rem", "Thang", "Van", "Mual", "Sang", "Chhan",
-          "Dar", "Hnem", "Khawl", "Lian", "Mal", "Ram", "Tlan"},
-         {"Lal", "Zo", "Hming", "Rem", "Biak", "Van", "Mawi", "Sang", "Chhan",
-          "Dar", "Hnem", "Khawl", "Lian", "Mal", "Ram", "Tlan"},
-         {"entawna", "suangtuah", "dinglo", "namuna", "tehna", "hrulthil",
-          "ramri", "lungrem", "thawnthu", "tiam", "ruahna", "zir", "lem",
-          "hming", "tluk", "ang"},
-         {"Entawn", "Suangtuah", "Dinglo", "Namuna", "Tehna", "Hrulthil",
-          "Ramri", "Lungrem", "Thawnthu", "Tiam", "Ruahna", "Zir", "Lem",
-          "Hming", "Tluk", "Ang"},
-         {"a", "i", "ka", "ga", "ma", "na", "pa", "ra", "sa", "ta", "va", "za",
-          "lua", "dia", "hla", "thla"}},
+    [ACCENT_MIZORAM] = {{"Lal", "Zo", "Hming", "Rem", "Thang", "Van", "Mual",
+                         "Sang", "Chhan", "Dar", "Hnem", "Khawl", "Lian", "Mal",
+                         "Ram", "Tlan"},
+                        {"Lal", "Zo", "Hming", "Rem", "Biak", "Van", "Mawi",
+                         "Sang", "Chhan", "Dar", "Hnem", "Khawl", "Lian", "Mal",
+                         "Ram", "Tlan"},
+                        {"entawna", "suangtuah", "dinglo", "namuna", "tehna",
+                         "hrulthil", "ramri", "lungrem", "thawnthu", "tiam",
+                         "ruahna", "zir", "lem", "hming", "tluk", "ang"},
+                        {"Entawn", "Suangtuah", "Dinglo", "Namuna", "Tehna",
+                         "Hrulthil", "Ramri", "Lungrem", "Thawnthu", "Tiam",
+                         "Ruahna", "Zir", "Lem", "Hming", "Tluk", "Ang"},
+                        {"a", "i", "ka", "ga", "ma", "na", "pa", "ra", "sa",
+                         "ta", "va", "za", "lua", "dia", "hla", "thla"}},
     [ACCENT_SPANISH] =
         {{"Ejem", "Muest", "Imag", "Fict", "Supu", "Invent", "Model", "Prueb",
           "Cuent", "Sueñ", "Copi", "Figur", "Relat", "Pens", "Trat", "Dibuj"},
@@ -85,14 +86,15 @@ static void draw_family(struct dice *d, enum accent accent,
 void person_draw(struct person *p, struct dice *d, enum accent accent,
                  bool woman, int since)
 {
-    *p = (struct person){.woman = woman, .since = since};
+    *p = (struct person){.accent = accent, .woman = woman, .since = since};
     p->key = key_at(d, since, 600);
     name_draw(d, accent, woman, p->given);
     draw_family(d, accent, p->family);
     name_draw(d, accent, false, p->parent);
     p->birth_year = day_year(since) - luck_between(d, 18, 60);
-    p->locality =
+    const char *locality =
         localities[dice_below(d, sizeof localities / sizeof localities[0])];
+    p->locality = accent == ACCENT_PUNJAB ? locality : NULL;
     if (luck_in_10000(d, 7000)) {
         (void)snprintf(p->phone, sizeof p->phone, "+91 00000 %05d",
                        luck_between(d, 0, 99999));
@@ -103,7 +105,7 @@ void person_draw(struct person *p, struct dice *d, enum accent accent,
 
 /* Spellings of one sound; see protocol/name.h. */
 static const char *const spellings[][2] = {
-    {"oo", "u"}, {"ee", "i"}, {"z", "j"}, {"w", "v"},  {"kh", "k"},
+    {"oo", "u"}, {"ee", "i"}, {"z", "j"},  {"w", "v"},  {"kh", "k"},
     {"sh", "s"}, {"l", "ll"}, {"m", "mm"}, {"n", "nn"}, {"r", "rr"}};
 
 static bool respell(char name[NAME_BYTES], const char *from, const char *to)
@@ -158,13 +160,17 @@ void person_card(struct person *p, uint64_t seed, uint32_t site, uint32_t card)
 void person_write(struct sheets *s, const char *site, const char *district,
                   const struct person *p)
 {
+    static const char *const languages[ACCENTS] = {[ACCENT_PUNJAB] = "pa",
+                                                   [ACCENT_MIZORAM] = "lus",
+                                                   [ACCENT_SPANISH] = "es"};
     struct moment then = moment_at(p->since, 600);
     struct day_text died = day_text(p->died);
     PUT(s, site, SHEET_PERSON, field_text(p->key.text), field_text(p->card),
         field_text(p->given), field_text(p->family), field_text(p->parent),
         field_text(p->woman ? "female" : "male"), field_number(p->birth_year),
         field_text("year"), field_text(district), field_text(p->locality),
-        p->phone[0] == '\0' ? NOTHING : field_text(p->phone), field_text("pa"),
+        p->phone[0] == '\0' ? NOTHING : field_text(p->phone),
+        field_text(languages[p->accent]),
         p->died == 0 ? NOTHING : field_text(died.text),
         field_text(p->died == 0 ? "alive" : "dead"), field_text(site),
         field_text(then.text), field_text("Clerk Nakli"));

@@ -22,6 +22,7 @@ struct person {
     char family[NAME_BYTES];
     char parent[NAME_BYTES];
     char phone[NAME_BYTES]; /* empty: none */
+    enum accent accent;
     bool woman;
     int birth_year;
     const char *locality;

@@ -79,8 +79,7 @@ static void attend(struct life *l, int last)
 
 void life_register(struct life *l, struct place *where, int day)
 {
-    bool woman =
-        where->kind == PLACE_CLINIC && luck_in_10000(&l->d, 1500);
+    bool woman = where->kind == PLACE_CLINIC && luck_in_10000(&l->d, 1500);
     l->home = where;
     person_draw(&l->person, &l->d, ACCENT_PUNJAB, woman, day);
     person_card(&l->person, l->w->seed, where->number, where->cards++);
@@ -151,8 +150,7 @@ void life_stop_order(struct life *l, const char *status, int day)
         field_text(l->enrolment.text), field_text(l->person.key.text),
         field_text("BUP-NAL-2"), field_number(l->daily_mcg),
         field_text(prison ? "observed" : "mixed"),
-        field_number(prison ? 0 : 14),
-        field_text(day_text(l->ordered_on).text),
+        field_number(prison ? 0 : 14), field_text(day_text(l->ordered_on).text),
         day == 0 ? NOTHING : field_text(end.text), field_text(status),
         l->replaces.text[0] == '\0' ? NOTHING : field_text(l->replaces.text),
         field_text("Dr Misal Namoonawal"), field_text(site), field_text(site),

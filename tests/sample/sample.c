@@ -55,7 +55,7 @@ struct request {
     const char *only_site; /* with `into` */
     const char *into;      /* an SQLite file; NULL: a folder */
     bool answers;
-    bool clean;
+    int mistakes; /* so many times as often as their rates */
     const char *profile;
     const char *folder;
 };
@@ -81,7 +81,7 @@ static void usage(FILE *f)
         "  --until DAY   the last day (today in India)\n"
         "  --days N, --clinics N, --prisons N, --slots N (people in treatment\n"
         "                at a clinic), --inmates N: other than the profile\n"
-        "  --clean       without mistakes\n"
+        "  --mistakes N  so many times as often as usual; 0: none (1)\n"
         "  --answers     with --into: what is said later, and not the rows\n",
         f);
 }
@@ -152,8 +152,8 @@ static void take_option(struct request *q, int option)
     case 'A':
         q->answers = true;
         break;
-    case 'C':
-        q->clean = true;
+    case 'm':
+        q->mistakes = number_of(optarg);
         break;
     case 'h':
         usage(stdout);
@@ -176,7 +176,7 @@ static void parse(int argc, char **argv, struct request *q)
         {"site", required_argument, NULL, 'S'},
         {"into", required_argument, NULL, 'I'},
         {"answers", no_argument, NULL, 'A'},
-        {"clean", no_argument, NULL, 'C'},
+        {"mistakes", required_argument, NULL, 'm'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
     int option;
@@ -205,26 +205,6 @@ static struct plan plan_of(const struct request *q, const struct profile *p)
 
 /* --- writing -------------------------------------------------------------- */
 
-static void write_world(struct world *w)
-{
-    world_write_lists(w);
-    for (size_t i = 0; i < w->count; i++) {
-        if (w->places[i].used != NULL) {
-            site_write_groups(w, &w->places[i]);
-        }
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        if (w->places[i].used != NULL) {
-            site_write_people(w, &w->places[i]);
-        }
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        if (w->places[i].used != NULL) {
-            site_write_shelf(w, &w->places[i]);
-        }
-    }
-}
-
 static void write_summary(const struct request *q, const struct world *w)
 {
     char path[4096];
@@ -244,7 +224,7 @@ static void write_summary(const struct request *q, const struct world *w)
 static void write_profile(const struct request *q, struct sheets *sheets)
 {
     struct world w = {.seed = q->seed, .last = q->last, .sheets = sheets};
-    w.tally.clean = q->clean;
+    w.tally.times = q->mistakes;
     if (strcmp(q->profile, "programmes") == 0) {
         programmes_write(&w);
     } else {
@@ -258,7 +238,7 @@ static void write_profile(const struct request *q, struct sheets *sheets)
         struct plan plan = plan_of(q, &profiles[i]);
         w.first = w.last - plan.days + 1;
         world_make(&w, &plan);
-        write_world(&w);
+        site_write_all(&w);
     }
     if (q->folder != NULL) {
         write_summary(q, &w);
@@ -279,6 +259,7 @@ static void tell(const struct sheets *s)
 int main(int argc, char **argv)
 {
     struct request q = {.seed = 1,
+                        .mistakes = 1,
                         .last = today(),
                         .plan = {.clinics = -1, .prisons = -1, .inmates = -1}};
     sqlite3 *db = NULL;

@@ -23,10 +23,9 @@ static const struct {
     [SHEET_REF_PARAMETER] = {"ref_parameter",
                              "parameter_id,key,scope_kind,scope_value,"
                              "value_num,unit,valid_from,authority"},
-    [SHEET_REF_COURSE] = {"ref_course",
-                          "course_id,kind,title,hours,sessions,"
-                          "practical_required,credential_kind,"
-                          "credential_months"},
+    [SHEET_REF_COURSE] = {"ref_course", "course_id,kind,title,hours,sessions,"
+                                        "practical_required,credential_kind,"
+                                        "credential_months"},
     [SHEET_PERSON] = {"person",
                       "person_id,beneficiary_no,given_name,family_name,"
                       "parent_name,sex,birth_year,birth_precision,"
@@ -340,8 +339,7 @@ static void put_in_database(struct sheets *s, enum sheet sheet,
         int at = (int)i + 1;
         int rc = SQLITE_OK;
         if (fields[i].kind == FIELD_TEXT) {
-            rc =
-                sqlite3_bind_text(stmt, at, fields[i].text, -1, SQLITE_STATIC);
+            rc = sqlite3_bind_text(stmt, at, fields[i].text, -1, SQLITE_STATIC);
         } else if (fields[i].kind == FIELD_NUMBER) {
             rc = sqlite3_bind_int64(stmt, at, fields[i].number);
         } else {

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VOLUNTEERS = 5, BEFORE = 30 /* days: what was there at the beginning */ };
+enum {
+    VOLUNTEERS = 5,
+    BEFORE = 30 /* days: what was there at the beginning */
+};
 
 /* --- workers -------------------------------------------------------------- */
 
@@ -56,11 +59,10 @@ static void write_mentor(struct world *w, struct dice *d, struct place *p)
     p->mentees = many ? LIMIT + 2 : USUAL;
     PUT(w->sheets, p->id, SHEET_TRAINING, field_text(course.text),
         field_text(p->mentor.text), NOTHING, field_text("MENTOR-40"),
-        field_text("A"), field_number(10),
-        field_number(luck_between(d, 9, 10)), field_text("pass"),
-        field_text(day_text(done).text), field_text("Trainer Kalpit"),
-        field_text(p->id), field_text(moment_at(done, 505).text),
-        field_text("Trainer Kalpit"));
+        field_text("A"), field_number(10), field_number(luck_between(d, 9, 10)),
+        field_text("pass"), field_text(day_text(done).text),
+        field_text("Trainer Kalpit"), field_text(p->id),
+        field_text(moment_at(done, 505).text), field_text("Trainer Kalpit"));
     write_credential(w, d, p, &p->mentor, "mentor_cert", 0);
 }
 
@@ -80,8 +82,7 @@ static void write_team(struct world *w, struct dice *d, const struct place *p,
         struct key worker =
             write_worker(w, d, p, "peer_volunteer", "NA Namoona", 0);
         bool lapsed = tally_made(&w->tally, d, MISTAKE_CLEARANCE);
-        int until =
-            lapsed ? luck_between(d, w->first, w->last) : 0;
+        int until = lapsed ? luck_between(d, w->first, w->last) : 0;
         write_credential(w, d, p, &worker, "facility_clearance", until);
         ret->workers[ret->count] = worker;
         ret->until[ret->count] = until;
@@ -145,14 +146,14 @@ static void write_meeting(struct world *w, struct dice *d, struct place *p,
         field_text(day_text(wrong ? day + 30 : day).text),
         held ? field_number(60) : NOTHING, field_text(outcome),
         gate ? field_text(reasons[dice_below(d, 3)]) : NOTHING,
-        held ? field_text(lead != NULL          ? "outside_volunteers"
+        held ? field_text(lead != NULL             ? "outside_volunteers"
                           : luck_in_10000(d, 3000) ? "inmate_peers"
                                                    : "mixed")
              : NOTHING,
         field_text(lead), held ? field_number(luck_between(d, 1, 4)) : NOTHING,
         held ? field_number(heads) : NOTHING,
-        held ? field_number(luck_between(d, 0, 4)) : NOTHING,
-        held ? field_number(luck_between(d, 0, 6)) : NOTHING,
+        held ? field_number(luck_between(d, 0, heads / 4)) : NOTHING,
+        held ? field_number(luck_between(d, 0, heads / 3)) : NOTHING,
         field_text(p->id), field_text(moment_at(day, 1140).text),
         field_text("Clerk Aarzi"));
     if (held && !wrong) {
@@ -173,8 +174,7 @@ static void write_group(struct world *w, struct dice *d, struct place *p,
         field_text("NA Namoona"), field_number(a_week), field_number(4),
         field_text(prison ? "mixed" : "outside_volunteers"),
         field_text("active"), field_text(day_text(w->first).text),
-        field_text(p->id),
-        field_text(moment_at(w->first - BEFORE, 520).text),
+        field_text(p->id), field_text(moment_at(w->first - BEFORE, 520).text),
         field_text("Clerk Aarzi"));
     for (int day = w->first; day <= w->last; day++) {
         if (day % 7 * a_week % 7 < a_week) {
@@ -277,5 +277,27 @@ void site_write_shelf(struct world *w, struct place *p)
             tally_breach(&w->tally, 13, 1);
         }
         write_stock(w, &d, p, "count", left, from + EVERY - 1);
+    }
+}
+
+/* --- all ------------------------------------------------------------------ */
+
+void site_write_all(struct world *w)
+{
+    world_write_lists(w);
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->places[i].used != NULL) {
+            site_write_groups(w, &w->places[i]);
+        }
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->places[i].used != NULL) {
+            site_write_people(w, &w->places[i]);
+        }
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->places[i].used != NULL) {
+            site_write_shelf(w, &w->places[i]);
+        }
     }
 }

@@ -17,4 +17,7 @@ void site_write_people(struct world *w, struct place *p);
 /* Receipts and counts, by what was handed over. After all people. */
 void site_write_shelf(struct world *w, struct place *p);
 
+/* All that all sites of a world write. */
+void site_write_all(struct world *w);
+
 #endif

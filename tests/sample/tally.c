@@ -30,10 +30,10 @@ static const struct {
 
 bool tally_made(struct tally *t, struct dice *d, enum mistake mistake)
 {
-    bool made = luck_in_10000(d, mistakes[mistake].in_10000);
+    bool made = luck_in_10000(d, mistakes[mistake].in_10000 * t->times);
     t->occasions[mistake]++;
-    t->made[mistake] += made && !t->clean;
-    return made && !t->clean;
+    t->made[mistake] += made;
+    return made;
 }
 
 void tally_breach(struct tally *t, int rule, uint64_t count)

@@ -39,7 +39,7 @@ struct tally {
     uint64_t occasions[MISTAKES]; /* how often it could have been made */
     uint64_t made[MISTAKES];
     uint64_t breaches[RULES];
-    bool clean; /* none is made */
+    int times; /* as often as their rates say; 0: never */
 };
 
 /* Is it made now? Where its rate says so; the caller then makes it. */

@@ -7,9 +7,9 @@
 #include <string.h>
 
 static const char *const districts[] = {
-    "LDH", "ASR", "JAL", "TTN", "PTL", "BTI", "MOG", "FZK", "FZR", "GSP", "HSP",
-    "KPT", "MNS", "MKT", "PTK", "RPR", "SAS", "SGR", "BNL", "FGS", "FDK", "NWS",
-    "MLK"};
+    "LDH", "ASR", "JAL", "TTN", "PTL", "BTI", "MOG", "FZK",
+    "FZR", "GSP", "HSP", "KPT", "MNS", "MKT", "PTK", "RPR",
+    "SAS", "SGR", "BNL", "FGS", "FDK", "NWS", "MLK"};
 enum { DISTRICTS = sizeof districts / sizeof districts[0] };
 
 /* --- places --------------------------------------------------------------- */
@@ -57,8 +57,7 @@ void world_make(struct world *w, const struct plan *plan)
 {
     assert(plan->districts >= 1 && plan->districts <= DISTRICTS);
     w->plan = *plan;
-    size_t all =
-        (size_t)(1 + plan->districts + plan->prisons + plan->clinics);
+    size_t all = (size_t)(1 + plan->districts + plan->prisons + plan->clinics);
     w->places = calloc(all, sizeof *w->places);
     if (w->places == NULL) {
         abort();
