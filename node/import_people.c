@@ -190,7 +190,7 @@ static int take_ready_number(struct import *i, struct err *e)
 static int take_number(struct import *i, struct err *e)
 {
     struct target_column *c = target_column_named(i->target, "beneficiary_no");
-    struct numbered made;
+    struct numbered made = {0};
     if (c->cell.value.type != VALUE_NULL) {
         return 0;
     }

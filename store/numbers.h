@@ -21,7 +21,7 @@ struct numbered {
 /* Makes numbers until `wanted` can be taken from v_number_free, in the caller's
  * write transaction, on any connection: the tables are local and have no
  * triggers. Nothing is made as long as the node has no number of its own
- * (node_no 0), nor when its counters are used up. */
+ * (node_no 0), nor when its counters are used up. `*ret` is zeroed before. */
 int numbers_fill(struct database *db, const struct hash *network,
                  int64_t wanted, struct numbered *ret, struct err *e);
 

@@ -55,12 +55,12 @@ static const struct line lines[FIGURES] = {
                              0, 0},
     /* a register in one transaction, parsing included, against the rows bound
      * into the same tables without triggers */
-    [FIGURE_IMPORT_PLAIN] = {"import, table's own columns", per_s, JUDGED_SPEED,
-                             0, 0},
-    [FIGURE_IMPORT_MAP] = {"import, a clinic's register by a map", per_s,
-                           JUDGED_SPEED, 0, 0},
-    [FIGURE_IMPORT_AGAIN] = {"import, the same register again", per_s,
-                             JUDGED_SPEED, 0, 0},
+    [FIGURE_IMPORT_PLAIN] = {"import, table's own columns", cpu, JUDGED_COST, 0,
+                             0},
+    [FIGURE_IMPORT_MAP] = {"import, a clinic's register by a map", cpu,
+                           JUDGED_COST, 0, 0},
+    [FIGURE_IMPORT_AGAIN] = {"import, the same register again", cpu,
+                             JUDGED_COST, 0, 0},
     /* writes and what the node does to sign and journal them */
     [FIGURE_DRAIN_DOSE_V4] = {"write + drain, backlog, UUIDv4", cpu,
                               JUDGED_COST, 0, 2.0},

@@ -113,8 +113,8 @@ static void import_all(struct database *db, const struct import_order *order,
     import_destroy(&import);
 }
 
-static double imported_per_s(struct branch *b, const struct import_order *order,
-                             uint64_t rows, uint64_t wanted_new)
+static double imported_us(struct branch *b, const struct import_order *order,
+                          uint64_t rows, uint64_t wanted_new)
 {
     struct database *db = NULL;
     struct err e = {0};
@@ -126,17 +126,17 @@ static double imported_per_s(struct branch *b, const struct import_order *order,
     import_all(db, order, wanted_new);
     gauge_add(&took, &before);
     database_close(&db);
-    return (double)rows * 1e9 / (double)took.wall_ns;
+    return (double)took.cpu_ns / 1e3 / (double)rows;
 }
 
-static double plain_per_s(const struct workload *w, struct branch *b)
+static double plain_us(const struct workload *w, struct branch *b)
 {
     const struct stretch all = {0, w->shape.doses, w->shape.doses};
     struct gauge took = {0};
     struct gauge before = gauge_now();
     writer_write_once(w, ROWS_DOSES, b->plain, &all);
     gauge_add(&took, &before);
-    return (double)all.count * 1e9 / (double)took.wall_ns;
+    return (double)took.cpu_ns / 1e3 / (double)all.count;
 }
 
 static struct branch *branch_with_people(const struct workload *w)
@@ -156,9 +156,9 @@ static void measure_plain(const struct workload *w)
     const struct import_order order = {.table = "dose_event", .path = path};
     (void)snprintf(path, sizeof path, "%s/plain.csv", b->tree->folder);
     write_plain(w, path);
-    double floor_value = plain_per_s(w, b);
+    double floor_value = plain_us(w, b);
     figure_add(FIGURE_IMPORT_PLAIN, floor_value,
-               imported_per_s(b, &order, w->shape.doses, w->shape.doses));
+               imported_us(b, &order, w->shape.doses, w->shape.doses));
     branch_destroy(&b);
 }
 
@@ -178,11 +178,11 @@ static void measure_register(const struct workload *w)
     must(map_read(map_path, &map, &e), &e);
     const struct import_order order = {
         .table = "dose_event", .path = path, .map = map};
-    double floor_value = plain_per_s(w, b);
+    double floor_value = plain_us(w, b);
     figure_add(FIGURE_IMPORT_MAP, floor_value,
-               imported_per_s(b, &order, w->shape.doses, w->shape.doses));
+               imported_us(b, &order, w->shape.doses, w->shape.doses));
     figure_add(FIGURE_IMPORT_AGAIN, floor_value,
-               imported_per_s(b, &order, w->shape.doses, 0));
+               imported_us(b, &order, w->shape.doses, 0));
     map_destroy(&map);
     branch_destroy(&b);
 }
