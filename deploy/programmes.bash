@@ -65,12 +65,12 @@ end_many() {
 # One programme at a time, so that few nodes run at once.
 run_programme() {
     local hub=$1 site below rows
-    parent[$hub]=PB-HQ
+    parent["$hub"]=PB-HQ
     enrol "$hub"
     mapfile -t below < <(sites_of "$hub")
     for site in "${below[@]}"; do
         progress "      $site ..."
-        parent[$site]=$hub
+        parent["$site"]=$hub
         enrol "$site"
         enter_registers "$site"
     done

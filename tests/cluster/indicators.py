@@ -3,10 +3,11 @@
 """The indicators that `sangam report` prints at headquarters are what a program
 that knows nothing of its SQL counts from the tables that `sangam export` writes.
 
-Two clinics and a prison of a district write two years of invented life; it comes
-to headquarters through their hub. The program below reads the exported files and
-counts K01 to K20 in plain Python, for months, quarters and years. SANGAM_SEED
-replays the life.
+A clinic and a prison of a district enter two years of invented registers
+(sangam-sample), and beside them rows that no register would have, with all that
+may be missing; both come to headquarters through their hub. The program below
+reads the exported files and counts K01 to K20 in plain Python, for months,
+quarters and years. SANGAM_SEED replays the life.
 """
 import collections
 import csv
@@ -14,15 +15,18 @@ import datetime
 import io
 import json
 import os
+import pathlib
 import random
+import tempfile
 
 import cluster
+import invented
 from cluster import check, say, wait_until
 
-SITES = ["PB-HQ", "PB-LDH-H", "PB-LDH-P01", "PB-LDH-C01"]
-HQ, HUB, PRISON, CLINIC = SITES
+HQ, PRISON, CLINIC = "PB-HQ", "PB-LDH-P01", "PB-LDH-C01"
 SEED = int(os.environ.get("SANGAM_SEED", random.randrange(10**9)))
 PEOPLE = 40
+SLOTS, INMATES = 30, 12       # of the registers
 FIRST = datetime.date(2024, 1, 1)
 DAYS = 640                       # until autumn 2025: all of it is over
 TABLES = ["ref_site", "ref_course", "person", "person_link", "dose_event",
@@ -159,6 +163,8 @@ def live(tree, rng):
     people = [f"p{i:02}" for i in range(PEOPLE)]
     clinic = tree[CLINIC]
     with tree[HQ].connect() as db:
+        db.execute("INSERT INTO ref_item(item_code, kind, name, unit) VALUES"
+                   "('NTX-50', 'medicine', 'Naltrexone 50 mg', 'tablet')")
         db.executemany(
             "INSERT INTO ref_course(course_id, kind, title, hours,"
             " pass_attendance, practical_required) VALUES(?,?,?,1,?,?)",
@@ -199,6 +205,13 @@ def live(tree, rng):
     tree.wait_until_equal()
 
 
+def registers(folder):
+    last = FIRST + datetime.timedelta(DAYS - 1)
+    return invented.generate(folder, "--seed", SEED, "--until", last, "--days",
+                             DAYS, "--clinics", "1", "--slots", SLOTS,
+                             "--inmates", INMATES, "district")
+
+
 # ---- counting, again ---------------------------------------------------------
 
 class Tables:
@@ -212,8 +225,10 @@ class Tables:
         self.agonist = {i["item_code"] for i in self.ref_item
                         if i["opioid_agonist"] == "1"}
         self.find_canon()
+        undone = {d["reverses_id"] for d in self.dose_event}
         self.dose = [d for d in self.dose_event
-                     if d["kind"] in ("observed", "take_home")]
+                     if d["kind"] in ("observed", "take_home")
+                     and d["dose_id"] not in undone]
         for d in self.dose:
             begin = d["covers_from"] or d["service_date"]
             d["until"] = add(begin, max(int(d["days_covered"]), 1) - 1)
@@ -553,9 +568,13 @@ def compare(name, period, told, counted):
 def main():
     rng = random.Random(SEED)
     say(f"SANGAM_SEED={SEED}")
-    with cluster.Cluster("indicators", SITES) as tree:
+    with tempfile.TemporaryDirectory() as name, \
+            invented.tree_of("indicators", registers(pathlib.Path(name))) as tree:
         tree.grow()
+        invented.enter(tree, pathlib.Path(name))
         live(tree, rng)
+        invented.answer(tree, pathlib.Path(name))
+        tree.wait_until_equal()
         root = tree[HQ]
         wait_until("the rules have looked at all", lambda: root.value(
             "SELECT count(*) FROM sync_touched") == 0)
