@@ -444,6 +444,32 @@ static void no_indicator_reads_a_register_whole(void **state)
     tree_free(t);
 }
 
+/* Whoever came to a clinic for counselling is not looked for among all referrals. */
+static void who_came_for_counselling_is_found_by_an_index(void **state)
+{
+    (void)state;
+    static const char *const wanted[] = {"counselling_note_held",
+                                         "referral_counselling"};
+    struct tree *t = tree_new();
+    sqlite3_stmt *stmt = NULL;
+    int found = 0;
+    assert_int_equal(sqlite3_prepare_v2(t->nodes[HQ].client,
+                                        "EXPLAIN QUERY PLAN SELECT * FROM"
+                                        " v_indicator WHERE indicator = 'K19'"
+                                        " AND period = '2026-09'",
+                                        -1, &stmt, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *step = (const char *)sqlite3_column_text(stmt, 3);
+        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+            found += strstr(step, wanted[i]) != NULL;
+        }
+    }
+    sqlite3_finalize(stmt);
+    assert_int_equal(found, 2);
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +482,7 @@ int main(void)
         cmocka_unit_test(safety_stock_and_data_are_counted),
         cmocka_unit_test(nobody_is_found_in_a_small_cell),
         cmocka_unit_test(no_indicator_reads_a_register_whole),
+        cmocka_unit_test(who_came_for_counselling_is_found_by_an_index),
     };
     return cmocka_run_group_tests_name("indicators", tests, NULL, NULL);
 }
