@@ -29,7 +29,8 @@ bool luck_in_10000(struct dice *d, int often)
 int luck_between(struct dice *d, int low, int high)
 {
     assert(low <= high);
-    return low + (int)dice_below(d, (size_t)(high - low + 1));
+    size_t sides = (size_t)high - (size_t)low + 1;
+    return low + (int)dice_below(d, sides);
 }
 
 /* What instant_print_*() appended, moved into a text of known size. */

@@ -82,7 +82,7 @@ struct where {
 
 static const char *district_of(const struct programme *p, int nth)
 {
-    int count = 0;
+    int count = 1;
     while (count < 5 && p->districts[count] != NULL) {
         count++;
     }
@@ -98,13 +98,16 @@ static struct where where_is(struct world *w, const struct programme *p,
     return at;
 }
 
+enum { CARDS_EACH = 1000 };
+
 static struct person write_person(struct where *at, enum accent accent,
                                   bool woman, int since)
 {
-    static uint32_t cards;
     struct person p;
     person_draw(&p, at->d, accent, woman, since);
-    person_card(&p, at->w->seed, 60000, cards++);
+    person_card(&p, at->w->seed, at->w->cards / CARDS_EACH,
+                at->w->cards % CARDS_EACH);
+    at->w->cards++;
     person_write(at->w->sheets, at->site, at->district, &p);
     return p;
 }

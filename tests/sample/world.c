@@ -35,7 +35,7 @@ static struct place *add_place(struct world *w, const char *district,
 static void furnish(struct world *w, struct place *p)
 {
     struct dice d = luck_of(w->seed, p->number, UINT32_MAX);
-    size_t days = (size_t)(w->last - w->first + 1);
+    size_t days = (size_t)w->last - (size_t)w->first + 1;
     p->used = calloc(days, sizeof *p->used);
     if (p->used == NULL) {
         abort();
@@ -57,7 +57,8 @@ void world_make(struct world *w, const struct plan *plan)
 {
     assert(plan->districts >= 1 && plan->districts <= DISTRICTS);
     w->plan = *plan;
-    size_t all = (size_t)(1 + plan->districts + plan->prisons + plan->clinics);
+    size_t all = 1 + (size_t)plan->districts + (size_t)plan->prisons +
+                 (size_t)plan->clinics;
     w->places = calloc(all, sizeof *w->places);
     if (w->places == NULL) {
         abort();

@@ -53,6 +53,7 @@ struct world {
     struct place *places; /* headquarters, then district by district: hub,
                              prisons, clinics */
     size_t count;
+    uint32_t cards;        /* that programmes gave out */
     struct sheets *sheets; /* borrowed */
     struct tally tally;
 };
