@@ -388,7 +388,9 @@ static void write_contact(struct where *at, const struct person *p,
     bool late = luck_in_10000(at->d, 1000);
     int done = due + (late ? luck_between(at->d, 15, 40)
                            : luck_between(at->d, -6, 12));
-    struct key key = key_at(at->d, done, 700);
+    found = found && done <= at->w->last;
+    int written = found ? done : due;
+    struct key key = key_at(at->d, written, 700);
     PUT(at->w->sheets, at->site, SHEET_FOLLOWUP, field_text(key.text),
         field_text(p->key.text), field_text(enrolment->text),
         field_text(day_text(due).text),
@@ -396,7 +398,7 @@ static void write_contact(struct where *at, const struct person *p,
         field_text(found ? "visit" : "none"),
         field_text(found ? "contacted" : "missed"), NOTHING,
         field_text(day_text(due + 91).text), field_text(department),
-        field_text(at->site), field_text(moment_at(done, 700).text),
+        field_text(at->site), field_text(moment_at(written, 700).text),
         field_text("Clerk"));
 }
 
