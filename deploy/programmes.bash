@@ -76,7 +76,10 @@ run_programme() {
     done
     rows=$(for site in "${below[@]}"; do cat "$folder/entered-$site.out"; done |
         awk '{ rows += $2 } END { print rows }')
-    within 30 has_come "$hub" "$rows" || return 1
+    if ! within 60 has_come "$hub" "$rows"; then
+        nodes+=("$hub" "${below[@]}") # their logs are shown
+        return 1
+    fi
     expect_all_run
     end_many "${below[@]}" "$hub"
     programme_nodes=$((programme_nodes + ${#below[@]} + 1))
