@@ -124,7 +124,7 @@ tell_figures() {
     while IFS='|' read -r hub figure published counted near well; do
         mark='  ok' figures=$((figures + 1))
         if [[ $well != 1 ]]; then
-            mark=FAIL counted+="; it should be: $near"
+            mark=FAIL counted+=" (not $near)"
             failed=$((failed + 1))
         fi
         say "$(printf '%s  %-37s  %-14s  %-8s  %s' "$mark" "$figure" \

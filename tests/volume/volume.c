@@ -3,9 +3,9 @@
 /*
  * volume [DOSES]: headquarters of a state with so many rows of doses (10 million:
  * a year of Punjab), made by sangam-sample's registers past the triggers. All
- * indicators of one period are counted, and the rules look at people. Times of the
- * processor are printed; what is held is that the work grows with the rows asked for, not with
- * those that are there. Run by tests/run --long.
+ * indicators of one period are counted, and the rules look at people. Times of
+ * the processor are printed; what is held is that the work grows with the rows
+ * asked for, not with those that are there. Run by tests/run --long.
  */
 #include <stdarg.h>
 #include <stddef.h>
