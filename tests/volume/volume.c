@@ -261,7 +261,9 @@ static struct cost ask_rules(const char *person)
 static void the_rules_look_at_those_who_were_touched(void **test_state)
 {
     (void)test_state;
-    enum { STEPS_EACH = 2000, STEPS_AT_LEAST = 20 * 1000 };
+    /* some hundred for a dose as a rule; of somebody who left prison and in the
+     * books did not, each dose is held against stays and referrals */
+    enum { STEPS_EACH = 10 * 1000, STEPS_AT_LEAST = 20 * 1000 };
     char person[64];
     char sql[200];
     int64_t most = 0;
@@ -279,7 +281,10 @@ static void the_rules_look_at_those_who_were_touched(void **test_state)
         int64_t rows = count_of(sql);
         struct cost c = ask_rules(person);
         most = c.steps > most ? c.steps : most;
-        assert_true(c.steps < STEPS_AT_LEAST + STEPS_EACH * rows);
+        if (c.steps >= STEPS_AT_LEAST + STEPS_EACH * rows) {
+            fail_msg("%s: %lld steps for %lld doses", person,
+                     (long long)c.steps, (long long)rows);
+        }
     }
     double from = seconds();
     uint64_t looked_at = tree_judge(state_tree, HQ);
