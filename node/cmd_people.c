@@ -361,8 +361,10 @@ static int are_one(struct request *r, const char *a, const char *b, bool *ret,
     return rc < 0 ? rc : 0;
 }
 
+/* What may be asked is asked before it is written for good: who is told of a
+ * failure finds nothing changed. */
 static int write_about(struct request *r, const char *decision, const char *a,
-                       const char *b, struct err *e)
+                       const char *b, bool *ret_one, struct err *e)
 {
     const struct value said[] = {value_text(a), value_text(b),
                                  value_text(decision), value_text(r->reason),
@@ -371,11 +373,15 @@ static int write_about(struct request *r, const char *decision, const char *a,
     if (rc == 0) {
         rc = write_decision(r, said, e);
     }
-    if (rc == 1) {
-        rc = database_commit(r->db, e);
-    } else if (rc == 0) {
+    if (rc == 0) {
         rc = err_set(e, ERR_STATE, "that has been said of %s and %s before", a,
                      b);
+    }
+    if (rc == 1) {
+        rc = are_one(r, a, b, ret_one, e);
+    }
+    if (rc == 0) {
+        rc = database_commit(r->db, e);
     }
     database_rollback(r->db);
     return rc;
@@ -401,10 +407,7 @@ static int decide(struct request *r, const char *decision, struct err *e)
         rc = err_set(e, ERR_INPUT, "who are you? Say so with --by NAME");
     }
     if (rc == 0) {
-        rc = write_about(r, decision, a, b, e);
-    }
-    if (rc == 0) {
-        rc = are_one(r, a, b, &one, e);
+        rc = write_about(r, decision, a, b, &one, e);
     }
     if (rc == 0) {
         bool through = one && strcmp(decision, "different") == 0;
