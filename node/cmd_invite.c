@@ -181,6 +181,10 @@ static int invite(const struct cli *cli, const struct wish *w, struct work *k,
     }
     if (rc == 0) {
         rc = wait_for_daemon(k, &state, e);
+        if (rc != 0) {
+            return err_wrap(e, "%s is written, but whether it opens is unknown",
+                            file);
+        }
     }
     if (rc == 0 && state == INVITATION_REFUSED) {
         (void)unlink(file);

@@ -184,10 +184,7 @@ static int decide(struct request *r, const char *decision, struct err *e)
     }
     if (rc == 0) {
         const struct person_link said = {a, b, decision, r->reason, r->by};
-        rc = person_link_write(r->db, &said, e);
-    }
-    if (rc == 0) {
-        rc = person_link_are_one(r->db, a, b, &one, e);
+        rc = person_link_write(r->db, &said, &one, e);
     }
     if (rc == 0) {
         bool through = one && strcmp(decision, "different") == 0;

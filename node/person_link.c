@@ -79,8 +79,9 @@ static int write_decision(struct database *db, const struct value said[5],
     return rc == 0 ? written > 0 : rc;
 }
 
-int person_link_are_one(struct database *db, const char *a, const char *b,
-                        bool *ret, struct err *e)
+/* Are the two one, through whichever links? */
+static int are_one(struct database *db, const char *a, const char *b, bool *ret,
+                   struct err *e)
 {
     static const char sql[] =
         "WITH RECURSIVE one(id) AS (SELECT ?1 UNION SELECT CASE l.person_a"
@@ -101,8 +102,10 @@ int person_link_are_one(struct database *db, const char *a, const char *b,
     return rc < 0 ? rc : 0;
 }
 
+/* What may be asked is asked before it is written for good: who is told of a
+ * failure finds nothing changed. */
 int person_link_write(struct database *db, const struct person_link *l,
-                      struct err *e)
+                      bool *ret_one, struct err *e)
 {
     const struct value said[] = {value_text(l->a), value_text(l->b),
                                  value_text(l->decision), value_text(l->reason),
@@ -111,11 +114,15 @@ int person_link_write(struct database *db, const struct person_link *l,
     if (rc == 0) {
         rc = write_decision(db, said, e);
     }
-    if (rc == 1) {
-        rc = database_commit(db, e);
-    } else if (rc == 0) {
+    if (rc == 0) {
         rc = err_set(e, ERR_STATE, "that has been said of %s and %s before",
                      l->a, l->b);
+    }
+    if (rc == 1) {
+        rc = are_one(db, l->a, l->b, ret_one, e);
+    }
+    if (rc == 0) {
+        rc = database_commit(db, e);
     }
     database_rollback(db);
     return rc;

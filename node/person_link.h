@@ -23,13 +23,10 @@ struct person_link {
 int person_link_check_reason(struct database *db, const char *reason,
                              struct err *e);
 
-/* In a transaction of its own, through a tool's connection. ERR_STATE: that has
- * been said of the two before. */
+/* In a transaction of its own, through a tool's connection. *ret_one: the two are
+ * one then, through whichever links. ERR_STATE: that has been said of the two
+ * before. */
 int person_link_write(struct database *db, const struct person_link *l,
-                      struct err *e);
-
-/* Are the two one, through whichever links? */
-int person_link_are_one(struct database *db, const char *a, const char *b,
-                        bool *ret, struct err *e);
+                      bool *ret_one, struct err *e);
 
 #endif

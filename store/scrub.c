@@ -260,9 +260,9 @@ static int save_result(struct scrub *s, struct err *e)
         rc = save_scrub(s, e);
     }
     if (rc == 0) {
-        return database_commit(s->r->db, e);
+        rc = database_commit(s->r->db, e);
     }
-    database_rollback(s->r->db);
+    database_rollback(s->r->db); /* also when it cannot be committed */
     return rc;
 }
 

@@ -36,26 +36,29 @@ static void list_columns(const struct fold *f, const struct folded_leaf *l,
     }
 }
 
-static void name_class(struct replica *r, uint16_t class_id, char *out,
-                       size_t out_bytes)
+/* What is not in the list has its number for a name. */
+static int name_class(struct replica *r, uint16_t class_id, char *out,
+                      size_t out_bytes, struct err *e)
 {
     sqlite3_stmt *stmt;
     (void)snprintf(out, out_bytes, "%u", (unsigned)class_id);
-    if (database_statement(r->db,
-                           "SELECT name FROM sync_class WHERE class_id = ?1",
-                           &stmt, NULL) != 0) {
-        return;
+    int rc = database_statement(
+        r->db, "SELECT name FROM sync_class WHERE class_id = ?1", &stmt, e);
+    if (rc != 0) {
+        return rc;
     }
     sqlite3_bind_int(stmt, 1, class_id);
-    if (database_step(r->db, stmt, NULL) == 1) {
+    rc = database_step(r->db, stmt, e);
+    if (rc == 1) {
         copy(out, out_bytes, (const char *)sqlite3_column_text(stmt, 0));
         sqlite3_reset(stmt);
     }
+    return rc < 0 ? rc : 0;
 }
 
-static void describe(struct replica *r, const struct fold *f,
-                     const struct folded_leaf *l, struct leaf *leaf,
-                     struct why_leaf *ret)
+static int describe(struct replica *r, const struct fold *f,
+                    const struct folded_leaf *l, struct leaf *leaf,
+                    struct why_leaf *ret, struct err *e)
 {
     const struct changeset_header *h = &l->changeset->header;
     const struct registry *registry = r->merger.registry;
@@ -63,8 +66,9 @@ static void describe(struct replica *r, const struct fold *f,
         registry_certificate(registry, &h->origin, h->certificate);
     const struct origin *from = registry_origin_no(registry, l->from_no);
     const struct slot *slot = &l->changeset->slots[l->index];
-    if (leaf_decode(slot->head, slot->body, leaf, NULL) != 0) {
-        return;
+    int rc = leaf_decode(slot->head, slot->body, leaf, e);
+    if (rc != 0) {
+        return rc;
     }
     ret->origin = h->origin;
     copy(ret->site, sizeof ret->site, c == NULL ? "unknown node" : c->site);
@@ -84,8 +88,26 @@ static void describe(struct replica *r, const struct fold *f,
              "its node ran twice; events of both are shown");
     }
     ret->op = leaf->op;
-    name_class(r, leaf->class_id, ret->class_name, sizeof ret->class_name);
     list_columns(f, l, leaf, ret->columns, sizeof ret->columns);
+    return name_class(r, leaf->class_id, ret->class_name,
+                      sizeof ret->class_name, e);
+}
+
+static int describe_all(struct replica *r, const struct fold *f,
+                        struct why *ret, struct err *e)
+{
+    int rc = 0;
+    struct leaf *leaf = malloc(sizeof *leaf);
+    ret->leaves = calloc(f->leaf_count + 1, sizeof *ret->leaves);
+    if (leaf == NULL || ret->leaves == NULL) {
+        abort();
+    }
+    for (size_t i = 0; rc == 0 && i < f->leaf_count; i++) {
+        rc = describe(r, f, &f->leaves[i], leaf, &ret->leaves[i], e);
+    }
+    ret->count = f->leaf_count;
+    free(leaf);
+    return rc;
 }
 
 int replica_why(struct replica *r, const struct table *t,
@@ -101,22 +123,14 @@ int replica_why(struct replica *r, const struct table *t,
         rc = fold_row(&r->merger, t, slice_of(&canonical), slice_of(&scope), &f,
                       e);
     }
-    if (rc == 0 && f.leaf_count == 0) {
-        fold_clear(&f);
-        rc = err_set(e, ERR_UNKNOWN, "%s has no such row here", t->name);
-    }
     if (rc == 0) {
-        struct leaf *leaf = malloc(sizeof *leaf);
-        ret->leaves = calloc(f.leaf_count + 1, sizeof *ret->leaves);
-        if (leaf == NULL || ret->leaves == NULL) {
-            abort();
-        }
-        for (size_t i = 0; i < f.leaf_count; i++) {
-            describe(r, &f, &f.leaves[i], leaf, &ret->leaves[i]);
-        }
-        ret->count = f.leaf_count;
-        free(leaf);
+        rc = f.leaf_count > 0
+                 ? describe_all(r, &f, ret, e)
+                 : err_set(e, ERR_UNKNOWN, "%s has no such row here", t->name);
         fold_clear(&f);
+    }
+    if (rc != 0) {
+        why_clear(ret);
     }
     bytes_free(&scope);
     bytes_free(&canonical);

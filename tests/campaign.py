@@ -6,12 +6,13 @@ usage: tests/campaign.py HOURS [--only PART[,PART...]]   (tests/run --long build
        tests/campaign.py --table
 
 First, unless --only leaves it out, headquarters of a state: how long indicators
-and rules take there (`volume`). Then in rounds of about ten minutes: seeds of the simulator that nobody has lived
-through, power cuts at other sectors, each disk and memory failure, processes that
-are killed, fuzzers from the corpora they have. Each piece of work is a line of
-tests/campaign.csv, with the commit it was done at; the table sums them. So a
-campaign goes on where the last one ended, and may be interrupted. What fails is
-kept in build/campaign. Exit status 0: nothing failed this time.
+and rules take there (`volume`). Then in rounds of about ten minutes: seeds of the
+simulator that nobody has lived through, power cuts at other sectors, each disk
+and memory failure, processes that are killed, fuzzers from the corpora they have,
+and a program broken on purpose that the simulator has to find. Each piece of work
+is a line of tests/campaign.csv, with the commit it was done at; the table sums
+them. So a campaign goes on where the last one ended, and may be interrupted. What
+fails is kept in build/campaign. Exit status 0: nothing failed this time.
 """
 import argparse
 import collections
@@ -26,6 +27,9 @@ import sys
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(SOURCE / "tests" / "sim"))
+import breaks  # noqa: E402, beside the simulator
+
 RECORD = SOURCE / "tests" / "campaign.csv"
 FIELDS = ["ended", "commit", "part", "first", "seconds", "failures", "counts"]
 KEPT = SOURCE / "build" / "campaign"
@@ -42,6 +46,7 @@ TARGETS = [
     ("crash images", "images", 500_000),
     ("failures of disk, memory, sync", "failing", None),
     ("kills of real processes", "kills", 2_000),
+    ("broken programs found", "broken", None),
     ("fuzz executions, parsers", "fuzz_parsers", 100_000_000),
     ("fuzz executions, whole ingress", "fuzz_ingress", 1_000_000),
     ("doses at headquarters, asked for", "doses", None),
@@ -200,10 +205,19 @@ def weigh(_):
     return 1, not well, {"doses": round(number(r"^(\d+) doses of", said))}
 
 
+def break_it(_):
+    """In one way of breaks.py, the next each time."""
+    names = list(breaks.BREAKS)
+    at = sum(r["part"] == "breaks" for r in records()) % len(names)
+    _, well = play("breaks", [SOURCE / "tests" / "sim" / "breaks.py", names[at]])
+    return at, not well, {"broken": int(well)}
+
+
 # The part of a round that each has; what has none is done once.
-PARTS = {"sim": (simulate, 0.55), "power": (cut_power, 0.15),
+PARTS = {"sim": (simulate, 0.5), "power": (cut_power, 0.15),
          "faults": (fail_disks, 0.05), "kills": (kill, 0.05),
-         "fuzz": (fuzz, 0.2), "volume": (weigh, None)}
+         "fuzz": (fuzz, 0.2), "breaks": (break_it, 0.05),
+         "volume": (weigh, None)}
 
 
 def do_part(part, seconds):

@@ -15,7 +15,7 @@
 #include "support/later.h"
 #include "support/scratch.h"
 
-enum { HQ, HUB, CLINIC };
+enum { HQ, HUB, CLINIC, DAY_MS = 24 * 60 * 60 * 1000 };
 
 /* --- what a file holds --------------------------------------------------- */
 
@@ -327,16 +327,127 @@ static int upgrade(struct stage *s, struct err *e)
     return rc;
 }
 
+static void write_doses(struct tree *t)
+{
+    tree_sql(t, CLINIC,
+             "INSERT INTO dose_event(dose_id, person_id, service_date,"
+             " occurred_at, recorded_at, kind, item_code, amount_mcg,"
+             " days_covered, verified_by, dispensed_by)"
+             " SELECT 'e' || i, 'p1', '2026-09-21',"
+             " '2026-09-21T0' || i || ':00:00.000Z',"
+             " '2026-09-21T09:30:00.000Z', 'observed', 'BUP-NAL-2', 8000, 1,"
+             " 'photo_card', 'nurse 4' FROM (SELECT 3 AS i UNION SELECT 4)");
+    tree_drain(t, CLINIC);
+}
+
+static int judge(struct stage *s, struct err *e)
+{
+    struct judged judged = {.more = true};
+    int rc = 0;
+    while (rc == 0 && judged.more) {
+        rc = replica_judge(own(s), s->tree->now_ms, &judged, e);
+    }
+    return rc;
+}
+
+/* Rows changed, made and deleted past the triggers. */
+static void wound(struct tree *t)
+{
+    sqlite3 *client = t->nodes[CLINIC].client;
+    write_at_clinic(t);
+    tree_drain(t, CLINIC);
+    sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, CLINIC,
+             "UPDATE person SET phone = 'z' WHERE person_id IN ('p1', 'p2');"
+             "UPDATE dose_event SET units = 9 WHERE dose_id = 'd2';"
+             "DELETE FROM person WHERE person_id = 'p12';"
+             "INSERT INTO person(person_id, beneficiary_no) VALUES('w', 'W')");
+    sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+}
+
+static int scrub(struct stage *s, struct err *e)
+{
+    const struct scrub_order order = {.now_ms = s->tree->now_ms};
+    struct verified verified;
+    int rc = replica_scrub(own(s), &order, &verified, e);
+    return rc == 0 ? drain(s, e) : rc;
+}
+
+static int revoke(struct stage *s, struct err *e)
+{
+    const struct tree_node *clinic = &s->tree->nodes[CLINIC];
+    const struct revocation v = {
+        .node = keys_node(clinic->keys.sign_public),
+        .after = 1,
+    };
+    s->tree->now_ms += 1000;
+    return replica_revoke(own(s), &v, s->tree->now_ms, e);
+}
+
+/* The node starts on the file it has, and says what a child should hold; the
+ * child looks whether it does. */
+static int start(struct stage *s, struct err *e)
+{
+    struct digest digest;
+    struct compared compared;
+    struct peer child;
+    const struct tree_node *below = &s->tree->nodes[CLINIC];
+    int rc = tree_upgrade_try(s->tree, s->node, s->tree->schema, e);
+    if (rc == 0) {
+        done(s);
+        rc = replica_peer_of_curve(own(s), below->keys.curve_public, &child, e);
+    }
+    if (rc == 0) {
+        rc = replica_digest(own(s), &child, &digest, e);
+    }
+    if (rc == 0) {
+        rc = replica_compare(below->replica, &digest, &compared, e);
+        free(digest.origins);
+    }
+    return rc;
+}
+
+/* The clinic signs while its clock is a day ahead. */
+static void sign_ahead(struct tree *t)
+{
+    write_rows(t, CLINIC, 40, 3);
+    t->now_ms += DAY_MS;
+    tree_drain(t, CLINIC);
+    t->now_ms -= DAY_MS;
+}
+
+/* Its parent turned that away: taken back, and signed anew. */
+static int take_back(struct stage *s, struct err *e)
+{
+    struct taken_back taken;
+    const char *at = tree_get(
+        s->tree, s->node,
+        "SELECT min(d.position) FROM sync_delivery d JOIN sync_changeset c"
+        " ON c.origin_no = d.origin_no AND c.seq = d.seq"
+        " AND c.incarnation = d.incarnation"
+        " WHERE c.hlc > (SELECT min(hlc) FROM sync_changeset)"
+        " + (12 * 60 * 60 * 1000 << 16)");
+    int rc = replica_take_back(own(s), strtoull(at, NULL, 10), s->tree->now_ms,
+                               &taken, e);
+    return rc == 0 ? drain(s, e) : rc;
+}
+
 const struct act acts[] = {
-    {"a drain", CLINIC, write_at_clinic, drain},
-    {"storing what a child sent", HUB, sign_at_clinic, send_up},
-    {"a child's word that it is stored", CLINIC, sign_at_clinic, send_up},
-    {"storing what the parent sent", HUB, sign_at_hq, send_down},
-    {"storing and signing at once", HUB, sign_both, send_up},
-    {"a checkpoint", HUB, fill_log, checkpoint},
-    {"a rebuild", HUB, sign_both, rebuild},
-    {"an enrolment", HUB, ask, enrol},
-    {"an upgrade", CLINIC, write_at_clinic, upgrade},
+    {"a drain", CLINIC, write_at_clinic, drain, false},
+    {"storing what a child sent", HUB, sign_at_clinic, send_up, false},
+    {"a child's word that it is stored", CLINIC, sign_at_clinic, send_up,
+     false},
+    {"storing what the parent sent", HUB, sign_at_hq, send_down, false},
+    {"storing and signing at once", HUB, sign_both, send_up, false},
+    {"a checkpoint", HUB, fill_log, checkpoint, false},
+    {"a rebuild", HUB, sign_both, rebuild, false},
+    {"an enrolment", HUB, ask, enrol, false},
+    {"an upgrade", CLINIC, write_at_clinic, upgrade, false},
+    {"a start", HUB, sign_both, start, true},
+    {"a look of the rules", CLINIC, write_doses, judge, true},
+    {"a scrub", CLINIC, wound, scrub, true},
+    {"an end of a node", HUB, sign_at_clinic, revoke, true},
+    {"a taking back", CLINIC, sign_ahead, take_back, true},
 };
 const size_t act_count = sizeof acts / sizeof acts[0];
 

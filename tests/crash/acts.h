@@ -22,6 +22,7 @@ struct act {
     int node;
     void (*prepare)(struct tree *); /* or NULL */
     int (*play)(struct stage *, struct err *e);
+    bool at_length; /* where there is no time, only its statements fail */
 };
 
 extern const struct act acts[];

@@ -2,7 +2,11 @@
 /* The disk fails, or memory, at any one operation of what a node does, once or
  * until somebody helps: the call says so, the file holds what it held before
  * one of the calls or after it, and when the disk is well again the node goes
- * on, the same process or a new one, and comes to the same end [I-1], [I-7]. */
+ * on, the same process or a new one, and comes to the same end [I-1], [I-7].
+ *
+ *     test_faults [FAILURE [ACT]]
+ *
+ * plays only those with these words in their names. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,10 +22,14 @@
 #include <unistd.h>
 
 #include "crash/acts.h"
+#include "crash/calls.h"
 #include "crash/disk.h"
 #include "support/dice.h"
 
-enum { STATES_MAX = 64 };
+enum { STATES_MAX = 256 };
+
+static const char *only_failure;
+static const char *only_act;
 
 struct scene {
     struct stage stage; /* the first: `returned` gets it */
@@ -39,6 +47,7 @@ struct failure {
     void (*begin)(const char *path, size_t after, bool lasting);
     bool (*end)(void);
     bool ends_process; /* as every shortage of memory does here */
+    bool each;         /* once at each place of the program that can fail */
 };
 
 /* --- chance -------------------------------------------------------------- */
@@ -147,12 +156,21 @@ static void unreadable(const char *path, size_t after, bool lasting)
     disk_fail(path, FAULT_READ, after, lasting);
 }
 
+static void unanswered(const char *path, size_t after, bool lasting)
+{
+    (void)path;
+    (void)after;
+    (void)lasting;
+    calls_fail();
+}
+
 static const struct failure failures[] = {
-    {"the disk is full", full, disk_heal, false},
-    {"a write fails", unwritable, disk_heal, false},
-    {"a sync fails", unsynced, disk_heal, false},
-    {"a read fails", unreadable, disk_heal, false},
-    {"memory is short", memory_begin, memory_end, true},
+    {"the disk is full", full, disk_heal, false, false},
+    {"a write fails", unwritable, disk_heal, false, false},
+    {"a sync fails", unsynced, disk_heal, false, false},
+    {"a read fails", unreadable, disk_heal, false, false},
+    {"memory is short", memory_begin, memory_end, true, false},
+    {"a statement fails", unanswered, calls_heal, false, true},
 };
 
 /* --- one act ------------------------------------------------------------- */
@@ -178,6 +196,11 @@ static void note_state(struct stage *stage)
     s->states[s->state_count++] = look(s);
 }
 
+static void note_commit(void *stage)
+{
+    note_state(stage);
+}
+
 static bool is_state(const struct scene *s, const struct file_digest *d)
 {
     for (size_t i = 0; i < s->state_count; i++) {
@@ -192,7 +215,8 @@ static void play_well(struct scene *s, const char *when)
 {
     struct err e = {0};
     if (s->act->play(&s->stage, &e) != 0) {
-        fail_msg("%s, %s: %s", s->act->name, when, e.text);
+        fail_msg("%s, %s (the last call was at 0x%zx): %s", s->act->name, when,
+                 calls_place(), e.text);
     }
 }
 
@@ -232,6 +256,10 @@ static int play_failing(struct scene *s, const struct failure *f, size_t after,
     }
     if (rc != 0 && !*ret_failed) {
         fail_msg("%s: %s", s->act->name, e.text);
+    }
+    if (rc == 0 && *ret_failed && f->each) {
+        fail_msg("%s: nobody hears that the call at 0x%zx failed", s->act->name,
+                 calls_place());
     }
     return rc;
 }
@@ -289,13 +317,21 @@ static bool fail_at(struct scene *s, const struct failure *f, size_t after,
  * of them where there is time. */
 static size_t fail_everywhere(struct scene *s, const struct failure *f)
 {
-    bool all = getenv("SANGAM_LONG") != NULL;
+    bool all = f->each || getenv("SANGAM_LONG") != NULL;
     size_t count = 0;
     for (size_t at = 0; fail_at(s, f, at, false); at += all ? 1 : 1 + at / 2) {
-        (void)fail_at(s, f, at, true);
-        count += 2;
+        count++;
+        if (!f->each) {
+            (void)fail_at(s, f, at, true);
+            count++;
+        }
     }
     return count;
+}
+
+static bool has_time(void)
+{
+    return getenv("SANGAM_LONG") != NULL || only_act[0] != '\0';
 }
 
 static size_t play_act(const struct act *act)
@@ -314,10 +350,16 @@ static size_t play_act(const struct act *act)
     start_anew(s);
     note_state(&s->stage);
     s->stage.returned = note_state;
+    calls_hear(note_commit, &s->stage);
     play_well(s, "where nothing fails");
+    calls_hear(NULL, NULL);
     s->stage.returned = NULL;
     s->end = file_digest_shown(node_of(s)->client);
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        if (strstr(failures[i].name, only_failure) == NULL ||
+            (act->at_length && !failures[i].each && !has_time())) {
+            continue;
+        }
         size_t here = fail_everywhere(s, &failures[i]);
         print_message("[  FAULTS  ] %s: %s %zu times\n", act->name,
                       failures[i].name, here);
@@ -333,16 +375,21 @@ static void whatever_fails_nothing_is_half_done(void **state)
     (void)state;
     size_t count = 0;
     for (size_t i = 0; i < act_count; i++) {
-        count += play_act(&acts[i]);
+        if (strstr(acts[i].name, only_act) != NULL) {
+            count += play_act(&acts[i]);
+        }
     }
+    assert_true(count > 0);
     print_message("[  FAULTS  ] %zu in all\n", count);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_fails_nothing_is_half_done),
     };
+    only_failure = argc > 1 ? argv[1] : "";
+    only_act = argc > 2 ? argv[2] : "";
     (void)randombytes_set_implementation(&fixed);
     memory_install();
     disk_install();

@@ -13,6 +13,7 @@
 
 #include "protocol/context.h"
 #include "protocol/elements.h"
+#include "protocol/evidence.h"
 #include "store/admit.h"
 
 enum {
@@ -522,7 +523,7 @@ static void who_takes_a_row_over_says_both(void **state)
     refused("without taking it over");
 }
 
-static void a_word_about_a_node_nobody_knows_waits_or_is_refused(void **state)
+static void a_word_that_says_nothing_is_refused(void **state)
 {
     (void)state;
     struct err e;
@@ -551,6 +552,58 @@ static void a_word_about_a_node_nobody_knows_waits_or_is_refused(void **state)
         ADMISSION_UNKNOWN);
 }
 
+/* Whatever a manifest says of them, tables up to that number are no rows. */
+static void a_control_table_holds_no_rows(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct table plain = tables[3];
+    const struct manifest only = {.tables = &plain, .table_count = 1};
+    birth(PLAIN);
+    assert_int_equal(admit_leaf(&only, registry, &clinic, NULL, &leaf, &e),
+                     ADMISSION_YES);
+    plain.id = TABLE_CONTROL_MAX;
+    leaf.table = TABLE_CONTROL_MAX;
+    assert_int_equal(admit_leaf(&only, registry, &clinic, NULL, &leaf, &e),
+                     ADMISSION_UNKNOWN);
+}
+
+/* Not so a certificate: who passed it on had to know who made it. */
+static void a_certificate_by_a_node_nobody_knows_is_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct certificate c = clinic;
+    memset(c.sign_public, 5, sizeof c.sign_public);
+    c.node = keys_node(c.sign_public);
+    c.parent = clinic.node;
+    c.serial = 1;
+    certificate_leaf(&c, &memory, &leaf);
+    assert_int_equal(
+        admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
+        ADMISSION_REFUSED);
+    assert_non_null(strstr(e.text, "made by a node that has none"));
+}
+
+/* Two contents of one name, by a node whose certificate is not held: it may be on
+ * its way, and then the proof is looked at again. */
+static void a_proof_against_a_node_nobody_knows_waits(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct fork_proof p = {.clone = false};
+    p.first.header = (struct changeset_header){
+        .origin = {{3}}, .incarnation = 1, .seq = 4, .leaf_count = 1};
+    p.second.header = p.first.header;
+    p.second.header.hlc = 1;
+    assert_true(fork_proof_holds(&p));
+    fork_proof_leaf(&p, &memory, &leaf);
+    assert_int_equal(
+        admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
+        ADMISSION_WAITING);
+    assert_non_null(strstr(e.text, "certificate is not held"));
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -569,7 +622,10 @@ int main(void)
         CASE(a_list_is_written_at_headquarters),
         CASE(who_makes_a_row_owns_it_first),
         CASE(who_takes_a_row_over_says_both),
-        CASE(a_word_about_a_node_nobody_knows_waits_or_is_refused),
+        CASE(a_word_that_says_nothing_is_refused),
+        CASE(a_control_table_holds_no_rows),
+        CASE(a_certificate_by_a_node_nobody_knows_is_refused),
+        CASE(a_proof_against_a_node_nobody_knows_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -478,6 +478,21 @@ static enum merge_outcome merge(struct hand *h)
     return h->said.outcome;
 }
 
+/* An update by which `site` takes the row over under an epoch. */
+static enum merge_outcome take_over(struct hand *h, const char *site,
+                                    uint32_t epoch, const struct offer *offer)
+{
+    struct stamp stamp = {.hlc = 100 + h->seq,
+                          .origin = &origins[0],
+                          .incarnation = 1,
+                          .seq = ++h->seq};
+    leaf_by(h, LEAF_UPDATE, 1, site, epoch);
+    put(h, OWNER, value_text(site));
+    put(h, EPOCH, value_integer(epoch));
+    merge_leaf(&h->state, &owned, &h->leaf, &stamp, offer, &h->said);
+    return h->said.outcome;
+}
+
 static void begin_row(struct hand *h, const char *site)
 {
     state_clear(&h->state);
@@ -568,6 +583,26 @@ static void an_owned_column_is_its_owners(void **state)
     state_clear(&h.state);
 }
 
+/* People read which step is missing: the sentences name the epoch they lack. */
+static void who_takes_over_waits_for_the_step_before(void **state)
+{
+    (void)state;
+    static struct hand h;
+    const struct offer offer = {.table = owned.id,
+                                .scope = {(const uint8_t *)"\0", 2},
+                                .from = site_of("LDH-D"),
+                                .to = site_of("LDH-E"),
+                                .epoch = 2};
+    begin_row(&h, "LDH-C");
+    assert_int_equal(take_over(&h, "LDH-E", 3, NULL), MERGE_WAITING);
+    assert_string_equal(h.said.says, "the offer of epoch 3 is not held");
+    assert_int_equal(take_over(&h, "LDH-E", 3, &offer), MERGE_WAITING);
+    assert_string_equal(h.said.says, "the owner of epoch 2 is not known");
+    assert_int_equal(take_over(&h, "LDH-F", 3, &offer), MERGE_REFUSED);
+    assert_non_null(strstr(h.said.says, "under epoch 2 to site LDH-F"));
+    state_clear(&h.state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -588,6 +623,7 @@ int main(void)
         cmocka_unit_test(who_begins_a_life_names_itself),
         cmocka_unit_test(only_the_last_owner_ends_a_life),
         cmocka_unit_test(an_owned_column_is_its_owners),
+        cmocka_unit_test(who_takes_over_waits_for_the_step_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
