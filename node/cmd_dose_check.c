@@ -48,7 +48,8 @@ static int find(struct database *db, const char *named, char *ret, size_t size,
     static const char sql[] =
         "SELECT min(person_id), count(*) FROM (SELECT person_id FROM person"
         " WHERE person_id = ?1 UNION SELECT person_id FROM person"
-        " WHERE beneficiary_no = ?1 AND record_status = 'active')";
+        " WHERE beneficiary_no = ?1 AND record_status = 'active'"
+        " UNION SELECT person_id FROM registry_card WHERE person_id = ?1)";
     const struct value v = value_text(named);
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
