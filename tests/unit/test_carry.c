@@ -448,6 +448,63 @@ static void a_site_that_is_above_nobody_tells_nobody(void **state)
     tree_free(t);
 }
 
+/* A hub is given what headquarters says with everything in it withheld, as
+ * headquarters does with what is addressed elsewhere. */
+static void send_without_leaves(struct tree *t)
+{
+    static struct stored stored;
+    struct replica *hq = t->nodes[HQ].replica;
+    struct peer there = tree_peer(t, HQ, LDH_H);
+    struct peer here = tree_peer(t, LDH_H, HQ);
+    struct walked walked;
+    struct bytes packed = {0};
+    struct changeset *cs = NULL;
+    struct changeset *none = NULL;
+    const bool keep[LEAVES_MAX] = {false};
+    struct err e = {0};
+    assert_int_equal(replica_walk(hq, &there, here.have.position,
+                                  MESSAGE_TARGET_BYTES, &walked, &e),
+                     0);
+    assert_int_equal(walked.count, 1);
+    const struct changeset_header header =
+        travelling_header(&walked.items[0], &hq->self.network);
+    assert_int_equal(packer_unpack(hq->merger.packer, &header,
+                                   walked.items[0].leaves, &cs, &e),
+                     0);
+    assert_int_equal(changeset_withhold(cs, keep, &none, &e), 0);
+    packer_pack(hq->merger.packer, none, &packed);
+    walked.items[0].leaves = slice_of(&packed);
+    const struct changesets stretch = {
+        .items = walked.items, .count = 1, .position = walked.position};
+    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here,
+                                   hq->self.journal, &stretch,
+                                   tree_clock(t, LDH_H), &stored, &e),
+                     0);
+    changeset_destroy(&cs);
+    changeset_destroy(&none);
+    bytes_free(&packed);
+    walked_clear(&walked);
+}
+
+static void what_somebody_on_the_way_withholds_is_found_out(void **state)
+{
+    (void)state;
+    struct tree *t = two_districts();
+    struct err e = {0};
+    tree_sql(t, HQ,
+             "INSERT INTO ref_item(item_code, kind, name, unit)"
+             " VALUES('X', 'medicine', 'X', 'tablet')");
+    tree_drain(t, HQ);
+    send_without_leaves(t);
+    tree_sql(t, HQ,
+             "INSERT INTO ref_item(item_code, kind, name, unit)"
+             " VALUES('Y', 'medicine', 'Y', 'tablet')");
+    tree_drain(t, HQ);
+    assert_int_equal(tree_send_try(t, HQ, LDH_H, &e), ERR_CHAIN);
+    assert_non_null(strstr(e.text, "something on the way hides them"));
+    tree_free(t);
+}
+
 /* --- every rule ---------------------------------------------------------------- */
 
 /* The cases of the rules, of one district there, at two districts: their second
@@ -581,6 +638,7 @@ int main(void)
         cmocka_unit_test(nothing_is_said_twice),
         cmocka_unit_test(many_alerts_are_told_a_few_at_a_time),
         cmocka_unit_test(a_site_that_is_above_nobody_tells_nobody),
+        cmocka_unit_test(what_somebody_on_the_way_withholds_is_found_out),
         cmocka_unit_test(every_rule_is_shown_at_both_sites),
     };
     return cmocka_run_group_tests_name("carry", tests, NULL, NULL);
