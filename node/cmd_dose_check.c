@@ -42,6 +42,28 @@ static const struct shown {
 
 /* --- who is meant --------------------------------------------------------- */
 
+/* Of whom there is no record here the district's hub may keep a card: 1. */
+static int has_card(struct database *db, const char *named,
+                    char ret[KEY_BYTES_MAX + 1], struct err *e)
+{
+    static const char sql[] =
+        "SELECT person_id FROM registry_card WHERE person_id = ?1 LIMIT 1";
+    const struct value v = value_text(named);
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    database_bind_at(stmt, 1, &v);
+    rc = database_step(db, stmt, e);
+    if (rc == 1) {
+        (void)snprintf(ret, KEY_BYTES_MAX + 1, "%s",
+                       (const char *)sqlite3_column_text(stmt, 0));
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
 /* By id, or by the number on the card as long as one record has it. */
 static int find(struct database *db, const char *named,
                 char ret[KEY_BYTES_MAX + 1], struct err *e)
@@ -50,6 +72,10 @@ static int find(struct database *db, const char *named,
     int count;
     called_read(named, &called);
     int rc = called_find(db, &called, ret, &count, e);
+    if (rc == 0 && count == 0) {
+        count = has_card(db, named, ret, e);
+        rc = count < 0 ? count : 0;
+    }
     if (rc != 0) {
         return rc;
     }

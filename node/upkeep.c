@@ -50,6 +50,10 @@ enum {
     JUDGE_FAILED_MS = 10 * 60 * 1000,
     /* Somebody with too many rows is told of so often. */
     JUDGE_TOLD_MS = 60 * 60 * 1000,
+    /* What is said of others' rows: soon after the rules found something, and
+     * once a minute, since a day that begins may change it too. */
+    TELL_MS = 60 * 1000,
+    TELL_FAILED_MS = 10 * 60 * 1000,
 };
 
 struct upkeep {
@@ -73,6 +77,8 @@ struct upkeep {
     int64_t judge_ms;      /* not before */
     int64_t judge_told_ms; /* of too many rows; not before */
     struct judged judged;  /* not told yet */
+    int64_t tell_ms;
+    bool tell_failed; /* and waits until then */
     struct numbering numbering;
     int drain_failed; /* ERR_* said in the log, 0: works */
 };
@@ -500,6 +506,47 @@ static int judge(struct upkeep *u, struct err *e)
     return rc == 0 && j.more ? upkeep_checkpoint(u, e) : 0;
 }
 
+/* --- what is said of others' rows ----------------------------------------- */
+
+static int64_t tell_due_ms(const struct upkeep *u)
+{
+    return replica_owes(u->replica) && !u->tell_failed ? u->hold->until_ms
+                                                       : u->tell_ms;
+}
+
+/* Whom it is about stays in the replica until it is written. */
+static int tell_others(struct upkeep *u, struct err *e)
+{
+    struct told told = {0};
+    int64_t began_ms = clock_mono_ms();
+    if (began_ms < u->hold->until_ms) {
+        u->tell_ms = u->hold->until_ms;
+        return 0;
+    }
+    u->tell_ms = began_ms + TELL_MS;
+    u->tell_failed = false;
+    int rc = replica_tell(u->replica, clock_wall_ms(), &told, e);
+    if (rc == 0 && told.rows > 0) {
+        log_debug("alerts", "%" PRIu64 " rows -> told to other sites",
+                  told.rows);
+        u->drain_ms = 0;
+        hold_used(u->hold, began_ms, clock_mono_ms(), told.rows);
+        return 0;
+    }
+    if (rc == 0 || fault_of(rc) == FAULT_FATAL) {
+        return rc;
+    }
+    if (fault_of(rc) == FAULT_WAIT) {
+        hold_begin(u->hold, e);
+        u->tell_ms = u->hold->until_ms;
+        return 0;
+    }
+    u->tell_failed = true;
+    u->tell_ms = began_ms + TELL_FAILED_MS;
+    log_error("alerts", "%s -> other sites are not told, tried again", e->text);
+    return 0;
+}
+
 /* --- numbers -------------------------------------------------------------- */
 
 static int keep_numbers(struct upkeep *u, struct err *e)
@@ -522,6 +569,7 @@ int64_t upkeep_due_ms(const struct upkeep *u)
     int64_t due_ms = earlier(u->drain_ms, u->invites_ms);
     due_ms = earlier(due_ms, earlier(scrub_due_ms(u), u->index_ms));
     due_ms = earlier(due_ms, earlier(judge_due_ms(u), u->numbering.due_ms));
+    due_ms = earlier(due_ms, tell_due_ms(u));
     return earlier(watch_due_ms(u->watch), due_ms);
 }
 
@@ -549,6 +597,9 @@ int upkeep_work(struct upkeep *u, struct err *e)
     }
     if (rc == 0 && judge_due_ms(u) <= clock_mono_ms()) {
         rc = judge(u, e);
+    }
+    if (rc == 0 && tell_due_ms(u) <= clock_mono_ms()) {
+        rc = tell_others(u, e);
     }
     return rc;
 }

@@ -179,6 +179,13 @@ enum {
     /* Breaches kept of one of them, and their bytes: nobody works off more. */
     JUDGE_FOUND_MAX = 1000,
     JUDGE_FOUND_BYTES_MAX = 512 * 1024,
+    /* Whom a node looks at for what it says of them (store/tell.h), before it
+     * does something else, and rows that it then writes at once, as few as a
+     * drain signs in some ten milliseconds; */
+    TELL_SUBJECTS_MAX = 20,
+    TELL_ROWS_MAX = 200,
+    /* and rows that are read of one of them: each of its breaches. */
+    TELL_READ_MAX = 2 * JUDGE_FOUND_MAX,
     /* Beneficiary numbers that wait to be taken: what the largest camp
      * registers in days without the daemon; */
     NUMBER_POOL = 200,

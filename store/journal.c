@@ -45,6 +45,7 @@ static int mark_leaves(const struct changeset *cs, struct bytes *marks)
             continue;
         }
         reach |= leaf->scope.kind == SCOPE_ALL ? REACH_ALL : REACH_SOME;
+        reach |= leaf->scope.kind == SCOPE_SITE ? REACH_SITE : 0;
         reach |= leaf->class_id == CLASS_CONTROL ? REACH_CONTROL : 0;
         if (leaf->class_id == last_class &&
             slice_equal(leaf->scope_bytes, last)) {

@@ -18,6 +18,7 @@ enum {
     REACH_SOME = 2,    /* has leaves of other scopes */
     REACH_CONTROL = 4, /* has control leaves */
     REACH_PART = 8,    /* some leaves of the changeset did not come with it */
+    REACH_SITE = 16,   /* has leaves of scope `site` (addressed.h) */
 };
 
 /* One arrival with the header of its changeset. */

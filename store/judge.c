@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "protocol/instant.h"
-#include "store/parts.h"
+#include "store/tell.h"
 
 /* The rules are views of the schema; this file asks each of them about those
  * who were touched, and keeps the answers.
@@ -430,11 +430,15 @@ static int keep_subject(struct judging *j, const struct subject *s,
     const struct value about = value_of(&s->about);
     struct cursor found = cursor_of(slice_of(&s->found));
     int rc = s->gave_up ? 0 : run(j, s->kind->mark, &about, NULL, e);
+    bool finds = s->count > 0 || sqlite3_changes(database_handle(j->r->db)) > 0;
     for (size_t i = 0; rc == 0 && i < s->count; i++) {
         rc = keep_breach(j, s, &found, e);
     }
     if (rc == 0 && !s->gave_up) {
         rc = run(j, "DELETE FROM sync_breach WHERE found = 0", NULL, NULL, e);
+    }
+    if (rc == 0) {
+        rc = tell_note(j->r, s->kind->name, &about, finds, e);
     }
     if (rc == 0 && s->kind->next != NULL) {
         rc = run(j, s->kind->next, &about, NULL, e);
@@ -602,15 +606,21 @@ static void free_judging(struct judging *j)
     }
 }
 
+int replica_rules(struct replica *r, struct err *e)
+{
+    return r->rules != NULL ? 0
+                            : database_open(r->path, DATABASE_READER,
+                                            DATABASE_EXISTING, &r->rules, e);
+}
+
 int replica_judge(struct replica *r, int64_t now_ms, struct judged *ret,
                   struct err *e)
 {
     char now[INSTANT_TEXT_BYTES];
     *ret = (struct judged){0};
     int rc = anybody(r, e);
-    if (rc == 1 && r->rules == NULL) {
-        rc = database_open(r->path, DATABASE_READER, DATABASE_EXISTING,
-                           &r->rules, e);
+    if (rc == 1) {
+        rc = replica_rules(r, e);
         rc = rc == 0 ? 1 : rc;
     }
     if (rc == 1) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/addressed.h"
 #include "store/fold.h"
 #include "store/runs.h"
 
@@ -170,14 +171,17 @@ static int fold_gathered(struct applying *a, struct err *e)
 
 /* --- sums and heads ------------------------------------------------------ */
 
-static void count_leaf(struct origin *o, const struct changeset *cs, size_t i,
-                       bool voided)
+static void count_leaf(struct registry *registry, struct origin *o,
+                       const struct changeset *cs, size_t i, bool voided)
 {
+    struct slice site;
     struct hash hash = changeset_leaf_hash(cs, i);
     bool of_all = cs->slots[i].head.data[2] == SCOPE_ALL;
     (voided ? leaf_sum_remove : leaf_sum_add)(&o->held, &hash);
     if (of_all) {
         (voided ? leaf_sum_remove : leaf_sum_add)(&o->all, &hash);
+    } else if (addressed_to(registry, &o->node, &cs->slots[i], &site)) {
+        registry_count_addressed(registry, site, &hash, voided);
     }
     o->changed = true;
 }
@@ -219,7 +223,7 @@ static int apply_delivery(struct applying *a, const struct delivery *d,
             continue;
         }
         if (turned) {
-            count_leaf(o, cs, i, voided);
+            count_leaf(a->m->registry, o, cs, i, voided);
         }
         note_row(a);
         rc = a->row_count == ROWS_MAX ? fold_gathered(a, e) : 0;

@@ -13,7 +13,9 @@
  *   revoke.c    ends of nodes                 clone.c      branches
  *   refused.c   what a first hop turns away   takeback.c   and is signed anew
  *   scrub.c     what triggers did not see     shape.c      altered tables
- *   judge.c     what the rules find            numbers.c  for cards, and of nodes
+ *   judge.c     what the rules find           numbers.c  for cards, of nodes
+ *   tell.c      what it says of others' rows  carry.c    alerts to other sites
+ *   own.c       rows it writes by itself      card.c     registry cards
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H
@@ -43,10 +45,14 @@ struct replica {
     int64_t began_cookie;  /* the same when the transaction began */
     size_t rows_max;       /* replica_limit() */
     struct shaped shaped;  /* not told yet */
+    bool owes;             /* tell.h: there may be something to say */
     struct message grant;  /* the enrolment; cleared at the root */
     bool enrolled;         /* `grant` is set */
     struct start *starts;  /* owned; of self.lineage */
 };
+
+/* Opens r->rules, on which views may be asked, unless it is. */
+int replica_rules(struct replica *r, struct err *e);
 
 /* What is behind a file that is open: manifest, registry and the rest.
  * replica_close() takes it all apart again, whole or not. */

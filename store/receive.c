@@ -170,9 +170,9 @@ static int open_and_verify(struct receiving *in, struct checked *c,
 
 /* --- gaps ---------------------------------------------------------------- */
 
-/* Is a leaf left out that is due here? On a whole chain all are; elsewhere
- * those of scope `all`, which stand first. */
-static bool hides(const struct checked *c)
+/* Is a leaf left out that is due here? On a whole chain all are, but for what the
+ * root addressed to others; elsewhere those of scope `all`, which stand first. */
+static bool hides(const struct checked *c, bool of_root)
 {
     bool hidden = false;
     for (size_t i = 0; i < c->changeset->header.leaf_count; i++) {
@@ -183,10 +183,11 @@ static bool hides(const struct checked *c)
             return true;
         }
     }
-    return hidden && c->whole_chain;
+    return hidden && c->whole_chain && !of_root;
 }
 
-static int check_shown(const struct checked *c, struct err *e)
+static int check_shown(const struct receiving *in, const struct checked *c,
+                       struct err *e)
 {
     for (size_t i = 0; i < c->changeset->header.leaf_count; i++) {
         if (c->changeset->slots[i].form == SLOT_SEALED) {
@@ -195,10 +196,13 @@ static int check_shown(const struct checked *c, struct err *e)
                            "open it");
         }
     }
-    return hides(c) ? err_set(e, ERR_CHAIN,
-                              "leaves of it are left out; something on the "
-                              "way lost or hides them")
-                    : 0;
+    const struct registry *registry = in->r->merger.registry;
+    bool of_root = registry_is_root(registry, &c->travelling->origin);
+    return hides(c, of_root)
+               ? err_set(e, ERR_CHAIN,
+                         "leaves of it are left out; something on the "
+                         "way lost or hides them")
+               : 0;
 }
 
 /* The whole chain comes here: it continues what is held, in time too. What
@@ -250,6 +254,74 @@ static int is_number_held(struct receiving *in, const struct origin *o,
     rc = database_step(in->r->db, stmt, e);
     (void)sqlite3_reset(stmt);
     return rc;
+}
+
+/* Where of the changesets of a number only parts are held: did leaves of this
+ * (scope, class) come with them? Of one that is held whole there is no doubt; a
+ * root that was put back from a copy has several of a number. */
+static int is_part_held(struct receiving *in, const struct origin *o,
+                        const struct leaf *leaf, struct err *e)
+{
+    static const char sql[] = "SELECT scopes, reach & 8 FROM sync_delivery"
+                              " WHERE origin_no = ?1 AND seq = ?2";
+    uint8_t mark[JOURNAL_MARK_BYTES];
+    sqlite3_stmt *stmt;
+    int rc = database_statement(in->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    journal_mark(leaf->scope_bytes, leaf->class_id, mark);
+    sqlite3_bind_int64(stmt, 1, o->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)leaf->prior);
+    bool parts = false;
+    bool found = false;
+    while (!found && (rc = database_step(in->r->db, stmt, e)) == 1) {
+        const struct value marks = database_column(stmt, 0);
+        parts = true;
+        found = sqlite3_column_int(stmt, 1) == 0;
+        for (size_t i = 0; i < marks.bytes.len; i += JOURNAL_MARK_BYTES) {
+            found = found ||
+                    memcmp(marks.bytes.data + i, mark, JOURNAL_MARK_BYTES) == 0;
+        }
+    }
+    (void)sqlite3_reset(stmt);
+    return rc < 0 ? rc : found || !parts;
+}
+
+/* The root withholds what it addressed to others. That it does so, and not
+ * somebody on the way, is seen from what comes next of the same scope and
+ * class, which names the one before it. */
+static int check_root_prior(struct receiving *in, const struct checked *c,
+                            struct err *e)
+{
+    struct leaf *leaf = malloc(sizeof *leaf);
+    struct slice last = {0}; /* leaves of one scope and class stand together */
+    uint16_t last_class = 0;
+    int rc = 1;
+    if (leaf == NULL) {
+        abort();
+    }
+    assert(c->changeset != NULL);
+    for (size_t i = 0; rc == 1 && i < c->changeset->header.leaf_count; i++) {
+        const struct slot *slot = &c->changeset->slots[i];
+        if (slot->form == SLOT_WITHHELD ||
+            leaf_decode_head(slot->head, leaf, NULL) != 0 ||
+            (leaf->class_id == last_class &&
+             slice_equal(leaf->scope_bytes, last))) {
+            continue;
+        }
+        last = leaf->scope_bytes;
+        last_class = leaf->class_id;
+        rc = leaf->prior == 0 ? 1 : is_part_held(in, c->origin, leaf, e);
+    }
+    if (rc == 0) {
+        rc = err_set(e, ERR_CHAIN,
+                     "leaves of class %u are missing in number %llu before it; "
+                     "something on the way hides them",
+                     (unsigned)leaf->class_id, (unsigned long long)leaf->prior);
+    }
+    free(leaf);
+    return rc < 0 ? rc : 0;
 }
 
 /* Only leaves of scope `all` come here: each names the number of the one
@@ -430,9 +502,13 @@ static int turn_away(struct receiving *in, const struct checked *c,
 
 static int receive_sound(struct receiving *in, struct checked *c, struct err *e)
 {
-    int rc = check_shown(c, e);
+    int rc = check_shown(in, c, e);
     if (rc == 0) {
         rc = c->whole_chain ? check_chain(in, c, e) : check_prior(in, c, e);
+    }
+    if (rc == 0 &&
+        registry_is_root(in->r->merger.registry, &c->travelling->origin)) {
+        rc = check_root_prior(in, c, e);
     }
     if (rc == 0) {
         rc = forget_refused(in, c, e);

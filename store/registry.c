@@ -14,6 +14,14 @@ struct entry {
     struct origin marked;
 };
 
+/* What the root addressed to one site. */
+struct addressed {
+    char site[SITE_BYTES_MAX + 1];
+    struct leaf_sum now;
+    struct leaf_sum marked;
+    bool changed; /* since the mark */
+};
+
 struct registry {
     struct hash network;
     struct entry **origins; /* each allocated alone: stamps point at them */
@@ -22,9 +30,13 @@ struct registry {
     struct certificate **certificates; /* in order of arrival */
     size_t certificate_count;
     size_t certificate_cap;
+    struct addressed **addressed;
+    size_t addressed_count;
+    size_t addressed_cap;
     /* at the mark; what came later stands behind it */
     size_t marked_origins;
     size_t marked_certificates;
+    size_t marked_addressed;
     struct standing *standing;
     bool evidence_held; /* the journal has some: seen while loading */
 };
@@ -65,6 +77,12 @@ void leaf_sum_remove(struct leaf_sum *s, const struct hash *leaf)
     s->leaves--;
 }
 
+void leaf_sum_without(struct leaf_sum *s, const struct leaf_sum *other)
+{
+    leaf_sum_remove(s, &other->sum);
+    s->leaves += 1 - other->leaves;
+}
+
 void registry_destroy(struct registry **r)
 {
     if (*r == NULL) {
@@ -76,8 +94,12 @@ void registry_destroy(struct registry **r)
     for (size_t i = 0; i < (*r)->certificate_count; i++) {
         free((*r)->certificates[i]);
     }
+    for (size_t i = 0; i < (*r)->addressed_count; i++) {
+        free((*r)->addressed[i]);
+    }
     free((*r)->origins);
     free((*r)->certificates);
+    free((*r)->addressed);
     standing_destroy(&(*r)->standing);
     free(*r);
     *r = NULL;
@@ -187,12 +209,35 @@ static int save_origin(struct database *db, const struct origin *o,
     return database_done(db, stmt, e);
 }
 
+static int save_addressed(struct database *db, const struct addressed *a,
+                          struct err *e)
+{
+    static const char sql[] =
+        "INSERT INTO sync_addressed(site, leaves, sum) VALUES(?1, ?2, ?3)"
+        " ON CONFLICT(site) DO UPDATE SET leaves = ?2, sum = ?3";
+    const struct value site = value_text(a->site);
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    database_bind_at(stmt, 1, &site);
+    sqlite3_bind_int64(stmt, 2, (int64_t)a->now.leaves);
+    sqlite3_bind_blob(stmt, 3, a->now.sum.bytes, HASH_BYTES, SQLITE_STATIC);
+    return database_done(db, stmt, e);
+}
+
 int registry_save(struct registry *r, struct database *db, struct err *e)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < r->origin_count; i++) {
         if (r->origins[i]->now.changed) {
             rc = save_origin(db, &r->origins[i]->now, e);
+        }
+    }
+    for (size_t i = 0; rc == 0 && i < r->addressed_count; i++) {
+        if (r->addressed[i]->changed) {
+            rc = save_addressed(db, r->addressed[i], e);
         }
     }
     return rc;
@@ -209,8 +254,13 @@ void registry_mark(struct registry *r)
             entry->marked = entry->now;
         }
     }
+    for (size_t i = 0; i < r->addressed_count; i++) {
+        r->addressed[i]->changed = false;
+        r->addressed[i]->marked = r->addressed[i]->now;
+    }
     r->marked_origins = r->origin_count;
     r->marked_certificates = r->certificate_count;
+    r->marked_addressed = r->addressed_count;
     standing_mark(r->standing);
 }
 
@@ -222,10 +272,17 @@ void registry_return(struct registry *r)
     while (r->origin_count > r->marked_origins) {
         free(r->origins[--r->origin_count]);
     }
+    while (r->addressed_count > r->marked_addressed) {
+        free(r->addressed[--r->addressed_count]);
+    }
     for (size_t i = 0; i < r->origin_count; i++) {
         if (r->origins[i]->now.changed) {
             r->origins[i]->now = r->origins[i]->marked;
         }
+    }
+    for (size_t i = 0; i < r->addressed_count; i++) {
+        r->addressed[i]->changed = false;
+        r->addressed[i]->now = r->addressed[i]->marked;
     }
     standing_return(r->standing);
 }
@@ -437,6 +494,78 @@ bool registry_below(const struct registry *r, const struct hash *node,
     return false;
 }
 
+const struct hash *registry_meet(const struct registry *r, const struct hash *a,
+                                 const struct hash *b)
+{
+    const struct certificate *above[TREE_DEPTH_MAX];
+    size_t count = path_of(r, a, above);
+    for (size_t i = 0; i < count; i++) {
+        if (registry_below(r, b, &above[i]->node)) {
+            return &above[i]->node;
+        }
+    }
+    return NULL;
+}
+
+static bool is_named(const char *name, struct slice site)
+{
+    return strlen(name) == site.len && memcmp(name, site.data, site.len) == 0;
+}
+
+const struct hash *registry_node_of(const struct registry *r, struct slice site)
+{
+    for (size_t i = 0; i < r->certificate_count; i++) {
+        if (is_named(r->certificates[i]->site, site)) {
+            return &r->certificates[i]->node;
+        }
+    }
+    return NULL;
+}
+
+/* --- leaves of the root for one site ------------------------------------- */
+
+static struct addressed *addressed_of(struct registry *r, struct slice site)
+{
+    for (size_t i = 0; i < r->addressed_count; i++) {
+        if (is_named(r->addressed[i]->site, site)) {
+            return r->addressed[i];
+        }
+    }
+    struct addressed *added = calloc(1, sizeof *added);
+    if (added == NULL) {
+        abort();
+    }
+    assert(site.len <= SITE_BYTES_MAX);
+    memcpy(added->site, site.data, site.len);
+    r->addressed = grow(r->addressed, r->addressed_count, &r->addressed_cap);
+    r->addressed[r->addressed_count++] = added;
+    return added;
+}
+
+void registry_count_addressed(struct registry *r, struct slice site,
+                              const struct hash *leaf, bool removed)
+{
+    struct addressed *a = addressed_of(r, site);
+    (removed ? leaf_sum_remove : leaf_sum_add)(&a->now, leaf);
+    a->changed = true;
+}
+
+struct leaf_sum registry_addressed_elsewhere(const struct registry *r,
+                                             const struct hash *node)
+{
+    struct leaf_sum sum = {0};
+    for (size_t i = 0; i < r->addressed_count; i++) {
+        const struct addressed *a = r->addressed[i];
+        const struct value site = value_text(a->site);
+        const struct hash *to = registry_node_of(r, site.bytes);
+        if (to == NULL || !registry_below(r, to, node)) {
+            leaf_sum_add(&sum, &a->now.sum);
+            sum.leaves += a->now.leaves - 1;
+        }
+    }
+    return sum;
+}
+
 /* --- loading ------------------------------------------------------------- */
 
 static bool copy_hash(sqlite3_stmt *stmt, int at, struct hash *ret)
@@ -479,6 +608,31 @@ static int load_origins(struct registry *r, struct database *db, struct err *e)
         return err_set(e, ERR_CORRUPT, "the list of origins is damaged");
     }
     return rc;
+}
+
+static int load_addressed(struct registry *r, struct database *db,
+                          struct err *e)
+{
+    static const char sql[] = "SELECT site, leaves, sum FROM sync_addressed";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    bool sound = true;
+    while (sound && (rc = database_step(db, stmt, e)) == 1) {
+        const struct value site = database_column(stmt, 0);
+        sound = site.bytes.len <= SITE_BYTES_MAX;
+        if (sound) {
+            struct addressed *a = addressed_of(r, site.bytes);
+            a->now.leaves = (uint64_t)sqlite3_column_int64(stmt, 1);
+            sound = copy_hash(stmt, 2, &a->now.sum);
+        }
+    }
+    sqlite3_reset(stmt);
+    return sound ? rc
+                 : err_set(e, ERR_CORRUPT,
+                           "the sums of what goes to one site are damaged");
 }
 
 /* Whose key signs this changeset: its origin's certificate, or, for the first
@@ -637,6 +791,9 @@ int registry_load(struct database *db, struct packer *packer,
 {
     struct registry *r = registry_new(network);
     int rc = load_origins(r, db, e);
+    if (rc == 0) {
+        rc = load_addressed(r, db, e);
+    }
     if (rc == 0 && grant != NULL) {
         rc = load_grant(r, packer, grant, e);
     }

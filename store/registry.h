@@ -28,6 +28,8 @@ struct leaf_sum {
 
 void leaf_sum_add(struct leaf_sum *s, const struct hash *leaf);
 void leaf_sum_remove(struct leaf_sum *s, const struct hash *leaf);
+/* Without all that `other` counts. */
+void leaf_sum_without(struct leaf_sum *s, const struct leaf_sum *other);
 
 struct origin {
     uint32_t no;
@@ -101,5 +103,21 @@ const struct hash *registry_district(const struct registry *r,
 /* Is `node` below `above` in the tree, or the same? */
 bool registry_below(const struct registry *r, const struct hash *node,
                     const struct hash *above);
+/* The lowest node that both are below, or are. NULL if a certificate on the way
+ * is unknown. */
+const struct hash *registry_meet(const struct registry *r, const struct hash *a,
+                                 const struct hash *b);
+/* The node of a site: of several the first whose certificate came in, so that
+ * it stays the same. NULL: it has none. */
+const struct hash *registry_node_of(const struct registry *r,
+                                    struct slice site);
+
+/* --- leaves of the root for one site (addressed.h) --- */
+
+void registry_count_addressed(struct registry *r, struct slice site,
+                              const struct hash *leaf, bool removed);
+/* Those held that do not go to or through `node`. */
+struct leaf_sum registry_addressed_elsewhere(const struct registry *r,
+                                             const struct hash *node);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/hlc.h"
+#include "store/addressed.h"
 #include "store/parts.h"
 
 /* --- transactions -------------------------------------------------------- */
@@ -140,8 +141,10 @@ bool slot_is_of_all(const struct slot *slot)
     return slot->head.len > 2 && slot->head.data[2] == SCOPE_ALL;
 }
 
-static void count_leaves(struct origin *o, const struct changeset *cs)
+static void count_leaves(struct registry *registry, struct origin *o,
+                         const struct changeset *cs)
 {
+    struct slice site;
     for (size_t i = 0; i < cs->header.leaf_count; i++) {
         if (cs->slots[i].form != SLOT_VISIBLE) {
             continue;
@@ -150,6 +153,8 @@ static void count_leaves(struct origin *o, const struct changeset *cs)
         leaf_sum_add(&o->held, &leaf);
         if (slot_is_of_all(&cs->slots[i])) {
             leaf_sum_add(&o->all, &leaf);
+        } else if (addressed_to(registry, &o->node, &cs->slots[i], &site)) {
+            registry_count_addressed(registry, site, &leaf, false);
         }
     }
     o->changed = true;
@@ -188,7 +193,7 @@ int replica_take(struct replica *r, struct incoming *in, struct err *e)
         return rc;
     }
     if (!arrival.voided) {
-        count_leaves(in->origin, in->changeset);
+        count_leaves(r->merger.registry, in->origin, in->changeset);
         replica_advance(in->origin, h, &arrival.hash);
     }
     batch_add(r->batch, &r->merger, &in->changeset, position, in->source);

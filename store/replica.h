@@ -327,6 +327,20 @@ int replica_judge(struct replica *r, int64_t now_ms, struct judged *ret,
 /* May there be somebody to look at? */
 bool replica_touched(const struct replica *r);
 
+/* Writes, for the next drain to sign, what this node says of rows that others do
+ * not hold: at headquarters, alerts to sites that cannot see both sides
+ * (breach_carried); at the hub of a district, registry cards. About TELL_SUBJECTS_MAX persons, workers and sites, and
+ * TELL_ROWS_MAX rows in one transaction. A day that begins may change something
+ * too. */
+struct told {
+    uint64_t rows; /* written */
+    bool more;     /* call again */
+};
+int replica_tell(struct replica *r, int64_t now_ms, struct told *ret,
+                 struct err *e);
+/* May there be something to say, because the rules found something? */
+bool replica_owes(const struct replica *r);
+
 /* At the root: gives a number to every node that has none, at most
  * NUMBER_NODES_ISSUED of them, for the next drain to sign. Everywhere: keeps
  * NUMBER_POOL beneficiary numbers in local_number, once the node has a number.

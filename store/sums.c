@@ -12,8 +12,14 @@ static struct leaf_sum due_sum(const struct registry *registry,
 {
     const struct hash *here = registry_district(registry, child);
     const struct hash *there = registry_district(registry, &o->node);
-    bool whole = registry_is_root(registry, &o->node) ||
-                 (here != NULL && there != NULL && hash_equal(here, there));
+    if (registry_is_root(registry, &o->node)) {
+        struct leaf_sum sum = o->held;
+        const struct leaf_sum others =
+            registry_addressed_elsewhere(registry, child);
+        leaf_sum_without(&sum, &others);
+        return sum;
+    }
+    bool whole = here != NULL && there != NULL && hash_equal(here, there);
     return whole ? o->held : o->all;
 }
 

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-/* v_touched_next and v_touched_linked (0008) say whom their rows are about. */
+/* v_touched_next (0012) says whom their rows are about. */
 static const char *const read_by_rules[] = {
-    "person_link",       "person_identifier", "worker",
-    "worker_credential", "peer_session",      "stock_event",
-    "ref_item",          "ref_site",          "ref_parameter"};
+    "person_link",   "person_identifier", "worker",         "worker_credential",
+    "peer_session",  "stock_event",       "ref_item",       "ref_site",
+    "ref_parameter", "breach_carried",    "site_breach_act"};
 
 static bool is_read_by_rules(const struct table *t)
 {

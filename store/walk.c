@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/addressed.h"
 #include "store/parts.h"
 
 enum { LOOK_MAX = 4096 }; /* deliveries looked at in one walk, due or not */
@@ -9,7 +10,8 @@ enum { LOOK_MAX = 4096 }; /* deliveries looked at in one walk, due or not */
 /* What of a delivery is due to the receiver. */
 enum due {
     DUE_NOTHING,
-    DUE_ALL_SCOPE, /* leaves of scope `all` */
+    DUE_ALL_SCOPE,     /* leaves of scope `all` */
+    DUE_NOT_ELSEWHERE, /* all but what is addressed to others */
     DUE_WHOLE,
 };
 
@@ -49,11 +51,12 @@ void travelling_of(const struct delivery *d, const struct hash *origin,
     memcpy(ret->signature, d->signature, SIGNATURE_BYTES);
 }
 
-/* Up goes everything but what came from there. Down go headquarters' leaves,
- * those of the receiver's district, and of the rest what is for all; nothing
- * that came from there. A neighbour that was put back from a copy asks also for
- * what came from it; up then goes what is held whole. What this node took back it does not send; a relay passes on even that,
- * because a copy of its node may have built on it. */
+/* Up goes everything but what came from there. Down go headquarters' leaves but for
+ * those it addressed elsewhere, those of the receiver's district, and of the rest
+ * what is for all; nothing that came from there. A neighbour that was put back from
+ * a copy asks also for what came from it; up then goes what is of headquarters and
+ * of the district. What this node took back it does not send; a relay passes on even
+ * that, because a copy of its node may have built on it. */
 static enum due due_of(const struct walking *w, const struct delivery *d,
                        const struct origin *origin)
 {
@@ -64,8 +67,12 @@ static enum due due_of(const struct walking *w, const struct delivery *d,
     if (taken_back || (back && d->position > w->to->return_until)) {
         return DUE_NOTHING;
     }
-    if ((up && !back) || registry_is_root(registry, &origin->node)) {
+    if (up && !back) {
         return DUE_WHOLE;
+    }
+    if (registry_is_root(registry, &origin->node)) {
+        bool elsewhere = !up && (d->reach & REACH_SITE) != 0;
+        return elsewhere ? DUE_NOT_ELSEWHERE : DUE_WHOLE;
     }
     const struct hash *lower = up ? &w->r->self.node : &w->to->node;
     const struct hash *here = registry_district(registry, lower);
@@ -76,10 +83,25 @@ static enum due due_of(const struct walking *w, const struct delivery *d,
     return (d->reach & REACH_ALL) != 0 && !up ? DUE_ALL_SCOPE : DUE_NOTHING;
 }
 
-/* Packs anew with only the leaves of scope `all`. */
-static int pack_all_scope(struct walking *w, const struct delivery *d,
-                          const struct origin *origin, struct bytes *packed,
-                          struct err *e)
+static bool is_due(const struct walking *w, const struct slot *slot,
+                   const struct origin *origin, enum due due)
+{
+    const struct registry *registry = w->r->merger.registry;
+    struct slice site;
+    if (slot->form == SLOT_WITHHELD) {
+        return false;
+    }
+    if (due == DUE_ALL_SCOPE) {
+        return slot_is_of_all(slot);
+    }
+    return !addressed_to(registry, &origin->node, slot, &site) ||
+           addressed_leads(registry, site, &w->to->node);
+}
+
+/* Packs anew with only the leaves that are due. */
+static int pack_due(struct walking *w, const struct delivery *d,
+                    const struct origin *origin, enum due due,
+                    struct bytes *packed, struct err *e)
 {
     struct replica *r = w->r;
     struct changeset *cs = NULL;
@@ -91,8 +113,7 @@ static int pack_all_scope(struct walking *w, const struct delivery *d,
         return rc;
     }
     for (size_t i = 0; i < cs->header.leaf_count; i++) {
-        const struct slot *slot = &cs->slots[i];
-        keep[i] = slot->form != SLOT_WITHHELD && slot_is_of_all(slot);
+        keep[i] = is_due(w, &cs->slots[i], origin, due);
     }
     rc = changeset_withhold(cs, keep, &fewer, e);
     if (rc == 0) {
@@ -137,8 +158,9 @@ static int walk_delivery(struct walking *w, const struct delivery *d,
     if (due == DUE_NOTHING) {
         return 0;
     }
-    if (due == DUE_ALL_SCOPE && (d->reach & REACH_SOME) != 0) {
-        rc = pack_all_scope(w, d, origin, &packed, e);
+    if (due == DUE_NOT_ELSEWHERE ||
+        (due == DUE_ALL_SCOPE && (d->reach & REACH_SOME) != 0)) {
+        rc = pack_due(w, d, origin, due, &packed, e);
         leaves = slice_of(&packed);
     }
     bool full =

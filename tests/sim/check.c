@@ -18,11 +18,11 @@ struct check {
 /* Numbers that are unsigned, and hashes, stand as hex: they compare as text. */
 static const char tables[] =
     "CREATE TABLE machine(machine INTEGER PRIMARY KEY, node TEXT, district TEXT,"
-    " parent INTEGER, root INTEGER, ended INTEGER);"
+    " parent INTEGER, root INTEGER, ended INTEGER, site TEXT);"
     "CREATE TABLE held(machine, node, incarnation, seq, hash, signature,"
     " voided);"
     "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine, node, incarnation,"
-    " seq, hlc, class, scope, tbl, key, op, cl, owned, counts);"
+    " seq, hlc, class, scope, tbl, key, op, cl, owned, counts, to_site);"
     "CREATE TABLE cell(leaf, col, value ANY);"
     "CREATE TABLE col(tbl, col, name, policy, kind, missing);"
     "CREATE TABLE shown(machine, tbl, key, col, value ANY);"
@@ -139,7 +139,8 @@ static void put_leaf(struct check *c, struct machine *m,
 {
     sqlite3_stmt *stmt = prepare(
         c->db, "INSERT INTO leaf VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-               " ?9, ?10, ?11, ?12, ?13)");
+               " ?9, ?10, ?11, ?12, ?13, ?14)");
+    const struct value to = {.type = VALUE_TEXT, .bytes = leaf->scope.id};
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, node->bytes, HASH_BYTES);
     bind_hex64(stmt, 3, d->incarnation);
@@ -153,6 +154,9 @@ static void put_leaf(struct check *c, struct machine *m,
     sqlite3_bind_int64(stmt, 11, leaf->cl);
     sqlite3_bind_int(stmt, 12, leaf->owned);
     sqlite3_bind_int(stmt, 13, counts(m, d, index));
+    if (leaf->scope.kind == SCOPE_SITE) {
+        bind_value(stmt, 14, &to);
+    }
     done(c, stmt);
     c->leaf = sqlite3_last_insert_rowid(c->db);
     for (size_t i = 0; i < leaf->key_count; i++) {
@@ -334,14 +338,15 @@ static const char *district_of(const struct world *w, const struct machine *m)
 
 static void put_machine(struct check *c, struct machine *m)
 {
-    sqlite3_stmt *stmt =
-        prepare(c->db, "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+    sqlite3_stmt *stmt = prepare(
+        c->db, "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, replica_self(m->replica)->node.bytes, HASH_BYTES);
     sqlite3_bind_text(stmt, 3, district_of(c->world, m), -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 4, m->parent);
     sqlite3_bind_int(stmt, 5, m->parent < 0);
     sqlite3_bind_int(stmt, 6, m->ended);
+    sqlite3_bind_text(stmt, 7, m->site, -1, SQLITE_STATIC);
     done(c, stmt);
 }
 
@@ -395,7 +400,8 @@ static void check_holdings(struct check *c)
 {
     run(c, "CREATE INDEX held_name ON held(node, incarnation, seq)");
     run(c, "CREATE TABLE due AS SELECT DISTINCT l.node, l.incarnation, l.seq,"
-           " l.class, l.scope, l.tbl, l.key, o.root, o.district, o.ended"
+           " l.class, l.scope, l.tbl, l.key, o.root, o.district, o.ended,"
+           " iif(o.root AND l.to_site <> o.site, l.to_site, NULL) AS to_site"
            " FROM leaf l JOIN machine o USING(node)"
            " JOIN held h ON h.machine = l.machine AND h.node = l.node"
            " AND h.incarnation = l.incarnation AND h.seq = l.seq"
@@ -403,13 +409,22 @@ static void check_holdings(struct check *c)
            "  AND v.incarnation = l.incarnation AND v.seq = l.seq"
            "  AND v.voided)");
     run(c, "CREATE INDEX leaf_name ON leaf(machine, node, incarnation, seq)");
+    /* what headquarters addresses to a site goes to it and to those above */
+    run(c, "CREATE TABLE leads AS WITH RECURSIVE up(machine, site) AS ("
+           " SELECT machine, site FROM machine UNION"
+           " SELECT m.parent, up.site FROM up JOIN machine m USING(machine)"
+           " WHERE m.parent >= 0) SELECT * FROM up");
     expect_none(c, "[I-1] [I-13] a change is not where it should be",
                 "SELECT format('machine %d lacks table %d key %s of %s %d',"
                 "  m.machine, d.tbl, d.key, d.node, d.seq)"
                 " FROM due d, machine m"
                 " WHERE NOT m.ended AND NOT d.ended"
-                "   AND (m.root OR d.root OR d.scope = 0"
-                "        OR d.district = m.district)"
+                "   AND (m.root OR (d.root AND d.to_site IS NULL)"
+                "        OR d.scope = 0"
+                "        OR (d.to_site IS NULL AND d.district = m.district)"
+                "        OR EXISTS(SELECT 1 FROM leads s"
+                "            WHERE s.machine = m.machine"
+                "              AND s.site = d.to_site))"
                 "   AND NOT EXISTS(SELECT 1 FROM leaf l"
                 "    WHERE l.machine = m.machine AND l.node = d.node"
                 "      AND l.incarnation = d.incarnation AND l.seq = d.seq"
@@ -420,8 +435,11 @@ static void check_holdings(struct check *c)
                 "  m.machine, l.tbl, l.key, l.node, l.seq)"
                 " FROM leaf l JOIN machine m USING(machine)"
                 " JOIN machine o ON o.node = l.node"
-                " WHERE NOT (m.root OR o.root OR l.scope = 0"
-                "            OR o.district = m.district)");
+                " WHERE NOT (m.root OR l.scope = 0"
+                "  OR (NOT o.root AND o.district = m.district)"
+                "  OR (o.root AND (l.to_site IS NULL OR l.to_site = o.site))"
+                "  OR EXISTS(SELECT 1 FROM leads s"
+                "      WHERE s.machine = m.machine AND s.site = l.to_site))");
 }
 
 /* For who looks at a failure with --trace: all that was said of the first row
@@ -474,6 +492,8 @@ static void check_rows(struct check *c)
     run(c, "CREATE INDEX taken_leaf ON taken(leaf)");
     run(c, "CREATE TABLE life AS SELECT DISTINCT machine, tbl, key FROM leaf l"
            " WHERE op = 1 AND cl = 1 AND tbl >= 10"
+           "   AND (SELECT count(*) FROM col WHERE col.tbl = l.tbl"
+           "     AND policy = 'key') = 1"
            "   AND class = (SELECT min(class) FROM leaf b WHERE b.tbl = l.tbl"
            "     AND b.key = l.key AND b.op = 1 AND b.machine = l.machine)"
            "   AND l.leaf NOT IN (SELECT leaf FROM taken)");

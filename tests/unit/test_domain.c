@@ -98,6 +98,9 @@ static const struct row of_the_hub[] = {
     {"registry_card", "(person_id, owner_site, owner_epoch, programme, status,"
                       " data_through) VALUES('" P1
                       "', 'LDH-C', 1, 'OOAT', 'active', '2026-11-24')"},
+    {"breach_carried", "(breach_id, to_site, rule, kind, day, since, row_a,"
+                       " provisional, ended) VALUES('01:a:b', 'LDH-P', '01',"
+                       " 'person', '2026-11-24', '2026-11-24', 'a', 0, 0)"},
 };
 
 static const struct writer {

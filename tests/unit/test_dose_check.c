@@ -716,9 +716,9 @@ static void one_person_is_found_along_indexes(void **state)
 {
     (void)state;
     /* what stands for one row, or for rows found before */
-    static const char *const small[] = {"CONSTANT ROW",  "23 CONSTANT ROWS",
-                                        "VIRTUAL TABLE", "sync_self",
-                                        "(subquery",     "v_dose_reason"};
+    static const char *const small[] = {
+        "CONSTANT ROW", "23 CONSTANT ROWS", "VIRTUAL TABLE", "sync_self",
+        "(subquery",    "v_dose_reason",    "v_dose_check"};
     struct tree *t = tree_new();
     sqlite3_stmt *stmt = NULL;
     char sql[100];

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "store/parts.h"
-#include "support/scratch.h"
+#include "support/cases.h"
 #include "support/tree.h"
 
 #include <stdio.h>
@@ -15,8 +15,11 @@
 
 enum { HQ, HUB, CLINIC, OTHER, PRISON, NODES };
 
-static const char *const site_of[NODES] = {"PB-HQ", "LDH-H", "LDH-C", "LDH-D",
-                                           "LDH-P"};
+static const char *const site_of[NODES + 1] = {[HQ] = "PB-HQ",
+                                               [HUB] = "LDH-H",
+                                               [CLINIC] = "LDH-C",
+                                               [OTHER] = "LDH-D",
+                                               [PRISON] = "LDH-P"};
 
 /* --- a district ----------------------------------------------------------- */
 
@@ -35,45 +38,6 @@ static const char lists[] =
     " 'order 3'),"
     "('c', 'mentor_max_caseload', 'all', '', 2, '2020-01-01', 'order 4')";
 
-/* What cases are written with. */
-static const char short_forms[] =
-    "CREATE TEMP VIEW treated AS SELECT person_id FROM person;"
-    "CREATE TEMP TRIGGER treat INSTEAD OF INSERT ON treated BEGIN"
-    " INSERT INTO person(person_id, beneficiary_no)"
-    " VALUES(NEW.person_id, NEW.person_id);"
-    " INSERT INTO enrolment(enrolment_id, person_id, programme, status,"
-    " started_on) VALUES('e_' || NEW.person_id, NEW.person_id, 'OOAT',"
-    " 'active', date('now', '-60 days'));"
-    " INSERT INTO treatment_order(order_id, enrolment_id, person_id,"
-    " item_code, daily_dose_mcg, mode, status, prescriber, valid_from)"
-    " VALUES('o_' || NEW.person_id, 'e_' || NEW.person_id, NEW.person_id,"
-    " 'BUP-NAL-2', 8000, 'mixed', 'active', 'dr 1',"
-    " date('now', '-60 days'));"
-    "END;"
-    "CREATE TEMP VIEW dose AS SELECT dose_id, person_id, occurred_at AS at,"
-    " kind, amount_mcg AS mcg, days_covered AS days FROM dose_event;"
-    "CREATE TEMP TRIGGER hand_over INSTEAD OF INSERT ON dose BEGIN"
-    " INSERT INTO dose_event(dose_id, person_id, service_date, occurred_at,"
-    " recorded_at, kind, item_code, amount_mcg, days_covered, verified_by,"
-    " dispensed_by) VALUES(NEW.dose_id, NEW.person_id, substr(NEW.at, 1, 10),"
-    " NEW.at, NEW.at, NEW.kind, 'BUP-NAL-2', NEW.mcg, NEW.days,"
-    " 'photo_card', 'nurse 4');"
-    "END;"
-    "CREATE TEMP VIEW custody AS SELECT custody_id, person_id,"
-    " occurred_at AS at, kind FROM custody_event;"
-    "CREATE TEMP TRIGGER hold INSTEAD OF INSERT ON custody BEGIN"
-    " INSERT INTO custody_event(custody_id, person_id, occurred_at, kind)"
-    " VALUES(NEW.custody_id, NEW.person_id, NEW.at, NEW.kind);"
-    "END;"
-    "CREATE TEMP VIEW session AS SELECT session_id, recorded_at AS at,"
-    " lead_worker FROM peer_session;"
-    "CREATE TEMP TRIGGER meet INSTEAD OF INSERT ON session BEGIN"
-    " INSERT INTO peer_session(session_id, group_id, held_on, recorded_at,"
-    " outcome, lead_worker, led_by) VALUES(NEW.session_id, 'g',"
-    " substr(NEW.at, 1, 10), NEW.at, 'held', NEW.lead_worker,"
-    " 'outside_volunteers');"
-    "END";
-
 static struct tree *district(void)
 {
     struct tree *t = tree_new();
@@ -86,7 +50,7 @@ static struct tree *district(void)
     }
     tree_sync(t);
     for (int node = HQ; node < NODES; node++) {
-        tree_sql(t, node, short_forms);
+        tree_sql(t, node, cases_short_forms);
     }
     return t;
 }
@@ -101,111 +65,8 @@ static void meet(struct tree *t)
 
 /* --- cases ---------------------------------------------------------------- */
 
-/* Writes what stands for "{...}" or "$..." and returns where it ends. */
-static const char *put_day(struct tree *t, const char *at, char *out,
-                           size_t size)
-{
-    char *end = NULL;
-    char sql[100];
-    long days = strtol(at + 1, &end, 10);
-    (void)snprintf(sql, sizeof sql, "SELECT date('now', '%ld days')", days);
-    const char *day = tree_get(t, HQ, sql);
-    if (*end == ' ') {
-        (void)snprintf(out, size, "'%sT%.5s:00.000Z'", day, end + 1);
-        end += 6;
-    } else {
-        (void)snprintf(out, size, "'%s'", day);
-    }
-    assert_int_equal(*end, '}');
-    return end + 1;
-}
-
-static const char *put_key(int number, const char *at, char *out, size_t size)
-{
-    size_t len = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_0123456789");
-    (void)snprintf(out, size, "'%.*s-%02d'", (int)len, at + 1, number);
-    return at + 1 + len;
-}
-
-static void run_as(struct tree *t, int node, int number, const char *from,
-                   const char *to)
-{
-    char sql[4000];
-    size_t used = 0;
-    while (from < to) {
-        assert_true(used + 40 < sizeof sql);
-        if (*from == '{') {
-            from = put_day(t, from, sql + used, sizeof sql - used);
-        } else if (*from == '$') {
-            from = put_key(number, from, sql + used, sizeof sql - used);
-        } else {
-            sql[used] = *from++;
-            sql[used + 1] = '\0';
-        }
-        used += strlen(sql + used);
-    }
-    if (used > 0) {
-        tree_sql(t, node, sql);
-    }
-}
-
-static int node_named(const char *line)
-{
-    for (int node = HQ; node < NODES; node++) {
-        if (strncmp(line, site_of[node], strlen(site_of[node])) == 0) {
-            return node;
-        }
-    }
-    fail_msg("no site: %.20s", line);
-    return HQ;
-}
-
-struct found {
-    char name[80];
-    char finds[40];
-};
-
-enum { CASES_MAX = 90 };
-
-static void take_line(char *out, size_t size, const char *from)
-{
-    (void)snprintf(out, size, "%.*s", (int)strcspn(from, "\n"), from);
-}
-
-/* Runs the cases and returns how many there are. */
-static int run_cases(struct tree *t, const char *text, struct found *cases)
-{
-    int count = 0;
-    int node = HQ;
-    const char *at = strstr(text, "\n-- case ");
-    assert_non_null(at);
-    for (at++; *at != '\0';) {
-        const char *body = at + strcspn(at, "\n") + 1;
-        const char *next = strstr(body - 1, "\n-- ");
-        next = next == NULL ? body + strlen(body) : next + 1;
-        if (strncmp(at, "-- case ", 8) == 0) {
-            assert_true(count < CASES_MAX);
-            take_line(cases[count].name, sizeof cases->name, at + 8);
-            count++;
-        } else if (strncmp(at, "-- at ", 6) == 0) {
-            node = node_named(at + 6);
-            run_as(t, node, count, body, next);
-            tree_drain(t, node);
-        } else if (strncmp(at, "-- sync", 7) == 0) {
-            tree_sync(t);
-        } else if (strncmp(at, "-- finds", 8) == 0) {
-            take_line(cases[count - 1].finds, sizeof cases->finds,
-                      at + 8 + (at[8] == ' '));
-        } else {
-            fail_msg("not understood: %.40s", at);
-        }
-        at = next;
-    }
-    return count;
-}
-
 static void check_case(struct tree *t, int node, int number,
-                       const struct found *wanted)
+                       const struct rule_case *wanted)
 {
     char sql[300];
     (void)snprintf(sql, sizeof sql,
@@ -224,22 +85,13 @@ static void check_case(struct tree *t, int node, int number,
     }
 }
 
-static char *cases_text(void)
-{
-    char path[400];
-    const char *source = getenv("SANGAM_SOURCE");
-    (void)snprintf(path, sizeof path, "%s/tests/data/rules/cases.sql",
-                   source == NULL ? "." : source);
-    return scratch_read(path);
-}
-
 static void every_rule_fires_on_its_case_and_no_other(void **state)
 {
     (void)state;
-    static struct found cases[CASES_MAX];
+    static struct rule_case cases[CASES_MAX];
     struct tree *t = district();
     char *text = cases_text();
-    int count = run_cases(t, text, cases);
+    int count = cases_run(t, site_of, text, cases);
     meet(t);
     for (int i = 0; i < count; i++) {
         for (int node = HUB; node < NODES; node++) {
@@ -268,7 +120,7 @@ static void every_rule_fires_on_its_case_and_no_other(void **state)
 static void looking_at_those_touched_finds_all_there_is(void **state)
 {
     (void)state;
-    static struct found cases[CASES_MAX];
+    static struct rule_case cases[CASES_MAX];
     static const char differs[] =
         "SELECT count(*) FROM (SELECT rule, row_a, row_b FROM v_found_person"
         " UNION SELECT rule, row_a, row_b FROM v_found_worker"
@@ -283,7 +135,7 @@ static void looking_at_those_touched_finds_all_there_is(void **state)
     char *text = cases_text();
     struct err e = {0};
     uint64_t leaves = 0;
-    (void)run_cases(t, text, cases);
+    (void)cases_run(t, site_of, text, cases);
     meet(t);
     for (int node = HQ; node < NODES; node++) {
         assert_string_equal(tree_get(t, node, differs), "0");
@@ -603,7 +455,7 @@ static void the_cost_of_a_person_grows_with_their_rows_alone(void **state)
     (void)state;
     struct tree *t = tree_new();
     tree_sql(t, HQ, lists);
-    tree_sql(t, HQ, short_forms);
+    tree_sql(t, HQ, cases_short_forms);
     int one_year = steps_of(t, "a", 365);
     int ten_years = steps_of(t, "b", 3650);
     printf("[          ] %d steps for 365 doses, %d for 3650\n", one_year,
@@ -642,7 +494,7 @@ static void somebody_with_too_many_rows_is_in_nobodys_way(void **state)
     struct err e = {0};
     uint64_t gave_up = 0;
     tree_sql(t, HQ, lists);
-    tree_sql(t, HQ, short_forms);
+    tree_sql(t, HQ, cases_short_forms);
     tree_sql(t, HQ,
              "INSERT INTO treated VALUES('a'), ('b');"
              "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n"

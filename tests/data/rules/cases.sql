@@ -179,6 +179,13 @@ INSERT INTO custody VALUES($k1, $a, {-7 10:00}, 'admitted');
 INSERT INTO custody VALUES($k2, $a, {-5 10:00}, 'transferred_in');
 -- finds 08
 
+-- case 08 held at another two places
+-- at LDH-C
+INSERT INTO custody VALUES($k1, $a, {-7 10:00}, 'admitted');
+-- at LDH-P
+INSERT INTO custody VALUES($k2, $a, {-5 10:00}, 'transferred_in');
+-- finds 08
+
 -- case 08 transferred
 -- at LDH-P
 INSERT INTO custody VALUES($k1, $a, {-7 10:00}, 'admitted');
@@ -483,3 +490,87 @@ INSERT INTO treated VALUES($a);
 -- at LDH-D
 INSERT INTO dose VALUES($d1, $a, {-3 09:00}, 'guest', 8000, 1);
 -- finds 23
+
+-- case 02 dosed elsewhere while a supply lasts
+-- at LDH-C
+INSERT INTO treated VALUES($a);
+INSERT INTO dose VALUES($d1, $a, {-8 09:00}, 'take_home', 56000, 7);
+INSERT INTO referral(referral_id, person_id, kind, to_site, offered_on, valid_to, receiver_status, receiver_on)
+  VALUES($r, $a, 'guest_dosing', 'LDH-D', {-9}, {-3}, 'accepted', {-8});
+-- at LDH-D
+INSERT INTO dose VALUES($d2, $a, {-5 09:00}, 'guest', 8000, 1);
+-- finds 02
+
+-- case 04 above an order of another site
+-- at LDH-C
+INSERT INTO treated VALUES($a);
+INSERT INTO referral(referral_id, person_id, kind, to_site, offered_on, valid_to, receiver_status, receiver_on)
+  VALUES($r, $a, 'guest_dosing', 'LDH-D', {-9}, {-3}, 'accepted', {-8});
+-- at LDH-D
+INSERT INTO dose VALUES($d1, $a, {-5 09:00}, 'guest', 10000, 1);
+-- finds 04
+
+-- case 05 elsewhere after the treatment ended
+-- at LDH-C
+INSERT INTO treated VALUES($a);
+UPDATE enrolment SET status = 'completed', ended_on = {-6} WHERE person_id = $a;
+-- at LDH-D
+INSERT INTO dose_event(dose_id, person_id, enrolment_id, kind, item_code, amount_mcg, service_date,
+    occurred_at, recorded_at, verified_by, dispensed_by)
+  VALUES($d1, $a, 'e_' || $a, 'guest', 'BUP-NAL-2', 8000, {-5}, {-5 09:00}, {-5 09:00}, 'none', 'n');
+-- finds 05 23
+
+-- case 09 dosed elsewhere after three missed days
+-- at LDH-C
+INSERT INTO treated VALUES($a);
+INSERT INTO dose VALUES($d1, $a, {-12 09:00}, 'observed', 8000, 1);
+INSERT INTO referral(referral_id, person_id, kind, to_site, offered_on, valid_to, receiver_status, receiver_on)
+  VALUES($r, $a, 'guest_dosing', 'LDH-D', {-9}, {-3}, 'accepted', {-8});
+-- at LDH-D
+INSERT INTO dose VALUES($d2, $a, {-5 09:00}, 'guest', 8000, 1);
+-- finds 09
+
+-- case 10 three people of two sites on one mentor
+-- at LDH-C
+INSERT INTO worker(worker_id, kind, display_name) VALUES($w, 'mentor', 'M.');
+INSERT INTO worker_credential(credential_id, worker_id, kind, issuer, status) VALUES($c, $w, 'mentor_cert', 'b', 'active');
+INSERT INTO mentor_assignment(assignment_id, worker_id, person_id, started_on, status)
+  VALUES($m1, $w, $a, {-20}, 'active'), ($m2, $w, $b, {-10}, 'active');
+-- at LDH-D
+INSERT INTO mentor_assignment(assignment_id, worker_id, person_id, started_on, status)
+  VALUES($m3, $w, $c, {-5}, 'active');
+-- finds 10
+
+-- case 11 a certificate from elsewhere has expired
+-- at LDH-C
+INSERT INTO worker(worker_id, kind, display_name) VALUES($w, 'mentor', 'M.');
+INSERT INTO worker_credential(credential_id, worker_id, kind, issuer, status, expires_on)
+  VALUES($c, $w, 'mentor_cert', 'b', 'active', {-2});
+-- at LDH-D
+INSERT INTO mentor_assignment(assignment_id, worker_id, person_id, started_on, status)
+  VALUES($m1, $w, $a, {-20}, 'active');
+-- finds 11
+
+-- case 16 consent was taken back elsewhere
+-- at LDH-C
+INSERT INTO enrolment(enrolment_id, person_id, programme, status, started_on) VALUES($e, $a, 'rehab', 'active', {-9});
+INSERT INTO consent(consent_id, person_id, purpose, data_class, decision, valid_from, evidence, recorded_by)
+  VALUES($c1, $a, 'peer_attendance', 'peer', 'given', {-9}, 'signature', 'n'),
+        ($c2, $a, 'peer_attendance', 'peer', 'withdrawn', {-5}, 'signature', 'n');
+-- at LDH-D
+INSERT INTO session VALUES($s, {-4 15:00}, NULL);
+INSERT INTO session_attendance(attendance_id, session_id, person_id, consent_id) VALUES($t, $s, $a, $c1);
+-- finds 16
+
+-- case 20 written late of somebody known elsewhere
+-- at LDH-C
+INSERT INTO person(person_id, beneficiary_no, recorded_at) VALUES($a, $a, {-60 09:00});
+INSERT INTO enrolment(enrolment_id, person_id, programme, status, started_on) VALUES($e, $a, 'OOAT', 'active', {-60});
+INSERT INTO treatment_order(order_id, enrolment_id, person_id, item_code, daily_dose_mcg, mode, status, prescriber, valid_from)
+  VALUES($o, $e, $a, 'BUP-NAL-2', 8000, 'observed', 'active', 'dr 1', {-60});
+INSERT INTO referral(referral_id, person_id, kind, to_site, offered_on, valid_to, receiver_status, receiver_on)
+  VALUES($r, $a, 'guest_dosing', 'LDH-D', {-40}, {-20}, 'accepted', {-40});
+-- at LDH-D
+INSERT INTO dose_event(dose_id, person_id, kind, item_code, amount_mcg, service_date, occurred_at, recorded_at, verified_by, dispensed_by)
+  VALUES($d1, $a, 'guest', 'BUP-NAL-2', 8000, {-30}, {-30 09:00}, {-9 09:00}, 'none', 'n');
+-- finds 20

@@ -456,6 +456,14 @@ void tree_sync(struct tree *t)
     }
 }
 
+static void tell(struct tree *t, int node)
+{
+    struct told told = {.more = true};
+    while (told.more) {
+        must(replica_tell(t->nodes[node].replica, t->now_ms, &told, said));
+    }
+}
+
 uint64_t tree_judge(struct tree *t, int node)
 {
     struct replica *r = t->nodes[node].replica;
@@ -469,6 +477,7 @@ uint64_t tree_judge(struct tree *t, int node)
         subjects += judged.subjects;
     }
     assert_false(replica_touched(r));
+    tell(t, node);
     return subjects;
 }
 
