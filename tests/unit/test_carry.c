@@ -476,8 +476,7 @@ static void send_without_leaves(struct tree *t)
     walked.items[0].leaves = slice_of(&packed);
     const struct changesets stretch = {
         .items = walked.items, .count = 1, .position = walked.position};
-    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here,
-                                   hq->self.journal, &stretch,
+    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, &stretch,
                                    tree_clock(t, LDH_H), &stored, &e),
                      0);
     changeset_destroy(&cs);
