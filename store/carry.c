@@ -50,6 +50,9 @@ static bool tells(const struct telling *t, const struct breach *b,
                   const struct hash *site)
 {
     const struct registry *registry = t->r->merger.registry;
+    if (hash_equal(site, &t->r->self.node)) {
+        return false; /* it has found it */
+    }
     for (size_t i = 0; i < b->site_count; i++) {
         const struct hash *other =
             registry_node_of(registry, b->sites[i].bytes);

@@ -176,6 +176,25 @@ static void what_a_site_sees_itself_is_not_told(void **state)
     tree_free(t);
 }
 
+/* What headquarters wrote itself is everywhere. */
+static void what_headquarters_wrote_is_seen_and_not_told(void **state)
+{
+    (void)state;
+    struct tree *t = two_districts();
+    tree_sql(t, HQ,
+             "INSERT INTO stock_event(stock_id, item_code, kind, qty,"
+             " occurred_on, counterparty_site, shipment_ref, counted_by)"
+             " VALUES('s1', 'BUP-NAL-2', 'transfer_out', 100, '2025-01-01',"
+             " 'LDH-C', 'ref', 'n')");
+    meet(t);
+    assert_string_equal(
+        tree_get(t, LDH_C, "SELECT group_concat(breach_id) FROM v_breach"),
+        "14:s1");
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM breach_carried"),
+                        "0");
+    tree_free(t);
+}
+
 /* Two of one district, and one of another: what those two see is there once. */
 static void a_site_that_sees_it_and_is_told_has_one_alert(void **state)
 {
@@ -627,6 +646,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_neither_site_can_see_is_told_to_both),
         cmocka_unit_test(what_a_site_sees_itself_is_not_told),
+        cmocka_unit_test(what_headquarters_wrote_is_seen_and_not_told),
         cmocka_unit_test(a_site_that_sees_it_and_is_told_has_one_alert),
         cmocka_unit_test(a_site_that_joins_later_is_told_then),
         cmocka_unit_test(what_is_put_right_is_told_too),
