@@ -192,6 +192,11 @@ enum {
     /* and counters that are reserved for them at once, of which one in seven
      * has no number: some milliseconds. A node has 65,536 such blocks. */
     NUMBER_BLOCK = 256,
+    /* Counters that a node leaves out when it was put back from a copy, at least:
+     * more than any site gives out between two backups; and up to three times as
+     * many more, by chance, so that two copies of one do not meet. A hundred times
+     * in the life of a node number. */
+    NUMBER_JUMP = 64 * 1024,
     /* People whose match tokens one transaction writes: some ten milliseconds
      * in which others wait. */
     TOKENS_PEOPLE_MAX = 200,

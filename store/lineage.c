@@ -2,6 +2,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "store/numbers.h"
 #include "store/parts.h"
 
 static int add(struct replica *r, uint64_t start, struct err *e)
@@ -75,7 +76,7 @@ uint64_t peer_give_back(const struct peer *p)
     return p->have.position < p->lost_until ? p->lost_until : 0;
 }
 
-int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
+static int note_lost(struct replica *r, const struct hash *peer, uint64_t until,
                      struct err *e)
 {
     /* one more than we hold, so that it is asked for at all */
@@ -91,4 +92,18 @@ int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
     sqlite3_bind_blob(stmt, 1, peer->bytes, HASH_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 2, (int64_t)until);
     return database_done(r->db, stmt, e);
+}
+
+int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
+                     struct err *e)
+{
+    int rc = replica_begin(r, e);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = note_lost(r, peer, until, e);
+    if (rc == 0) {
+        rc = numbers_jump(r->db, e);
+    }
+    return replica_end(r, rc, e);
 }

@@ -11,6 +11,8 @@
  */
 #include "store/numbers.h"
 
+#include <sodium.h>
+
 #include "protocol/number.h"
 
 #include "store/capture.h"
@@ -241,6 +243,22 @@ int numbers_fill(struct database *db, const struct hash *network,
     }
     ret->added = (uint64_t)(now - before);
     return rc;
+}
+
+int numbers_jump(struct database *db, struct err *e)
+{
+    int64_t jump = NUMBER_JUMP + (int64_t)randombytes_uniform(3 * NUMBER_JUMP);
+    int rc = run(db,
+                 "UPDATE local_counter SET next_value ="
+                 " min(max(next_value, reserved_to) + ?1, ?2), reserved_to ="
+                 " min(max(next_value, reserved_to) + ?1, ?2)"
+                 " WHERE name = 'beneficiary'",
+                 jump, COUNTER_END, e);
+    return rc == 0 ? run(db,
+                         "DELETE FROM local_number WHERE taken_at IS NULL"
+                         " AND node_no <= ?1",
+                         NUMBER_NODE_MAX, 0, e)
+                   : rc;
 }
 
 /* --- the whole ------------------------------------------------------------ */

@@ -25,4 +25,9 @@ struct numbered {
 int numbers_fill(struct database *db, const struct hash *network,
                  int64_t wanted, struct numbered *ret, struct err *e);
 
+/* The node was put back from a copy: what it has ready was perhaps given out by
+ * then. Nothing of it is left, and the next are far ahead; in the caller's write
+ * transaction. */
+int numbers_jump(struct database *db, struct err *e);
+
 #endif

@@ -91,8 +91,7 @@ static size_t frame_bytes(struct walked *walked, const struct hash *sender)
 }
 
 static void store(struct branch *b, int to, const struct peer *from,
-                  uint64_t journal, const struct walked *walked,
-                  struct shipped *shipped)
+                  const struct walked *walked, struct shipped *shipped)
 {
     struct err e;
     struct stored stored;

@@ -270,6 +270,40 @@ static void after_a_restore_a_new_node_number_gives_new_numbers(void **state)
     tree_free(t);
 }
 
+/* It finds out at the first greeting; what it gave out before then nobody can
+ * take back. */
+static void who_was_put_back_goes_on_far_ahead(void **state)
+{
+    (void)state;
+    struct tree *t = district();
+    char sql[200];
+    char given[60][NUMBER_TEXT_BYTES];
+    tree_back_up(t, CLINIC, "old");
+    int64_t before =
+        number_of(t, "SELECT reserved_to FROM local_counter", CLINIC);
+    for (size_t i = 0; i < 60; i++) {
+        (void)snprintf(given[i], sizeof given[i], "%s",
+                       register_one(t, CLINIC));
+    }
+    tree_drain(t, CLINIC);
+    tree_sync(t);
+    tree_put_back(t, CLINIC, "old");
+    tree_sync(t);
+    assert_int_equal(number_of(t, FREE, CLINIC), 0);
+    assert_int_equal(keep(t, CLINIC).node_no,
+                     number_of(t, "SELECT node_no FROM local_counter", CLINIC));
+    assert_true(number_of(t, FREE, CLINIC) >= NUMBER_POOL);
+    assert_true(number_of(t, "SELECT reserved_to FROM local_counter", CLINIC) >=
+                before + NUMBER_JUMP);
+    for (size_t i = 0; i < 60; i++) {
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT count(*) FROM v_number_free WHERE number = '%s'",
+                       given[i]);
+        assert_string_equal(tree_get(t, CLINIC, sql), "0");
+    }
+    tree_free(t);
+}
+
 static void a_counter_at_its_end_says_so(void **state)
 {
     (void)state;
@@ -302,6 +336,7 @@ int main(void)
         cmocka_unit_test(without_the_daemon_they_end),
         cmocka_unit_test(a_number_that_a_person_has_is_not_free),
         cmocka_unit_test(after_a_restore_a_new_node_number_gives_new_numbers),
+        cmocka_unit_test(who_was_put_back_goes_on_far_ahead),
         cmocka_unit_test(a_counter_at_its_end_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
