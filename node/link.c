@@ -50,6 +50,7 @@ static struct session *session_of(struct replica *r, const struct peer *peer)
         .peer = peer->node,
         .have = peer->have,
         .give_back = peer_give_back(peer),
+        .knows_loss = peer->lost_start == lineage_start(&self->lineage),
         .refusals = refusals,
         .refusal_count = refusal_count,
     };

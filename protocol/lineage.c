@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lineage.h"
 
+#include <assert.h>
+
+uint64_t lineage_start(const struct lineage *l)
+{
+    assert(l->count > 0);
+    return l->starts[l->count - 1].id;
+}
+
 bool lineage_has(const struct lineage *l, uint64_t journal, uint64_t head,
                  const struct token *t)
 {

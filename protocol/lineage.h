@@ -26,6 +26,9 @@ struct lineage {
     size_t count;
 };
 
+/* The id of the one that runs. */
+uint64_t lineage_start(const struct lineage *l);
+
 /* Does this journal, of this id and length, have all that the token says was
  * heard of it? */
 bool lineage_has(const struct lineage *l, uint64_t journal, uint64_t head,

@@ -6,12 +6,6 @@
  */
 #include "session_inside.h"
 
-static uint64_t own_start(const struct session *s)
-{
-    const struct lineage *l = &s->facts.lineage;
-    return l->starts[l->count - 1].id;
-}
-
 void session_say_hello(struct session *s)
 {
     const struct session_facts *facts = &s->facts;
@@ -26,7 +20,7 @@ void session_say_hello(struct session *s)
         .journal = facts->journal,
         .have = facts->have,
         .credit = CREDIT_MESSAGES,
-        .start = own_start(s),
+        .start = lineage_start(&s->facts.lineage),
         .head = s->send.head,
         .give_back = facts->give_back,
     };
@@ -46,7 +40,7 @@ static void say_welcome(struct session *s)
         .journal = facts->journal,
         .have = facts->have,
         .credit = CREDIT_MESSAGES,
-        .start = own_start(s),
+        .start = lineage_start(&s->facts.lineage),
         .head = s->send.head,
         .give_back = facts->give_back,
     };
@@ -90,10 +84,10 @@ static bool greeting_holds(struct session *s, const struct greeting *g)
         return false;
     }
     /* Nothing leaves a node before it is durable there, so only a journal put
-     * back from a copy lacks what was heard of it. Whoever asks already goes
-     * on: the token is of the other branch until something was sent. */
+     * back from a copy lacks what was heard of it. Whoever found that out
+     * goes on: the token is of the other branch until something was sent. */
     if (g->have->journal == s->facts.journal && !is_known(s, g->have) &&
-        s->facts.give_back == 0) {
+        !s->facts.knows_loss) {
         session_act(s, SESSION_PUT_BACK)->as.put_back.position = g->head;
         session_refuse(s, ERR_STATE,
                        "this node's replica was put back from a copy; it asks "
@@ -105,9 +99,10 @@ static bool greeting_holds(struct session *s, const struct greeting *g)
 
 /* Which journal the peer has, we learn from its greeting: of any other than
  * the one we know, we hold nothing. */
-static void learn_journal(struct session *s, uint64_t journal)
+static void learn_journal(struct session *s, uint64_t journal, uint64_t start)
 {
     s->peer_journal = journal;
+    s->peer_start = start;
     if (s->facts.have.journal != journal) {
         s->facts.have = (struct token){.journal = journal};
         s->facts.refusal_count = 0;
@@ -150,7 +145,7 @@ void session_hear_hello(struct session *s)
     if (!greeting_holds(s, &g)) {
         return;
     }
-    learn_journal(s, hello->journal);
+    learn_journal(s, hello->journal, hello->start);
     say_welcome(s);
     open_session(s, &g);
 }
@@ -173,6 +168,6 @@ void session_hear_welcome(struct session *s)
     if (!greeting_holds(s, &g)) {
         return;
     }
-    learn_journal(s, welcome->journal);
+    learn_journal(s, welcome->journal, welcome->start);
     open_session(s, &g);
 }

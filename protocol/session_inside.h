@@ -57,6 +57,7 @@ struct session {
     struct refusal *refusals; /* the facts' own copy */
     enum session_state state;
     uint64_t peer_journal;
+    uint64_t peer_start;
     int64_t now_ms;  /* of the event in hand */
     int64_t time_ms; /* of the event in hand */
     bool began;      /* an event was taken, so heard_ms and spoke_ms count */

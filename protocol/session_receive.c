@@ -8,13 +8,15 @@
 
 #include <assert.h>
 
-static void say_ack(struct session *s, uint64_t position,
+/* Of what was heard under this start of the peer. */
+static void say_ack(struct session *s, uint64_t start, uint64_t position,
                     const struct refusal *refusals, size_t count)
 {
     struct message m = {.kind = MESSAGE_ACK};
     m.as.ack.journal = s->facts.journal;
     m.as.ack.token.journal = s->peer_journal;
     m.as.ack.token.position = position;
+    m.as.ack.token.start = start;
     m.as.ack.refusals = (struct refusal *)refusals; /* only read */
     m.as.ack.refusal_count = count;
     session_say(s, &m);
@@ -26,8 +28,8 @@ void session_receive_open(struct session *s)
     receive->token = s->facts.have;
     receive->received = receive->token.position;
     if (s->facts.refusal_count > 0) {
-        say_ack(s, receive->token.position, s->facts.refusals,
-                s->facts.refusal_count);
+        say_ack(s, receive->token.start, receive->token.position,
+                s->facts.refusals, s->facts.refusal_count);
     }
 }
 
@@ -95,12 +97,12 @@ static void acknowledge(struct session *s, const struct refusal *refusals,
                         size_t count)
 {
     while (count > ACK_REFUSED_MAX) {
-        say_ack(s, refusals[ACK_REFUSED_MAX - 1].position, refusals,
-                ACK_REFUSED_MAX);
+        say_ack(s, s->peer_start, refusals[ACK_REFUSED_MAX - 1].position,
+                refusals, ACK_REFUSED_MAX);
         refusals += ACK_REFUSED_MAX;
         count -= ACK_REFUSED_MAX;
     }
-    say_ack(s, s->receive.token.position, refusals, count);
+    say_ack(s, s->peer_start, s->receive.token.position, refusals, count);
 }
 
 void session_receive_stored(struct session *s,

@@ -151,6 +151,12 @@ void session_send_acked(struct session *s, const struct ack *ack)
         session_refuse(s, ERR_STATE, "the ack is of other journals");
         return;
     }
+    /* Repeated from before this node was put back: of another branch. */
+    if (ack->token.start != lineage_start(&s->facts.lineage) &&
+        !lineage_has(&s->facts.lineage, s->facts.journal, send->head,
+                     &ack->token)) {
+        return;
+    }
     if (ack->token.position < send->acked || ack->token.position > send->sent) {
         session_refuse(s, ERR_STATE,
                        "the ack is of position %llu, but %llu was acknowledged "

@@ -81,9 +81,10 @@ static int note_lost(struct replica *r, const struct hash *peer, uint64_t until,
 {
     /* one more than we hold, so that it is asked for at all */
     static const char sql[] =
-        "INSERT INTO sync_peer(node, lost_until) VALUES(?1, max(?2, 1))"
-        " ON CONFLICT(node) DO UPDATE SET"
-        " lost_until = max(lost_until, ?2, position + 1)";
+        "INSERT INTO sync_peer(node, lost_until, lost_start)"
+        " VALUES(?1, max(?2, 1), ?3) ON CONFLICT(node) DO UPDATE SET"
+        " lost_until = max(lost_until, ?2,"
+        "  min(position, 9223372036854775806) + 1), lost_start = ?3";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {
@@ -91,7 +92,15 @@ static int note_lost(struct replica *r, const struct hash *peer, uint64_t until,
     }
     sqlite3_bind_blob(stmt, 1, peer->bytes, HASH_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 2, (int64_t)until);
+    sqlite3_bind_int64(stmt, 3, (int64_t)lineage_start(&r->self.lineage));
     return database_done(r->db, stmt, e);
+}
+
+int replica_forget_numbers(struct replica *r, struct err *e)
+{
+    int rc = r->jumped ? 0 : numbers_jump(r->db, e);
+    r->jumped = rc == 0;
+    return rc;
 }
 
 int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
@@ -103,7 +112,7 @@ int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
     }
     rc = note_lost(r, peer, until, e);
     if (rc == 0) {
-        rc = numbers_jump(r->db, e);
+        rc = replica_forget_numbers(r, e);
     }
     return replica_end(r, rc, e);
 }

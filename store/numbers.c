@@ -6,8 +6,8 @@
  *
  * A counter is behind local_counter in the transaction that shows its number,
  * so that no crash gives one out twice. What a crash cannot do a backup can:
- * after one was put back the node needs another number, and then nothing of
- * the old one is left to be given out.
+ * a node that finds out that it was put back goes on far ahead, and one that got
+ * another number leaves nothing of the old one to be given out.
  */
 #include "store/numbers.h"
 

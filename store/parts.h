@@ -49,6 +49,7 @@ struct replica {
     struct message grant;  /* the enrolment; cleared at the root */
     bool enrolled;         /* `grant` is set */
     struct start *starts;  /* owned; of self.lineage */
+    bool jumped;           /* replica_forget_numbers(), in this start */
 };
 
 /* Opens r->rules, on which views may be asked, unless it is. */
@@ -74,6 +75,9 @@ int replica_start(struct replica *r, const struct replica_start *how,
 /* Writes down that the node starts, in the caller's transaction; fills in
  * r->self.lineage. */
 int replica_begin_start(struct replica *r, struct err *e);
+/* What this node has ready of numbers was perhaps given out by the branch that
+ * it was put back from: once in each start, in the caller's transaction. */
+int replica_forget_numbers(struct replica *r, struct err *e);
 
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
  * rolls back, forgets what was only in memory and returns `rc`. A new replica,
@@ -136,6 +140,11 @@ int replica_sign(struct replica *r, struct draft *drafts, size_t count,
                  int64_t captured_ms, int64_t now_ms, struct err *e);
 
 /* --- first hop: refused.c --- */
+
+/* The neighbour begins anew under another start: it was put back, and what was
+ * turned away was of a branch that it does not know. */
+int replica_forget_branch(struct replica *r, const struct peer *from,
+                          struct err *e);
 
 /* A changeset that a child brings of its own, verified. */
 struct offered {

@@ -43,7 +43,7 @@ static int name(struct err *e, const struct checked *c,
 }
 
 /* A child brings what is made below it; else only what we sent it, or would have,
- * and lost when we were put back from a copy. That passed our clock then. */
+ * and lost when we were put back from a copy. */
 static bool may_bring(const struct receiving *in, const struct checked *c)
 {
     const struct registry *registry = in->r->merger.registry;
@@ -53,9 +53,26 @@ static bool may_bring(const struct receiving *in, const struct checked *c)
     if (registry_below(registry, &t->origin, &in->from->node)) {
         return true;
     }
-    return (registry_is_root(registry, &t->origin) ||
-            (child != NULL && there != NULL && hash_equal(child, there))) &&
-           hlc_ms(t->hlc) <= replica_now(in->r, in->now_ms) + FUTURE_MS_MAX;
+    return registry_is_root(registry, &t->origin) ||
+           (child != NULL && there != NULL && hash_equal(child, there));
+}
+
+/* What a child brings of a sibling passed our clock when it came from there. A
+ * node may not have its stamps of the future brought by another. */
+static int check_brought(const struct receiving *in, const struct checked *c,
+                         struct err *e)
+{
+    const struct registry *registry = in->r->merger.registry;
+    const struct travelling *t = c->travelling;
+    if (c->held || in->from->neighbour != NEIGHBOUR_CHILD ||
+        registry_is_root(registry, &t->origin) ||
+        registry_below(registry, &t->origin, &in->from->node) ||
+        hlc_ms(t->hlc) <= replica_now(in->r, in->now_ms) + FUTURE_MS_MAX) {
+        return 0;
+    }
+    return err_set(e, ERR_FORBIDDEN,
+                   "it is stamped ahead of the clock here, and not brought by "
+                   "its own node");
 }
 
 static int check_origin(struct receiving *in, struct checked *c, struct err *e)
@@ -455,7 +472,11 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     struct replica *r = in->r;
     bool evidence = standing_concerns(registry_standing(r->merger.registry),
                                       &c->header.origin);
-    int rc = evidence ? batch_merge(r->batch, &r->merger, &in->tally, e) : 0;
+    bool was_lost = !c->held && hash_equal(&c->header.origin, &r->self.node);
+    int lost = was_lost ? replica_forget_numbers(r, e) : 0;
+    int rc = lost != 0  ? lost
+             : evidence ? batch_merge(r->batch, &r->merger, &in->tally, e)
+                        : 0;
     if (rc == 0 && c->branches && !c->held) {
         rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);
         in->ret->cloned = in->ret->cloned || rc == 1;
@@ -527,6 +548,9 @@ static int receive(struct receiving *in, const struct travelling *travelling,
     if (rc == 0) {
         rc = open_and_verify(in, &c, e);
     }
+    if (rc == 0) {
+        rc = check_brought(in, &c, e);
+    }
     if (rc == 0 && !c.held) { /* what was taken stays */
         rc = turn_away(in, &c, e);
     }
@@ -587,6 +611,9 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
     int rc = registry_add_origin(in->r->merger.registry, in->r->db,
                                  &in->from->node, &from, e);
     in->from_no = from == NULL ? 0 : from->no;
+    if (rc == 0 && stretch->from == 0) {
+        rc = replica_forget_branch(in->r, in->from, e);
+    }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = receive(in, &stretch->items[i], e);
     }

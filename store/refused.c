@@ -122,6 +122,23 @@ int replica_forget_refused(struct replica *r, const struct origin *o,
     return database_done(r->db, stmt, e);
 }
 
+int replica_forget_branch(struct replica *r, const struct peer *from,
+                          struct err *e)
+{
+    static const char sql[] =
+        "DELETE FROM sync_refused WHERE origin_no ="
+        " (SELECT origin_no FROM sync_origin WHERE node = ?1)"
+        " AND EXISTS(SELECT 1 FROM sync_peer WHERE node = ?1 AND start <> ?2)";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_blob(stmt, 1, from->node.bytes, HASH_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, (int64_t)from->have.start);
+    return database_done(r->db, stmt, e);
+}
+
 int replica_refusals(struct replica *r, const struct peer *from,
                      struct refusal *ret, size_t cap, size_t *ret_count,
                      struct err *e)

@@ -65,6 +65,7 @@ static int load_changing(struct replica *r, struct err *e)
  * first: its stamps point at origins. */
 static int forget(struct replica *r, struct err *e)
 {
+    r->jumped = false;
     if (r->cookie != r->began_cookie) {
         r->cookie = -1; /* triggers put back are gone again */
     }
@@ -449,7 +450,8 @@ const char *replica_site_of(const struct replica *r, const struct hash *node)
 static int load_peer(struct replica *r, struct peer *peer, struct err *e)
 {
     static const char sql[] =
-        "SELECT journal, position, acked, start, lost_until FROM sync_peer"
+        "SELECT journal, position, acked, start, lost_until, lost_start"
+        " FROM sync_peer"
         " WHERE node = ?1";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
@@ -464,6 +466,7 @@ static int load_peer(struct replica *r, struct peer *peer, struct err *e)
         peer->acked = (uint64_t)sqlite3_column_int64(stmt, 2);
         peer->have.start = (uint64_t)sqlite3_column_int64(stmt, 3);
         peer->lost_until = (uint64_t)sqlite3_column_int64(stmt, 4);
+        peer->lost_start = (uint64_t)sqlite3_column_int64(stmt, 5);
         sqlite3_reset(stmt);
         rc = 0;
     }

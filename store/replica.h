@@ -117,6 +117,7 @@ struct peer {
     /* We were put back from a copy: before this position of its journal may be
      * what we lost. */
     uint64_t lost_until;
+    uint64_t lost_start; /* that was found out in this start of ours */
     /* It was: up to this position of ours also what came from it is due. The
      * caller's, from the greeting. */
     uint64_t return_until;

@@ -297,7 +297,7 @@ static void who_was_put_back_goes_on_far_ahead(void **state)
                 before + NUMBER_JUMP);
     for (size_t i = 0; i < 60; i++) {
         (void)snprintf(sql, sizeof sql,
-                       "SELECT count(*) FROM v_number_free WHERE number = '%s'",
+                       "SELECT count(*) FROM local_number WHERE number = '%s'",
                        given[i]);
         assert_string_equal(tree_get(t, CLINIC, sql), "0");
     }

@@ -97,6 +97,16 @@ static void assert_in_step(struct tree *t)
     }
 }
 
+/* As its greeting does. */
+static int find_out(struct tree *t, int node, int neighbour)
+{
+    struct err e;
+    return replica_put_back(t->nodes[node].replica,
+                            &replica_self(t->nodes[neighbour].replica)->node,
+                            replica_self(t->nodes[neighbour].replica)->head,
+                            &e);
+}
+
 /* --- who is put back ------------------------------------------------------ */
 
 static void a_site_gets_back_what_its_hub_heard_of_it(void **state)
@@ -137,6 +147,31 @@ static void what_it_wrote_before_it_found_out_counts_too(void **state)
     tree_put_back(t, CLINIC, "old");
     add_person(t, CLINIC, "p3");
     add_person(t, CLINIC, "p4");
+    add_person(t, CLINIC, "p5");
+    tree_sync(t);
+    assert_people(t, "p1,p2,p3,p4,p5");
+    assert_in_step(t);
+    tree_free(t);
+}
+
+/* The copy was made while it asked for what it had lost before. */
+static void who_is_put_back_again_gets_everything_back(void **state)
+{
+    (void)state;
+    struct tree *t = two_districts();
+    add_person(t, CLINIC, "p1");
+    tree_sync(t);
+    tree_back_up(t, CLINIC, "old");
+    add_person(t, CLINIC, "p2");
+    tree_sync(t);
+    tree_put_back(t, CLINIC, "old");
+    assert_int_equal(find_out(t, CLINIC, LDH), 0);
+    tree_back_up(t, CLINIC, "asking");
+    tree_sync(t);
+    add_person(t, CLINIC, "p3");
+    add_person(t, CLINIC, "p4");
+    tree_sync(t);
+    tree_put_back(t, CLINIC, "asking");
     add_person(t, CLINIC, "p5");
     tree_sync(t);
     assert_people(t, "p1,p2,p3,p4,p5");
@@ -404,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_site_gets_back_what_its_hub_heard_of_it),
         cmocka_unit_test(what_it_wrote_before_it_found_out_counts_too),
+        cmocka_unit_test(who_is_put_back_again_gets_everything_back),
         cmocka_unit_test(a_hub_gets_back_what_headquarters_heard_of_it),
         cmocka_unit_test(a_hub_gets_back_what_its_sites_alone_heard),
         cmocka_unit_test(headquarters_gets_back_what_a_hub_heard),

@@ -151,6 +151,7 @@ static void put_back(struct pair_node *node, uint64_t position)
     l->count++;
     node->head = position;
     node->acked = 0;
+    node->facts.knows_loss = false; /* that was another start */
 }
 
 static void a_journal_that_was_put_back_asks_for_what_it_lost(void **state)
@@ -180,6 +181,7 @@ static void a_journal_that_was_put_back_asks_for_what_it_lost(void **state)
 
     pair_cut(p); /* what is known now needs no further asking */
     child_of(p)->facts.give_back = 0;
+    child_of(p)->facts.knows_loss = false;
     pair_link(p);
     pair_run(p);
     assert_int_equal(session_state(child_of(p)->session), SESSION_OPEN);
@@ -208,6 +210,41 @@ static void a_branch_that_is_longer_is_known_as_another(void **state)
     assert_int_equal(child_of(p)->returns, 1);
     assert_non_null(strstr(pair_story(p), "parent says [ 1+ 2 3 4 ] to 4\n"));
     assert_int_equal(child_of(p)->facts.have.position, 6);
+}
+
+/* It was copied while it asked for what it had lost the first time. */
+static void who_is_put_back_again_finds_out_again(void **state)
+{
+    struct pair *p = *state;
+    pair_write(p, PARENT, 'p', 3, true);
+    pair_link(p);
+    pair_run(p);
+    pair_cut(p);
+    put_back(parent_of(p), 2);
+    pair_write(p, CHILD, 'c', 4, true);
+    parent_of(p)->facts.give_back = 1;
+    pair_link(p);
+    pair_run(p);
+    assert_int_equal(parent_of(p)->closed, ERR_STATE);
+    assert_int_equal(parent_of(p)->facts.give_back, 4);
+}
+
+/* What was turned away of the branch it lost says nothing of this one. */
+static void an_ack_of_another_branch_is_not_heard(void **state)
+{
+    struct pair *p = *state;
+    struct refusal refusal = {2, ERR_FUTURE, "stamped 11 minutes ahead"};
+    pair_write(p, CHILD, 'c', 3, true);
+    parent_of(p)->facts.have = (struct token){'c', 3, 'q'};
+    parent_of(p)->facts.refusals = &refusal;
+    parent_of(p)->facts.refusal_count = 1;
+    child_of(p)->facts.knows_loss = true;
+    child_of(p)->facts.give_back = 1;
+    pair_link(p);
+    pair_run(p);
+    assert_int_equal(session_state(child_of(p)->session), SESSION_OPEN);
+    assert_int_equal(child_of(p)->refused, 0);
+    assert_int_equal(child_of(p)->acked, 3);
 }
 
 static void a_token_from_before_the_copy_is_good(void **state)
@@ -730,6 +767,8 @@ int main(void)
         STORY(a_journal_that_was_put_back_asks_for_what_it_lost),
         STORY(a_branch_that_is_longer_is_known_as_another),
         STORY(a_token_from_before_the_copy_is_good),
+        STORY(who_is_put_back_again_finds_out_again),
+        STORY(an_ack_of_another_branch_is_not_heard),
         STORY(an_ack_waits_for_the_commit),
         STORY(messages_queue_and_are_stored_one_at_a_time),
         STORY(no_more_is_in_flight_than_the_credit),

@@ -69,7 +69,7 @@ static struct message sound(enum message_kind kind)
         m.as.changesets = (struct changesets){&item, 1, 1, 0};
         break;
     case MESSAGE_ACK:
-        m.as.ack = (struct ack){'c', {'p', 0, 0}, NULL, 0};
+        m.as.ack = (struct ack){'c', {'p', 0, 'p'}, NULL, 0};
         break;
     case MESSAGE_DIGEST:
     case MESSAGE_HEARTBEAT:
@@ -284,7 +284,7 @@ static void an_ack_of_what_was_never_sent_closes(void **state)
     struct pair *p = *state;
     struct message m = {.kind = MESSAGE_ACK};
     open_with_flight(p);
-    m.as.ack = (struct ack){'p', {'c', 4, 0}, NULL, 0};
+    m.as.ack = (struct ack){'p', {'c', 4, 'c'}, NULL, 0};
     pair_say(p, CHILD, &m);
     assert_int_equal(p->nodes[CHILD].closed, ERR_STATE);
     assert_int_equal(session_acked(p->nodes[CHILD].session), 2);
@@ -295,7 +295,7 @@ static void an_ack_that_goes_back_closes(void **state)
     struct pair *p = *state;
     struct message m = {.kind = MESSAGE_ACK};
     open_with_flight(p);
-    m.as.ack = (struct ack){'p', {'c', 1, 0}, NULL, 0};
+    m.as.ack = (struct ack){'p', {'c', 1, 'c'}, NULL, 0};
     pair_say(p, CHILD, &m);
     assert_int_equal(p->nodes[CHILD].closed, ERR_STATE);
 }
@@ -305,13 +305,13 @@ static void an_ack_of_other_journals_closes(void **state)
     struct pair *p = *state;
     struct message m = {.kind = MESSAGE_ACK};
     open_with_flight(p);
-    m.as.ack = (struct ack){'q', {'c', 3, 0}, NULL, 0};
+    m.as.ack = (struct ack){'q', {'c', 3, 'c'}, NULL, 0};
     pair_say(p, CHILD, &m);
     assert_int_equal(p->nodes[CHILD].closed, ERR_STATE);
 
     pair_link(p);
     pair_run(p);
-    m.as.ack = (struct ack){'p', {'d', 3, 0}, NULL, 0};
+    m.as.ack = (struct ack){'p', {'d', 3, 'd'}, NULL, 0};
     pair_say(p, CHILD, &m);
     assert_int_equal(p->nodes[CHILD].closed, ERR_STATE);
 }
@@ -324,7 +324,7 @@ static void an_ack_may_cover_half_of_a_stretch(void **state)
     p->nodes[PARENT].holds_store = true;
     pair_link(p);
     pair_run(p);
-    m.as.ack = (struct ack){'p', {'c', 2, 0}, NULL, 0};
+    m.as.ack = (struct ack){'p', {'c', 2, 'c'}, NULL, 0};
     pair_say(p, CHILD, &m);
     assert_int_equal(p->nodes[CHILD].settled, 0); /* still in flight */
     m.as.ack.token.position = 4;

@@ -224,6 +224,7 @@ static void do_action(struct pair *p, enum who who,
         break;
     case SESSION_PUT_BACK:
         node->facts.give_back = action->as.put_back.position;
+        node->facts.knows_loss = true;
         tell(p, "%s: was put back, asks up to %llu", node->name,
              (unsigned long long)node->facts.give_back);
         break;

@@ -355,9 +355,13 @@ static void find_put_back(struct tree *t, int from, int to)
     struct replica *receiver = t->nodes[to].replica;
     const struct replica_self *self = replica_self(sender);
     struct peer here;
+    struct peer there;
     must(replica_peer_of_curve(receiver, t->nodes[from].keys.curve_public,
                                &here, said));
+    must(replica_peer_of_curve(sender, t->nodes[to].keys.curve_public, &there,
+                               said));
     if (here.have.journal == self->journal &&
+        there.lost_start != lineage_start(&self->lineage) &&
         !lineage_has(&self->lineage, self->journal, self->head, &here.have)) {
         must(replica_put_back(sender, &replica_self(receiver)->node,
                               replica_self(receiver)->head, said));
@@ -405,6 +409,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
             .items = walked.items,
             .count = walked.count,
             .position = walked.position,
+            .from = at,
         };
         t->now_ms += 10;
         do {
