@@ -319,7 +319,7 @@ static size_t fail_everywhere(struct scene *s, const struct failure *f)
 {
     bool all = f->each || getenv("SANGAM_LONG") != NULL;
     size_t count = 0;
-    for (size_t at = 0; fail_at(s, f, at, false); at += all ? 1 : 1 + at / 2) {
+    for (size_t at = 0; fail_at(s, f, at, false); at += all ? 1 : 2 + at) {
         count++;
         if (!f->each) {
             (void)fail_at(s, f, at, true);
