@@ -3,9 +3,9 @@
 /*
  * Match: the tokens by which two sites find that they know one person, without
  * telling each other who: a keyed hash of a value in its normal form
- * (name.h, and below). The key is the programme's: headquarters hands it to every site that
- * registers people, outside of the network. Without it a token says nothing;
- * whoever has it can try names until one fits.
+ * (name.h, and below). The key is the programme's: headquarters hands it to
+ * every site that registers people, outside of the network. Without it a token
+ * says nothing; whoever has it can try names until one fits.
  */
 #ifndef SANGAM_MATCH_H
 #define SANGAM_MATCH_H

@@ -451,8 +451,7 @@ static int load_peer(struct replica *r, struct peer *peer, struct err *e)
 {
     static const char sql[] =
         "SELECT journal, position, acked, start, lost_until, lost_start"
-        " FROM sync_peer"
-        " WHERE node = ?1";
+        " FROM sync_peer WHERE node = ?1";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {

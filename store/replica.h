@@ -15,8 +15,8 @@
 #include "protocol/evidence.h"
 #include "protocol/lineage.h"
 #include "protocol/message.h"
-#include "store/numbers.h"
 #include "store/manifest.h"
+#include "store/numbers.h"
 #include "store/schema.h"
 
 struct replica;
@@ -193,9 +193,9 @@ struct stored {
 /* Verifies, journals and applies the first piece of a stretch of a neighbour's
  * journal, about APPLY_ROWS_MAX leaves, after a drain in the same transaction,
  * and moves the token, which is of the journal and start that from->have names.
- * Until `end` call again with what is left of the
- * stretch. Where programs have written more than one drain takes, it signs a
- * part of that and takes nothing yet.
+ * Until `end` call again with what is left of the stretch. Where programs have
+ * written more than one drain takes, it signs a part of that and takes nothing
+ * yet.
  *
  * What a hop may not do (a signature, a gap, a fork, an unknown origin) fails
  * the whole piece: nothing of it is stored and the link should be closed with
@@ -330,9 +330,9 @@ bool replica_touched(const struct replica *r);
 
 /* Writes, for the next drain to sign, what this node says of rows that others do
  * not hold: at headquarters, alerts to sites that cannot see both sides
- * (breach_carried); at the hub of a district, registry cards. About TELL_SUBJECTS_MAX persons, workers and sites, and
- * TELL_ROWS_MAX rows in one transaction. A day that begins may change something
- * too. */
+ * (breach_carried); at the hub of a district, registry cards. About
+ * TELL_SUBJECTS_MAX persons, workers and sites, and TELL_ROWS_MAX rows in one
+ * transaction. A day that begins may change something too. */
 struct told {
     uint64_t rows; /* written */
     bool more;     /* call again */

@@ -163,9 +163,8 @@ static int send_one(struct stage *s, int from, int to, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    const struct lineage *l = &replica_self(sender)->lineage;
     here.have.journal = replica_self(sender)->journal;
-    here.have.start = l->starts[l->count - 1].id;
+    here.have.start = lineage_start(&replica_self(sender)->lineage);
     rc = replica_walk(sender, &there, here.have.position, MESSAGE_TARGET_BYTES,
                       &walked, e);
     if (rc == 0) {

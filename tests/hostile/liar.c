@@ -158,8 +158,6 @@ static void call(struct liar *l)
 static struct message hello(struct liar *l)
 {
     const struct replica_self *self = replica_self(l->replica);
-    const struct lineage *lineage = &self->lineage;
-    uint64_t start = lineage->starts[lineage->count - 1].id;
     return (struct message){.kind = MESSAGE_HELLO,
                             .as.hello = {.protocol = PROTOCOL_VERSION,
                                          .network = self->network,
@@ -169,7 +167,7 @@ static struct message hello(struct liar *l)
                                          .time_ms = clock_wall_ms(),
                                          .journal = self->journal,
                                          .have = l->parent.have,
-                                         .start = start,
+                                         .start = lineage_start(&self->lineage),
                                          .head = self->head,
                                          .credit = 8}};
 }

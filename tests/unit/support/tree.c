@@ -329,11 +329,10 @@ void tree_drain(struct tree *t, int node)
 
 static void learn_journal(struct peer *peer, const struct replica_self *other)
 {
-    const struct lineage *l = &other->lineage;
     if (peer->have.journal != other->journal) {
         peer->have = (struct token){.journal = other->journal};
     }
-    peer->have.start = l->count == 0 ? 0 : l->starts[l->count - 1].id;
+    peer->have.start = lineage_start(&other->lineage);
 }
 
 struct peer tree_peer(struct tree *t, int at, int other)
