@@ -415,7 +415,12 @@ CREATE TABLE sync_peer(
   heard_ms   INTEGER,               -- last message from it
   synced_ms  INTEGER,               -- last time nothing was due and digests agreed
   offset_ms  INTEGER,               -- its clock minus ours, when last greeted
-  says       TEXT                   -- the last thing that went wrong, NULL when well
+  says       TEXT,                  -- the last thing that went wrong, NULL when well
+  start      INTEGER NOT NULL DEFAULT 0, -- of our token
+  -- What this node lost when it was put back is, as far as it is there, before
+  -- this position of the neighbour's journal; we ask for it until we hold so much.
+  lost_until INTEGER NOT NULL DEFAULT 0,
+  lost_start INTEGER NOT NULL DEFAULT 0 -- found out in this start
 ) STRICT, WITHOUT ROWID;
 
 -- ------------------------------------------------------------------- views --

@@ -111,11 +111,16 @@ INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
   (21,  9, 'recorded_by',   9, 'fixed');
 
 -- Numbers in clear, at the site that was told them. Sealed one day; local until
--- then (0002).
+-- then (0002). `sangam people tokens` makes the token of a row that says whose it
+-- is, so that a tool that registers people needs no key; else the tool made it.
 CREATE TABLE local_identifier(
   identifier_id TEXT PRIMARY KEY NOT NULL,         -- -> person_identifier
-  value         TEXT NOT NULL                      -- to be sealed: the number as the person gave it
+  value         TEXT NOT NULL,                     -- to be sealed: the number as the person gave it
+  person_id     TEXT,                              -- -> person
+  kind          TEXT                               -- of what: abha
+                CHECK(kind IN ('abha'))
 ) STRICT;
+CREATE INDEX local_identifier_person ON local_identifier(person_id, kind);
 
 INSERT INTO sync_table(table_id, name, kind, base_class, route, owner_column) VALUES
   (26, 'local_identifier', 'local', NULL, NULL, NULL);

@@ -63,6 +63,7 @@ CREATE TABLE registry_card(
   origin_site    TEXT NOT NULL DEFAULT '@site',    -- -> ref_site: where the row was first written
   recorded_at    TEXT NOT NULL                     -- when the row was first written
                  DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+  vital_status   TEXT,                             -- alive, reported_dead, dead: what a site must know first
   CHECK(hub_site = origin_site),
   PRIMARY KEY(person_id, hub_site)
 ) STRICT;
@@ -84,7 +85,8 @@ INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
   (83, 12, 'merged_into',    10, 'owner'),
   (83, 13, 'data_through',   10, 'owner'),
   (83, 14, 'origin_site',    10, 'origin'),
-  (83, 15, 'recorded_at',    10, 'fixed');
+  (83, 15, 'recorded_at',    10, 'fixed'),
+  (83, 16, 'vital_status',   10, 'owner');
 
 -- What people did about breaches of rules (0008) that concern a person. The
 -- breach itself is computed wherever its rows are held; only the act travels,

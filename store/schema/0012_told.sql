@@ -328,11 +328,6 @@ SELECT breach_id, to_site, carrier_site, rule, kind, about, day, since, site_a, 
 
 -- ------------------------------------------------------------ registry cards --
 
--- A death that was said or reported is what a dispensing site must know first.
-ALTER TABLE registry_card ADD COLUMN vital_status TEXT; -- alive, reported_dead, dead; NULL: an older card
-INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
-  (83, 16, 'vital_status', 10, 'owner');
-
 -- The cards of a district as its hub would write them now, for each record with an
 -- agonist treatment, whatever became of it; the facts are those of all records
 -- that are one person. Ask with `canon_id = ?`.

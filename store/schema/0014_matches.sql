@@ -1,14 +1,6 @@
 -- 0014: more by which two records are found to be one person: a telephone, a
 -- given name with a birth year, an ABHA number; and how much each of them says.
 
--- A number in clear from which `sangam people tokens` makes the token, so that a
--- tool that registers people needs no key: it writes the number here with whose it
--- is. In rows of before, both are NULL, and the token was made by the tool.
-ALTER TABLE local_identifier ADD COLUMN person_id TEXT; -- -> person
-ALTER TABLE local_identifier ADD COLUMN kind TEXT       -- of what: abha
-  CHECK(kind IN ('abha'));
-CREATE INDEX local_identifier_person ON local_identifier(person_id, kind);
-
 -- How much it says of two records that a token (or the number of their cards) is
 -- the same. From 7 on, alone or together, somebody should look (rule 17): what a
 -- family shares and what dozens of people of a district have is not enough.

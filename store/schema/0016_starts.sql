@@ -9,9 +9,3 @@ CREATE TABLE sync_start(
   position INTEGER NOT NULL
 ) STRICT;
 INSERT INTO sync_start VALUES(1, 0, 0);
-
-ALTER TABLE sync_peer ADD COLUMN start INTEGER NOT NULL DEFAULT 0; -- of our token
--- What this node lost when it was put back is, as far as it is there, before
--- this position of the neighbour's journal; we ask for it until we hold so much.
-ALTER TABLE sync_peer ADD COLUMN lost_until INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE sync_peer ADD COLUMN lost_start INTEGER NOT NULL DEFAULT 0; -- found out in this start

@@ -113,6 +113,11 @@ static uint64_t head_of(struct tree *t, int at, int node)
     return o == NULL ? 0 : o->head_seq;
 }
 
+static uint64_t journal_end(struct tree *t, int node)
+{
+    return replica_self(t->nodes[node].replica)->head;
+}
+
 /* All verdicts of a node, by leaf and not by arrival. */
 static void list_verdicts(struct tree *t, int node, struct bytes *out)
 {
@@ -456,7 +461,7 @@ static void a_site_years_ahead_comes_back_to_order(void **state)
             tree_get(t, i,
                      "SELECT count(*) || min(after) || max(after) FROM"
                      " sync_void"),
-            "200");
+            "204");
     }
     /* no other node ever held what was stamped ahead */
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_verdict"),
@@ -627,6 +632,62 @@ static void a_review_settled_ahead_stays_settled(void **state)
     tree_free(t);
 }
 
+/* The voids are before the end of the node; what they take back is after. */
+static void what_was_taken_back_stays_so_at_a_node_that_ends(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    add_person(t, LDH_C, 1);
+    add_dose(t, LDH_C, 1);
+    add_dose(t, LDH_C, 2);
+    tree_sync(t);
+    t->nodes[LDH_C].ahead_ms = 0;
+    assert_string_equal(doses(t, HQ), "d1,d2");
+    must_revoke(t, LDH_H, LDH_C, 2); /* the void, and the person */
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(phones(t, i), "55501");
+        assert_string_equal(doses(t, i), "");
+    }
+    assert_string_equal(tree_get(t, LDH_C,
+                                 "SELECT group_concat(seq) FROM sync_changeset"
+                                 " WHERE voided"),
+                        "1,2,3");
+    check_all(t);
+    tree_free(t);
+}
+
+/* The end of the node comes before its voids: what it took back it sends again
+ * to a hub that was put back, and nothing comes of it. */
+static void a_node_that_ended_takes_nothing_back(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    add_dose(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_C].ahead_ms = 0;
+    must_revoke(t, LDH_H, LDH_C, 1);
+    tree_sync(t);
+    uint64_t end = journal_end(t, LDH_C);
+    struct taken_back taken;
+    const char *ahead = tree_get(t, LDH_C,
+                                 "SELECT min(position) FROM sync_delivery AS d"
+                                 " WHERE seq = 2 AND origin_no = 1");
+    assert_int_equal(replica_take_back(t->nodes[LDH_C].replica,
+                                       strtoull(ahead, NULL, 10),
+                                       tree_clock(t, LDH_C), &taken, &e),
+                     0);
+    assert_int_equal(taken.changesets, 0);
+    assert_int_equal(journal_end(t, LDH_C), end);
+    assert_string_equal(doses(t, LDH_C), "");
+    tree_free(t);
+}
+
 static void nobody_takes_back_a_register(void **state)
 {
     (void)state;
@@ -659,6 +720,15 @@ static void nobody_takes_back_a_register(void **state)
 
 /* --- forks and clones ---------------------------------------------------- */
 
+/* A machine that was copied with its memory goes on as the one start. */
+static void wake_as(struct tree *t, int copy, int node)
+{
+    struct replica *of = t->nodes[node].replica;
+    struct replica *r = t->nodes[copy].replica;
+    r->self.incarnation = of->self.incarnation;
+    r->starts[r->self.lineage.count - 1].id = lineage_start(&of->self.lineage);
+}
+
 /* Brings what a copy signed after a position, as if its journal were another.
  * The result of replica_store(). */
 static int bring(struct tree *t, int copy, int to, uint64_t after,
@@ -678,11 +748,6 @@ static int bring(struct tree *t, int copy, int to, uint64_t after,
                            tree_clock(t, to), &stored, e);
     walked_clear(&w);
     return rc;
-}
-
-static uint64_t journal_end(struct tree *t, int node)
-{
-    return replica_self(t->nodes[node].replica)->head;
 }
 
 /* All links but those of copies, which stand last. */
@@ -709,8 +774,7 @@ static void of_a_forked_name_only_events_count(void **state)
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
-    t->nodes[copy].replica->self.incarnation =
-        t->nodes[LDH_C].replica->self.incarnation;
+    wake_as(t, copy, LDH_C);
     call(t, LDH_C, 1, "777");
     add_dose(t, LDH_C, 1);
     sync_without(t, 1);
@@ -759,8 +823,7 @@ static void what_a_program_writes_meanwhile_is_not_lost(void **state)
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
-    t->nodes[copy].replica->self.incarnation =
-        t->nodes[LDH_C].replica->self.incarnation;
+    wake_as(t, copy, LDH_C);
     call(t, LDH_C, 1, "777");
     sync_without(t, 1);
     call(t, copy, 1, "888");
@@ -949,8 +1012,7 @@ static void a_copy_runs(struct tree *t, struct dice *d)
     uint64_t at = journal_end(t, copy);
     static int dose = 10000;
     if (dice_even(d)) {
-        t->nodes[copy].replica->self.incarnation =
-            t->nodes[node].replica->self.incarnation;
+        wake_as(t, copy, node);
     }
     call(t, copy, 1, "a copy");
     add_dose(t, copy, dose++);
@@ -1071,6 +1133,8 @@ int main(void)
         cmocka_unit_test(a_clock_at_1970_or_that_steps_back_only_counts_on),
         cmocka_unit_test(a_refusal_is_told_until_it_is_heard),
         cmocka_unit_test(a_review_settled_ahead_stays_settled),
+        cmocka_unit_test(what_was_taken_back_stays_so_at_a_node_that_ends),
+        cmocka_unit_test(a_node_that_ended_takes_nothing_back),
         cmocka_unit_test(nobody_takes_back_a_register),
         cmocka_unit_test(of_a_forked_name_only_events_count),
         cmocka_unit_test(what_a_program_writes_meanwhile_is_not_lost),
