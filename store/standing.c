@@ -360,14 +360,16 @@ static bool is_cut_off_above(const struct subject *o, enum moment when,
     return is_said(o, KIND_REVOCATION, when, h) || !is_certified(o, when, h);
 }
 
+/* What was taken back stays so when its node is cut off: it is at no other
+ * node, so that it may be in no digest. */
 static enum stand stand_of(const struct subject *o, enum moment when,
                            const struct changeset_header *h)
 {
-    if (is_cut_off_above(o, when, h) || is_said(o, KIND_RETIREMENT, when, h)) {
-        return STAND_CUT_OFF;
-    }
     if (is_void(o, when, h)) {
         return STAND_VOID;
+    }
+    if (is_cut_off_above(o, when, h) || is_said(o, KIND_RETIREMENT, when, h)) {
+        return STAND_CUT_OFF;
     }
     return is_said(o, KIND_FORK, when, h) || is_said(o, KIND_CLONE, when, h)
                ? STAND_FORKED

@@ -22,14 +22,15 @@ struct taken {
     uint64_t prev_incarnation;
     uint64_t hlc;
     struct hash hash;
-    uint64_t again; /* the number it has now */
+    uint64_t again; /* the number it has now; 0: none yet */
 };
 
 struct tail {
     struct replica *r;
     int64_t now_ms;
     struct taken good;   /* the last that stays; seq 0: none does */
-    struct taken *taken; /* owned; ascending */
+    uint64_t from_hlc;   /* what this node stamped from here on goes */
+    struct taken *taken; /* owned; ascending by incarnation and number */
     size_t count;
     uint64_t head; /* of the journal, before anything is signed anew */
     struct leaf leaf;
@@ -78,54 +79,86 @@ static bool is_ahead(const struct tail *t, const struct taken *at)
     return hlc_ms(at->hlc) > replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
 }
 
-/* From the head back to the first changeset that was turned away, and on while
- * the stamps are ahead: a parent whose own clock was ahead too may have taken
- * some of them, and what follows could not be stamped below them. */
-static int find_tail(struct tail *t, const struct delivery *refused,
+/* From the first that was turned away back while the stamps are ahead: a parent
+ * whose own clock was ahead too may have taken some of them, and what follows
+ * could not be stamped below them. All of one millisecond goes, so that there is
+ * room before it for the words that take it back. */
+static int find_good(struct tail *t, const struct delivery *refused,
                      struct err *e)
 {
-    const struct origin *own = replica_own_origin(t->r);
-    uint64_t seq = own->head_seq;
-    uint64_t incarnation = own->head_incarnation;
-    size_t cap = 0;
-    int rc = 0;
-    t->good = (struct taken){.seq = 0};
-    while (rc == 0 && seq > 0) {
-        struct taken at;
-        rc = find_own(t, seq, incarnation, &at, e);
-        if (rc == 0 && seq < refused->seq && !is_ahead(t, &at)) {
-            t->good = at;
+    struct taken at;
+    int rc = find_own(t, refused->seq, refused->incarnation, &at, e);
+    while (rc == 0) {
+        t->from_hlc = hlc_of_ms(hlc_ms(at.hlc));
+        t->good = (struct taken){.seq = 0};
+        if (at.seq == 1) {
             break;
         }
-        if (t->count == cap) {
-            cap = cap == 0 ? 64 : cap * 2;
-            t->taken = realloc(t->taken, cap * sizeof *t->taken);
-            if (t->taken == NULL) {
-                abort();
-            }
+        rc = find_own(t, at.seq - 1, at.prev_incarnation, &t->good, e);
+        if (rc == 0 && t->good.hlc < t->from_hlc && !is_ahead(t, &t->good)) {
+            break;
         }
-        t->taken[t->count++] = at;
-        incarnation = at.prev_incarnation;
-        seq--;
-    }
-    for (size_t i = 0; i < t->count / 2; i++) {
-        struct taken at = t->taken[i];
-        t->taken[i] = t->taken[t->count - 1 - i];
-        t->taken[t->count - 1 - i] = at;
+        at = t->good;
     }
     return rc;
+}
+
+static void append(struct tail *t, size_t *cap, const struct taken *at)
+{
+    if (t->count == *cap) {
+        *cap = *cap == 0 ? 64 : *cap * 2;
+        t->taken = realloc(t->taken, *cap * sizeof *t->taken);
+        if (t->taken == NULL) {
+            abort();
+        }
+    }
+    t->taken[t->count++] = *at;
+}
+
+/* What this node signed from there on, on every branch: where its disk was put
+ * back or copied, what others brought of the lost branch may be ahead too, and
+ * this node could not be stamped below that either. */
+static int find_tail(struct tail *t, struct err *e)
+{
+    static const char sql[] =
+        "SELECT seq, incarnation, hlc, coalesce(prev_incarnation, incarnation)"
+        " FROM sync_changeset WHERE origin_no = ?1 AND hlc >= ?2"
+        " AND NOT voided ORDER BY incarnation, seq";
+    size_t cap = 0;
+    sqlite3_stmt *stmt;
+    int rc = database_statement(t->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)t->from_hlc);
+    while ((rc = database_step(t->r->db, stmt, e)) == 1) {
+        const struct taken at = {
+            .seq = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .incarnation = (uint64_t)sqlite3_column_int64(stmt, 1),
+            .hlc = (uint64_t)sqlite3_column_int64(stmt, 2),
+            .prev_incarnation = (uint64_t)sqlite3_column_int64(stmt, 3),
+        };
+        append(t, &cap, &at);
+    }
+    return rc;
+}
+
+static int compare_taken(const void *a, const void *b)
+{
+    const struct taken *x = a;
+    const struct taken *y = b;
+    int64_t i = (int64_t)x->incarnation; /* in the order of SQLite */
+    int64_t k = (int64_t)y->incarnation;
+    return i != k ? (i > k ? 1 : -1) : (x->seq > y->seq) - (x->seq < y->seq);
 }
 
 /* The place of one of the tail, or NULL. */
 static struct taken *taken_of(const struct tail *t, uint64_t seq,
                               uint64_t incarnation)
 {
-    if (seq <= t->good.seq || seq - t->good.seq > t->count) {
-        return NULL;
-    }
-    struct taken *at = &t->taken[seq - t->good.seq - 1];
-    assert(at->seq == seq);
-    return at->incarnation == incarnation ? at : NULL;
+    const struct taken at = {.seq = seq, .incarnation = incarnation};
+    return bsearch(&at, t->taken, t->count, sizeof at, compare_taken);
 }
 
 /* --- its changesets one by one ------------------------------------------- */
@@ -159,10 +192,12 @@ static int for_each(struct tail *t, each_function *each, struct err *e)
     return rc == 1 ? 0 : rc;
 }
 
+/* Of what came back after a loss there may be leaves that others did not hold:
+ * they are gone. */
 static void decode(struct tail *t, const struct slot *slot)
 {
     int rc = leaf_decode(slot->head, slot->body, &t->leaf, NULL);
-    assert(rc == 0); /* our own, and whole */
+    assert(rc == 0); /* our own */
     (void)rc;
 }
 
@@ -176,6 +211,9 @@ static int give_back_prior(struct tail *t, const struct changeset *cs,
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
         sqlite3_stmt *stmt;
+        if (cs->slots[i].form != SLOT_VISIBLE) {
+            continue;
+        }
         decode(t, &cs->slots[i]);
         rc = database_statement(t->r->db, sql, &stmt, e);
         if (rc != 0) {
@@ -280,10 +318,15 @@ static void cover_anew(struct tail *t, struct covering *c,
     }
     own.incarnation = self->incarnation;
     own.seq = at->again;
-    cover(c, &own);
-    if (t->good.seq > 0 && t->good.incarnation == entry->incarnation) {
-        own.incarnation = entry->incarnation;
-        own.seq = t->good.seq;
+    if (own.seq > 0) {
+        cover(c, &own);
+    }
+    while (at > t->taken && at[-1].incarnation == at->incarnation) {
+        at--;
+    }
+    if (at->seq > 1 && at->prev_incarnation == at->incarnation) {
+        own.incarnation = at->incarnation;
+        own.seq = at->seq - 1;
         cover(c, &own);
     }
 }
@@ -361,21 +404,23 @@ static int draft_leaf(struct tail *t, size_t i, const struct slot *slot,
 static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 {
     struct replica *r = t->r;
+    size_t count = 0;
     int rc = 0;
     bytes_clear(&t->memory);
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
-        rc = draft_leaf(t, i, &cs->slots[i], e);
+        if (cs->slots[i].form == SLOT_VISIBLE) {
+            rc = draft_leaf(t, count++, &cs->slots[i], e);
+        }
     }
-    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+    for (size_t i = 0; rc == 0 && i < count; i++) {
         if (t->bodies[i] != 0) {
             t->drafts[i].body.data = t->memory.data + t->bodies[i] - 1;
         }
     }
-    if (rc == 0) {
-        rc = replica_sign(r, t->drafts, cs->header.leaf_count, t->now_ms,
-                          t->now_ms, e);
+    if (rc == 0 && count > 0) {
+        rc = replica_sign(r, t->drafts, count, t->now_ms, t->now_ms, e);
     }
-    if (rc < 0) {
+    if (rc < 0 || count == 0) {
         return rc;
     }
     batch_drop(r->batch);
@@ -386,7 +431,7 @@ static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 
 /* --- the words that take it back ----------------------------------------- */
 
-/* The n-th of the tail with another incarnation than those before, or NULL. */
+/* The first of the n-th incarnation of the tail, or NULL. */
 static const struct taken *nth_incarnation(const struct tail *t, size_t n)
 {
     for (size_t i = 0; i < t->count; i++) {
@@ -399,12 +444,13 @@ static const struct taken *nth_incarnation(const struct tail *t, size_t n)
     return NULL;
 }
 
-static struct voiding voiding_of(const struct tail *t, const struct taken *at)
+static struct voiding voiding_of(const struct tail *t,
+                                const struct taken *first)
 {
     return (struct voiding){
         .node = t->r->self.node,
-        .incarnation = at->incarnation,
-        .after = t->good.seq,
+        .incarnation = first->incarnation,
+        .after = first->seq - 1,
     };
 }
 
@@ -414,7 +460,7 @@ static int sign_voids(struct tail *t, struct err *e)
 {
     struct replica *r = t->r;
     const struct taken *at;
-    int64_t before_ms = hlc_ms(t->taken[0].hlc) - 1 - r->correction_ms;
+    int64_t before_ms = hlc_ms(t->from_hlc) - 1 - r->correction_ms;
     int64_t at_ms = before_ms < t->now_ms ? before_ms : t->now_ms;
     int rc = 0;
     for (size_t n = 0; rc == 0 && (at = nth_incarnation(t, n)) != NULL; n++) {
@@ -440,11 +486,11 @@ static int sign_voids(struct tail *t, struct err *e)
         bytes_free(&key);
         bytes_free(&body);
     }
-    if (rc == 0 && replica_own_origin(r)->head_hlc >= t->taken[0].hlc) {
+    if (rc == 0 && replica_own_origin(r)->head_hlc >= t->from_hlc) {
         return err_set(e, ERR_FUTURE,
                        "changeset %llu cannot be taken back: there is no time "
                        "between it and the one before",
-                       (unsigned long long)t->taken[0].seq);
+                       (unsigned long long)t->good.seq + 1);
     }
     return rc;
 }
@@ -470,21 +516,23 @@ static int show_voids(struct tail *t, struct err *e)
 
 /* --- the whole ----------------------------------------------------------- */
 
-/* The highest stamp held that time has reached. */
-static int find_floor(struct tail *t, uint64_t *ret, struct err *e)
+/* The highest stamp up to a limit of what stays; of this node alone, or of
+ * all. */
+static int find_stamp(struct tail *t, uint64_t limit, bool own, uint64_t *ret,
+                      struct err *e)
 {
     static const char sql[] =
         "SELECT max(hlc) FROM sync_changeset WHERE hlc <= ?1"
-        " AND (origin_no <> ?2 OR seq <= ?3)";
-    int64_t limit_ms = replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
+        " AND CASE origin_no WHEN ?2 THEN hlc < ?3 ELSE NOT ?4 END";
     sqlite3_stmt *stmt;
     int rc = database_statement(t->r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    sqlite3_bind_int64(stmt, 1, (int64_t)hlc_of_ms(limit_ms));
+    sqlite3_bind_int64(stmt, 1, (int64_t)limit);
     sqlite3_bind_int64(stmt, 2, replica_own_origin(t->r)->no);
-    sqlite3_bind_int64(stmt, 3, (int64_t)t->good.seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)t->from_hlc);
+    sqlite3_bind_int(stmt, 4, own);
     rc = database_step(t->r->db, stmt, e);
     if (rc == 1) {
         *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
@@ -493,8 +541,9 @@ static int find_floor(struct tail *t, uint64_t *ret, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
-/* The chain goes on from the last that stays. */
-static void go_back(struct tail *t)
+/* The chain goes on from the last that stays; by its stamps, after all branches
+ * that do. */
+static int go_back(struct tail *t, struct err *e)
 {
     struct replica *r = t->r;
     struct origin *own = replica_own_origin(r);
@@ -503,8 +552,8 @@ static void go_back(struct tail *t)
     own->head_hash = t->good.hash;
     own->head_hlc = t->good.hlc;
     own->changed = true;
-    r->last_hlc = t->good.hlc;
     randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
+    return find_stamp(t, INT64_MAX, true, &r->last_hlc, e);
 }
 
 static int sign_tail(struct tail *t, struct err *e)
@@ -516,11 +565,14 @@ static int sign_tail(struct tail *t, struct err *e)
     if (rc == 0) {
         rc = clamp_priors(t, e);
     }
+    int64_t limit_ms = replica_now(r, t->now_ms) + FUTURE_MS_MAX;
     if (rc == 0) {
-        rc = find_floor(t, &floor, e);
+        rc = find_stamp(t, hlc_of_ms(limit_ms), false, &floor, e);
     }
     if (rc == 0) {
-        go_back(t);
+        rc = go_back(t, e);
+    }
+    if (rc == 0) {
         rc = sign_voids(t, e);
     }
     r->last_hlc = r->last_hlc > floor ? r->last_hlc : floor;
@@ -531,6 +583,20 @@ static int sign_tail(struct tail *t, struct err *e)
         rc = late_apply(&r->merger, &rows, e);
     }
     return rc == 0 ? show_voids(t, e) : rc;
+}
+
+/* Then it counts nowhere, and what would take it back might not either. */
+static bool is_cut_off(struct replica *r, const struct delivery *d)
+{
+    const struct changeset_header h = {
+        .origin = r->self.node,
+        .seq = d->seq,
+        .incarnation = d->incarnation,
+        .hlc = d->hlc,
+        .certificate = d->certificate,
+    };
+    struct standing *standing = registry_standing(r->merger.registry);
+    return standing_of(standing, &h) == STAND_CUT_OFF;
 }
 
 static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
@@ -551,12 +617,15 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     }
     bool ours = rc == 1 && d.position == position && !d.voided &&
                 d.origin_no == replica_own_origin(r)->no;
-    if (rc < 0 || !ours) {
+    if (rc < 0 || !ours || is_cut_off(r, &d)) {
         return rc < 0 ? rc : 0;
     }
-    rc = find_tail(t, &d, e);
-    if (rc == 0 && t->count > 0) {
-        ret->ahead_ms = hlc_ms(t->taken[0].hlc) - replica_now(r, t->now_ms);
+    rc = find_good(t, &d, e);
+    if (rc == 0) {
+        rc = find_tail(t, e);
+    }
+    if (rc == 0) {
+        ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);
         rc = sign_tail(t, e);
     }
     ret->changesets = t->count;
