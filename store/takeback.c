@@ -158,7 +158,9 @@ static struct taken *taken_of(const struct tail *t, uint64_t seq,
                               uint64_t incarnation)
 {
     const struct taken at = {.seq = seq, .incarnation = incarnation};
-    return bsearch(&at, t->taken, t->count, sizeof at, compare_taken);
+    return t->count == 0
+               ? NULL
+               : bsearch(&at, t->taken, t->count, sizeof at, compare_taken);
 }
 
 /* --- its changesets one by one ------------------------------------------- */
@@ -445,7 +447,7 @@ static const struct taken *nth_incarnation(const struct tail *t, size_t n)
 }
 
 static struct voiding voiding_of(const struct tail *t,
-                                const struct taken *first)
+                                 const struct taken *first)
 {
     return (struct voiding){
         .node = t->r->self.node,
