@@ -103,6 +103,12 @@ int replica_forget_numbers(struct replica *r, struct err *e)
     return rc;
 }
 
+int replica_got_back(struct replica *r, struct err *e)
+{
+    randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
+    return replica_forget_numbers(r, e);
+}
+
 int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
                      struct err *e)
 {

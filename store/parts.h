@@ -79,6 +79,10 @@ int replica_begin_start(struct replica *r, struct err *e);
  * it was put back from: once in each start, in the caller's transaction. */
 int replica_forget_numbers(struct replica *r, struct err *e);
 
+/* What this node signed and lost has come back: the chain may go on from there,
+ * and no incarnation may be on two branches. */
+int replica_got_back(struct replica *r, struct err *e);
+
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
  * rolls back, forgets what was only in memory and returns `rc`. A new replica,
  * which has nothing to go back to, is committed alone and dropped on failure.

@@ -441,7 +441,9 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
     };
     bool any = true;
     int rc = 0;
-    if (c->held) { /* its certificates came ahead of the walk */
+    const struct registry *registry = in->r->merger.registry;
+    if (c->held && standing_of(registry_standing(registry), &c->header) !=
+                       STAND_VOID) { /* certificates came ahead of the walk */
         replica_advance(c->origin, &c->header, &c->hash);
     }
     if (c->held && c->held_leaves == c->changeset->header.leaf_count) {
@@ -473,10 +475,10 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     bool evidence = standing_concerns(registry_standing(r->merger.registry),
                                       &c->header.origin);
     bool was_lost = !c->held && hash_equal(&c->header.origin, &r->self.node);
-    int lost = was_lost ? replica_forget_numbers(r, e) : 0;
-    int rc = lost != 0  ? lost
-             : evidence ? batch_merge(r->batch, &r->merger, &in->tally, e)
-                        : 0;
+    int rc = was_lost ? replica_got_back(r, e) : 0;
+    if (rc == 0 && evidence) {
+        rc = batch_merge(r->batch, &r->merger, &in->tally, e);
+    }
     if (rc == 0 && c->branches && !c->held) {
         rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);
         in->ret->cloned = in->ret->cloned || rc == 1;

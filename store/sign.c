@@ -136,6 +136,8 @@ static struct changeset_header next_header(struct replica *r,
                                            int64_t captured_ms, int64_t now_ms)
 {
     const struct origin *own = replica_own_origin(r);
+    /* What came back after a loss may be ahead of all that time has reached. */
+    uint64_t last = r->last_hlc > own->head_hlc ? r->last_hlc : own->head_hlc;
     return (struct changeset_header){
         .network = r->self.network,
         .origin = r->self.node,
@@ -144,8 +146,8 @@ static struct changeset_header next_header(struct replica *r,
         .prev_incarnation = own->head_seq == 0 ? 0 : own->head_incarnation,
         .prev = own->head_hash,
         /* programs and this node read one clock */
-        .hlc = hlc_next(r->last_hlc, replica_now(r, captured_ms),
-                        replica_now(r, now_ms)),
+        .hlc =
+            hlc_next(last, replica_now(r, captured_ms), replica_now(r, now_ms)),
         .schema_version = r->self.schema_version,
         .certificate = r->self.certificate,
     };

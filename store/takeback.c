@@ -28,8 +28,8 @@ struct taken {
 struct tail {
     struct replica *r;
     int64_t now_ms;
-    struct taken good;   /* the last that stays; seq 0: none does */
     uint64_t from_hlc;   /* what this node stamped from here on goes */
+    struct taken good;   /* the last that stays; seq 0: none does */
     struct taken *taken; /* owned; ascending by incarnation and number */
     size_t count;
     uint64_t head; /* of the journal, before anything is signed anew */
@@ -41,66 +41,44 @@ struct tail {
 
 /* --- where it begins ----------------------------------------------------- */
 
-static int find_own(struct tail *t, uint64_t seq, uint64_t incarnation,
-                    struct taken *ret, struct err *e)
+/* From what was turned away on, and all that is stamped ahead: a parent whose
+ * own clock was ahead too may have taken some of it, and what follows could not
+ * be stamped below that. Whole milliseconds go, so that there is room before them
+ * for the words that take them back. */
+static void set_from(struct tail *t, const struct delivery *refused)
+{
+    int64_t limit_ms = replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
+    int64_t refused_ms = hlc_ms(refused->hlc);
+    t->from_hlc = hlc_of_ms(refused_ms <= limit_ms ? refused_ms : limit_ms + 1);
+}
+
+/* The last that was signed before: mostly the one below the first that goes, but
+ * a node that was put back or copied has branches. */
+static int find_good(struct tail *t, struct err *e)
 {
     static const char sql[] =
-        "SELECT hlc, coalesce(prev_incarnation, incarnation), hash"
-        " FROM sync_changeset WHERE origin_no = ?1 AND seq = ?2"
-        " AND incarnation = ?3";
+        "SELECT seq, incarnation, hlc, hash FROM sync_changeset"
+        " WHERE origin_no = ?1 AND hlc < ?2 AND NOT voided"
+        " ORDER BY hlc DESC LIMIT 1";
     sqlite3_stmt *stmt;
-    *ret = (struct taken){.seq = seq, .incarnation = incarnation};
     int rc = database_statement(t->r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
     sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
-    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
+    sqlite3_bind_int64(stmt, 2, (int64_t)t->from_hlc);
     rc = database_step(t->r->db, stmt, e);
-    if (rc != 1) {
-        return rc < 0 ? rc
-                      : err_set(e, ERR_CORRUPT,
-                                "this node's changeset %llu is not in its "
-                                "journal",
-                                (unsigned long long)seq);
-    }
-    ret->hlc = (uint64_t)sqlite3_column_int64(stmt, 0);
-    ret->prev_incarnation = (uint64_t)sqlite3_column_int64(stmt, 1);
-    if (sqlite3_column_bytes(stmt, 2) == HASH_BYTES) {
-        memcpy(ret->hash.bytes, sqlite3_column_blob(stmt, 2), HASH_BYTES);
-    }
-    (void)sqlite3_reset(stmt);
-    return 0;
-}
-
-static bool is_ahead(const struct tail *t, const struct taken *at)
-{
-    return hlc_ms(at->hlc) > replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
-}
-
-/* From the first that was turned away back while the stamps are ahead: a parent
- * whose own clock was ahead too may have taken some of them, and what follows
- * could not be stamped below them. All of one millisecond goes, so that there is
- * room before it for the words that take it back. */
-static int find_good(struct tail *t, const struct delivery *refused,
-                     struct err *e)
-{
-    struct taken at;
-    int rc = find_own(t, refused->seq, refused->incarnation, &at, e);
-    while (rc == 0) {
-        t->from_hlc = hlc_of_ms(hlc_ms(at.hlc));
-        t->good = (struct taken){.seq = 0};
-        if (at.seq == 1) {
-            break;
+    if (rc == 1) {
+        struct taken *good = &t->good;
+        good->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
+        good->incarnation = (uint64_t)sqlite3_column_int64(stmt, 1);
+        good->hlc = (uint64_t)sqlite3_column_int64(stmt, 2);
+        if (sqlite3_column_bytes(stmt, 3) == HASH_BYTES) {
+            memcpy(good->hash.bytes, sqlite3_column_blob(stmt, 3), HASH_BYTES);
         }
-        rc = find_own(t, at.seq - 1, at.prev_incarnation, &t->good, e);
-        if (rc == 0 && t->good.hlc < t->from_hlc && !is_ahead(t, &t->good)) {
-            break;
-        }
-        at = t->good;
+        (void)sqlite3_reset(stmt);
     }
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 static void append(struct tail *t, size_t *cap, const struct taken *at)
@@ -115,9 +93,7 @@ static void append(struct tail *t, size_t *cap, const struct taken *at)
     t->taken[t->count++] = *at;
 }
 
-/* What this node signed from there on, on every branch: where its disk was put
- * back or copied, what others brought of the lost branch may be ahead too, and
- * this node could not be stamped below that either. */
+/* On every branch: what came back of one that was lost may be ahead too. */
 static int find_tail(struct tail *t, struct err *e)
 {
     static const char sql[] =
@@ -518,23 +494,21 @@ static int show_voids(struct tail *t, struct err *e)
 
 /* --- the whole ----------------------------------------------------------- */
 
-/* The highest stamp up to a limit of what stays; of this node alone, or of
- * all. */
-static int find_stamp(struct tail *t, uint64_t limit, bool own, uint64_t *ret,
-                      struct err *e)
+/* The highest stamp held that time has reached, but for the tail's. */
+static int find_floor(struct tail *t, uint64_t *ret, struct err *e)
 {
     static const char sql[] =
         "SELECT max(hlc) FROM sync_changeset WHERE hlc <= ?1"
-        " AND CASE origin_no WHEN ?2 THEN hlc < ?3 ELSE NOT ?4 END";
+        " AND (origin_no <> ?2 OR hlc < ?3)";
+    int64_t limit_ms = replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
     sqlite3_stmt *stmt;
     int rc = database_statement(t->r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    sqlite3_bind_int64(stmt, 1, (int64_t)limit);
+    sqlite3_bind_int64(stmt, 1, (int64_t)hlc_of_ms(limit_ms));
     sqlite3_bind_int64(stmt, 2, replica_own_origin(t->r)->no);
     sqlite3_bind_int64(stmt, 3, (int64_t)t->from_hlc);
-    sqlite3_bind_int(stmt, 4, own);
     rc = database_step(t->r->db, stmt, e);
     if (rc == 1) {
         *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
@@ -543,9 +517,8 @@ static int find_stamp(struct tail *t, uint64_t limit, bool own, uint64_t *ret,
     return rc < 0 ? rc : 0;
 }
 
-/* The chain goes on from the last that stays; by its stamps, after all branches
- * that do. */
-static int go_back(struct tail *t, struct err *e)
+/* The chain goes on from the last that stays. */
+static void go_back(struct tail *t)
 {
     struct replica *r = t->r;
     struct origin *own = replica_own_origin(r);
@@ -554,8 +527,8 @@ static int go_back(struct tail *t, struct err *e)
     own->head_hash = t->good.hash;
     own->head_hlc = t->good.hlc;
     own->changed = true;
+    r->last_hlc = t->good.hlc;
     randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
-    return find_stamp(t, INT64_MAX, true, &r->last_hlc, e);
 }
 
 static int sign_tail(struct tail *t, struct err *e)
@@ -567,14 +540,11 @@ static int sign_tail(struct tail *t, struct err *e)
     if (rc == 0) {
         rc = clamp_priors(t, e);
     }
-    int64_t limit_ms = replica_now(r, t->now_ms) + FUTURE_MS_MAX;
     if (rc == 0) {
-        rc = find_stamp(t, hlc_of_ms(limit_ms), false, &floor, e);
+        rc = find_floor(t, &floor, e);
     }
     if (rc == 0) {
-        rc = go_back(t, e);
-    }
-    if (rc == 0) {
+        go_back(t);
         rc = sign_voids(t, e);
     }
     r->last_hlc = r->last_hlc > floor ? r->last_hlc : floor;
@@ -622,7 +592,8 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     if (rc < 0 || !ours || is_cut_off(r, &d)) {
         return rc < 0 ? rc : 0;
     }
-    rc = find_good(t, &d, e);
+    set_from(t, &d);
+    rc = find_good(t, e);
     if (rc == 0) {
         rc = find_tail(t, e);
     }

@@ -904,6 +904,44 @@ static void a_clone_is_found_whichever_comes_first(void **state)
     tree_free(t);
 }
 
+/* Its hub, whose clock was ahead too, took what the original takes back; the
+ * copy makes the hub give all back to the original. */
+static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    call(t, LDH_C, 1, "ahead");
+    tree_send(t, LDH_C, LDH_H);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = journal_end(t, copy);
+    add_dose(t, copy, 1);
+    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
+    t->nodes[LDH_H].ahead_ms = 0;
+    add_dose(t, LDH_C, 2);
+    sync_without(t, 1);
+    /* the copy's dose is back, and ahead; what is written next is turned away
+     * once more, and nothing is left that is ahead */
+    call(t, LDH_C, 1, "in order");
+    sync_without(t, 1);
+    char ahead[200];
+    (void)snprintf(ahead, sizeof ahead,
+                   "SELECT count(*) FROM sync_changeset WHERE NOT voided AND"
+                   " hlc >> 16 > %lld",
+                   (long long)t->now_ms);
+    for (int i = 0; i < copy; i++) {
+        assert_string_equal(phones(t, i), "in order");
+        assert_string_equal(doses(t, i), "d1,d2");
+        assert_string_equal(tree_get(t, i, ahead), "0");
+    }
+    check_without(t, 1);
+    tree_free(t);
+}
+
 static void of_a_restored_node_everything_counts(void **state)
 {
     (void)state;
@@ -1140,6 +1178,7 @@ int main(void)
         cmocka_unit_test(what_a_program_writes_meanwhile_is_not_lost),
         cmocka_unit_test(of_a_clone_that_ran_meanwhile_only_events_count),
         cmocka_unit_test(a_clone_is_found_whichever_comes_first),
+        cmocka_unit_test(what_was_taken_back_comes_back_and_leads_nowhere),
         cmocka_unit_test(of_a_restored_node_everything_counts),
         cmocka_unit_test(whatever_the_order_all_end_equal),
     };
