@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "protocol/hlc.h"
+#include "store/gaps.h"
 #include "store/parts.h"
 
 /* One stretch of a neighbour's journal on its way in. */
@@ -187,194 +188,33 @@ static int open_and_verify(struct receiving *in, struct checked *c,
 
 /* --- gaps ---------------------------------------------------------------- */
 
-/* Is a leaf left out that is due here? On a whole chain all are, but for what the
- * root addressed to others; elsewhere those of scope `all`, which stand first. */
-static bool hides(const struct checked *c, bool of_root)
-{
-    bool hidden = false;
-    for (size_t i = 0; i < c->changeset->header.leaf_count; i++) {
-        const struct slot *slot = &c->changeset->slots[i];
-        if (slot->form == SLOT_WITHHELD) {
-            hidden = true;
-        } else if (hidden && slot_is_of_all(slot)) {
-            return true;
-        }
-    }
-    return hidden && c->whole_chain && !of_root;
-}
-
-static int check_shown(const struct receiving *in, const struct checked *c,
-                       struct err *e)
-{
-    for (size_t i = 0; i < c->changeset->header.leaf_count; i++) {
-        if (c->changeset->slots[i].form == SLOT_SEALED) {
-            return err_set(e, ERR_CLASS,
-                           "a leaf of it is sealed, and this version cannot "
-                           "open it");
-        }
-    }
-    const struct registry *registry = in->r->merger.registry;
-    bool of_root = registry_is_root(registry, &c->travelling->origin);
-    return hides(c, of_root)
-               ? err_set(e, ERR_CHAIN,
-                         "leaves of it are left out; something on the "
-                         "way lost or hides them")
-               : 0;
-}
-
-/* The whole chain comes here: it continues what is held, in time too. What
- * continues something else than the head is a branch: of a node that took back
- * what it said, that was restored, or that was cloned (clone.c). */
+/* What continues something else than the head is a branch: of a node that took
+ * back what it said, that was restored, or that was cloned (clone.c). */
 static int check_chain(struct receiving *in, struct checked *c, struct err *e)
 {
     const struct changeset_header *h = &c->header;
     const struct origin *o = c->origin;
-    struct held before = {.hlc = 0};
-    int rc = 1;
     if (c->held && h->hlc <= o->head_hlc) {
         return 0;
     }
-    if (h->seq > 1) {
-        rc = journal_held(in->r->db, o->no, h->seq - 1, h->prev_incarnation,
-                          &before, e);
-    }
-    if (rc == 0 && h->seq > o->head_seq + 1) {
-        return err_set(e, ERR_CHAIN,
-                       "number %llu is missing before it; something on the "
-                       "way lost or hides it",
-                       (unsigned long long)o->head_seq + 1);
-    }
-    if (rc == 0 || (rc == 1 && !hash_equal(&h->prev, &before.hash))) {
-        return err_set(e, ERR_CHAIN, "it does not continue what is held");
-    }
-    if (rc == 1 && h->hlc <= before.hlc) {
-        return err_set(e, ERR_CHAIN, "its stamp is not above the one before");
-    }
     c->branches = h->seq != o->head_seq + 1 ||
                   (h->seq > 1 && h->prev_incarnation != o->head_incarnation);
-    return rc < 0 ? rc : 0;
+    return gaps_check_chain(in->r->db, o, h, e);
 }
 
-/* Is any changeset of this number held? */
-static int is_number_held(struct receiving *in, const struct origin *o,
-                          uint64_t seq, struct err *e)
+static int check_gaps(struct receiving *in, struct checked *c, struct err *e)
 {
-    static const char sql[] = "SELECT 1 FROM sync_changeset"
-                              " WHERE origin_no = ?1 AND seq = ?2 LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(in->r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, o->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
-    rc = database_step(in->r->db, stmt, e);
-    (void)sqlite3_reset(stmt);
-    return rc;
-}
-
-/* Where of the changesets of a number only parts are held: did leaves of this
- * (scope, class) come with them? Of one that is held whole there is no doubt; a
- * root that was put back from a copy has several of a number. */
-static int is_part_held(struct receiving *in, const struct origin *o,
-                        const struct leaf *leaf, struct err *e)
-{
-    static const char sql[] = "SELECT scopes, reach & 8 FROM sync_delivery"
-                              " WHERE origin_no = ?1 AND seq = ?2";
-    uint8_t mark[JOURNAL_MARK_BYTES];
-    sqlite3_stmt *stmt;
-    int rc = database_statement(in->r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    journal_mark(leaf->scope_bytes, leaf->class_id, mark);
-    sqlite3_bind_int64(stmt, 1, o->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)leaf->prior);
-    bool parts = false;
-    bool found = false;
-    while (!found && (rc = database_step(in->r->db, stmt, e)) == 1) {
-        const struct value marks = database_column(stmt, 0);
-        parts = true;
-        found = sqlite3_column_int(stmt, 1) == 0;
-        for (size_t i = 0; i < marks.bytes.len; i += JOURNAL_MARK_BYTES) {
-            found = found ||
-                    memcmp(marks.bytes.data + i, mark, JOURNAL_MARK_BYTES) == 0;
-        }
-    }
-    (void)sqlite3_reset(stmt);
-    return rc < 0 ? rc : found || !parts;
-}
-
-/* The root withholds what it addressed to others. That it does so, and not
- * somebody on the way, is seen from what comes next of the same scope and
- * class, which names the one before it. */
-static int check_root_prior(struct receiving *in, const struct checked *c,
-                            struct err *e)
-{
-    struct leaf *leaf = malloc(sizeof *leaf);
-    struct slice last = {0}; /* leaves of one scope and class stand together */
-    uint16_t last_class = 0;
-    int rc = 1;
-    if (leaf == NULL) {
-        abort();
-    }
-    assert(c->changeset != NULL);
-    for (size_t i = 0; rc == 1 && i < c->changeset->header.leaf_count; i++) {
-        const struct slot *slot = &c->changeset->slots[i];
-        if (slot->form == SLOT_WITHHELD ||
-            leaf_decode_head(slot->head, leaf, NULL) != 0 ||
-            (leaf->class_id == last_class &&
-             slice_equal(leaf->scope_bytes, last))) {
-            continue;
-        }
-        last = leaf->scope_bytes;
-        last_class = leaf->class_id;
-        rc = leaf->prior == 0 ? 1 : is_part_held(in, c->origin, leaf, e);
-    }
+    const struct registry *registry = in->r->merger.registry;
+    bool of_root = registry_is_root(registry, &c->travelling->origin);
+    int rc = gaps_check_shown(c->changeset, c->whole_chain && !of_root, e);
     if (rc == 0) {
-        rc = err_set(e, ERR_CHAIN,
-                     "leaves of class %u are missing in number %llu before it; "
-                     "something on the way hides them",
-                     (unsigned)leaf->class_id, (unsigned long long)leaf->prior);
+        rc = c->whole_chain
+                 ? check_chain(in, c, e)
+                 : gaps_check_prior(in->r->db, c->origin, c->changeset, e);
     }
-    free(leaf);
-    return rc < 0 ? rc : 0;
-}
-
-/* Only leaves of scope `all` come here: each names the number of the one
- * before it, and what it names must be here. */
-static int check_prior(struct receiving *in, const struct checked *c,
-                       struct err *e)
-{
-    struct leaf *leaf = malloc(sizeof *leaf);
-    uint16_t last_class = 0;
-    int rc = 0;
-    if (leaf == NULL) {
-        abort();
+    if (rc == 0 && of_root) {
+        rc = gaps_check_root_prior(in->r->db, c->origin, c->changeset, e);
     }
-    assert(c->changeset != NULL);
-    for (size_t i = 0; rc == 0 && i < c->changeset->header.leaf_count; i++) {
-        const struct slot *slot = &c->changeset->slots[i];
-        if (slot->form == SLOT_WITHHELD ||
-            leaf_decode_head(slot->head, leaf, NULL) != 0 ||
-            leaf->scope.kind != SCOPE_ALL || leaf->class_id == last_class) {
-            continue;
-        }
-        last_class = leaf->class_id;
-        if (leaf->prior == 0) {
-            continue;
-        }
-        rc = is_number_held(in, c->origin, leaf->prior, e);
-        rc = rc == 0  ? err_set(e, ERR_CHAIN,
-                                "number %llu with leaves for all of class %u "
-                                 "is missing before it; something on the way "
-                                 "hides it",
-                                (unsigned long long)leaf->prior,
-                                (unsigned)leaf->class_id)
-             : rc < 0 ? rc
-                      : 0;
-    }
-    free(leaf);
     return rc;
 }
 
@@ -525,14 +365,7 @@ static int turn_away(struct receiving *in, const struct checked *c,
 
 static int receive_sound(struct receiving *in, struct checked *c, struct err *e)
 {
-    int rc = check_shown(in, c, e);
-    if (rc == 0) {
-        rc = c->whole_chain ? check_chain(in, c, e) : check_prior(in, c, e);
-    }
-    if (rc == 0 &&
-        registry_is_root(in->r->merger.registry, &c->travelling->origin)) {
-        rc = check_root_prior(in, c, e);
-    }
+    int rc = check_gaps(in, c, e);
     if (rc == 0) {
         rc = forget_refused(in, c, e);
     }

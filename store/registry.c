@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/evidence.h"
-#include "store/journal.h"
+#include "store/control.h"
 
 /* An origin as it is, first, and as it was at the mark. */
 struct entry {
@@ -38,7 +37,6 @@ struct registry {
     size_t marked_certificates;
     size_t marked_addressed;
     struct standing *standing;
-    bool evidence_held; /* the journal has some: seen while loading */
 };
 
 /* Room for one more in a list of pointers. */
@@ -53,34 +51,6 @@ static void *grow(void *list, size_t count, size_t *cap)
         abort();
     }
     return grown;
-}
-
-void leaf_sum_add(struct leaf_sum *s, const struct hash *leaf)
-{
-    unsigned carry = 0;
-    for (int i = HASH_BYTES - 1; i >= 0; i--) {
-        carry += (unsigned)s->sum.bytes[i] + leaf->bytes[i];
-        s->sum.bytes[i] = (uint8_t)carry;
-        carry >>= 8;
-    }
-    s->leaves++;
-}
-
-void leaf_sum_remove(struct leaf_sum *s, const struct hash *leaf)
-{
-    int borrow = 0;
-    for (int i = HASH_BYTES - 1; i >= 0; i--) {
-        int rest = s->sum.bytes[i] - leaf->bytes[i] - borrow;
-        borrow = rest < 0;
-        s->sum.bytes[i] = (uint8_t)rest;
-    }
-    s->leaves--;
-}
-
-void leaf_sum_without(struct leaf_sum *s, const struct leaf_sum *other)
-{
-    leaf_sum_remove(s, &other->sum);
-    s->leaves += 1 - other->leaves;
 }
 
 void registry_destroy(struct registry **r)
@@ -635,145 +605,6 @@ static int load_addressed(struct registry *r, struct database *db,
                            "the sums of what goes to one site are damaged");
 }
 
-/* Whose key signs this changeset: its origin's certificate, or, for the first
- * of the root, the certificate inside, which the network's name vouches for. */
-static const uint8_t *signer(const struct registry *r,
-                             const struct changeset *cs,
-                             struct certificate *own)
-{
-    const struct certificate *c =
-        registry_certificate(r, &cs->header.origin, cs->header.certificate);
-    if (c != NULL) {
-        return c->sign_public;
-    }
-    return registry_is_root(r, &own->node) &&
-                   hash_equal(&own->node, &cs->header.origin)
-               ? own->sign_public
-               : NULL;
-}
-
-/* Admits the certificates in one verified-again changeset of the journal. */
-static int load_changeset(struct registry *r, const struct changeset *cs,
-                          struct err *e)
-{
-    struct leaf *leaf = malloc(sizeof *leaf);
-    struct certificate c;
-    int rc = 0;
-    if (leaf == NULL) {
-        abort();
-    }
-    bool verified = false;
-    assert(cs != NULL);
-    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
-        const struct slot *slot = &cs->slots[i];
-        bool sound = slot->form == SLOT_VISIBLE &&
-                     leaf_decode(slot->head, slot->body, leaf, NULL) == 0;
-        r->evidence_held =
-            r->evidence_held || (sound && evidence_is(leaf->table));
-        if (!sound || leaf->table != TABLE_CERTIFICATE ||
-            certificate_of_leaf(leaf, &c, NULL) != 0) {
-            continue; /* refused when it came in, and still */
-        }
-        const uint8_t *key = signer(r, cs, &c);
-        if (!verified) {
-            rc = key == NULL ? err_set(e, ERR_UNKNOWN, "its signer is unknown")
-                             : changeset_verify(cs, key, e);
-            verified = rc == 0;
-        }
-        if (rc == 0 && registry_admit(r, &cs->header.origin, &c, NULL) == 0) {
-            standing_add_certificate(r->standing, &c, &cs->header);
-        }
-    }
-    free(leaf);
-    return rc;
-}
-
-/* Notes the evidence in one changeset of the journal. */
-static int load_evidence(struct registry *r, const struct changeset *cs,
-                         struct err *e)
-{
-    assert(cs != NULL);
-    struct leaf *leaf = malloc(sizeof *leaf);
-    const struct certificate *origin =
-        registry_certificate(r, &cs->header.origin, cs->header.certificate);
-    bool verified = false;
-    int rc = 0;
-    if (leaf == NULL) {
-        abort();
-    }
-    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
-        const struct slot *slot = &cs->slots[i];
-        if (slot->form != SLOT_VISIBLE || origin == NULL ||
-            leaf_decode(slot->head, slot->body, leaf, NULL) != 0 ||
-            leaf->class_id != CLASS_CONTROL || !evidence_is(leaf->table)) {
-            continue;
-        }
-        if (!verified) {
-            rc = changeset_verify(cs, origin->sign_public, e);
-            verified = rc == 0;
-        }
-        if (rc == 0) {
-            (void)evidence_admit(r, origin, &cs->header, leaf, NULL);
-        }
-    }
-    free(leaf);
-    return rc;
-}
-
-typedef int load_function(struct registry *r, const struct changeset *cs,
-                          struct err *e);
-
-static int load_control(struct registry *r, struct database *db,
-                        struct packer *packer, load_function *load,
-                        struct err *e)
-{
-    struct delivery d = {0};
-    int rc;
-    while ((rc = journal_next(db, d.position, REACH_CONTROL, &d, e)) == 1) {
-        const struct origin *o = registry_origin_no(r, d.origin_no);
-        struct changeset *cs = NULL;
-        rc = o == NULL
-                 ? err_set(e, ERR_CORRUPT, "an origin is missing")
-                 : journal_open(packer, &r->network, &o->node, &d, &cs, e);
-        if (rc == 0) {
-            rc = load(r, cs, e);
-        }
-        changeset_destroy(&cs);
-        if (rc != 0) {
-            (void)err_wrap(e,
-                           "control leaves of delivery %llu do not verify; the "
-                           "file was damaged or altered, restore it",
-                           (unsigned long long)d.position);
-            return ERR_CORRUPT;
-        }
-    }
-    return rc;
-}
-
-/* The chain of certificates as the parent sent it, root first. */
-static int load_grant(struct registry *r, struct packer *packer,
-                      const struct grant *grant, struct err *e)
-{
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < grant->count; i++) {
-        const struct travelling *t = &grant->chain[i];
-        struct changeset_header header = travelling_header(t, &r->network);
-        struct changeset *cs = NULL;
-        rc = packer_unpack(packer, &header, t->leaves, &cs, e);
-        if (rc == 0) {
-            memcpy(cs->signature, t->signature, SIGNATURE_BYTES);
-            rc = load_changeset(r, cs, e);
-        }
-        changeset_destroy(&cs);
-    }
-    if (rc != 0) {
-        (void)err_wrap(e, "the certificates that enrolment brought do not "
-                          "verify");
-        return ERR_CORRUPT;
-    }
-    return 0;
-}
-
 struct registry *registry_new(const struct hash *network)
 {
     struct registry *r = calloc(1, sizeof *r);
@@ -794,15 +625,8 @@ int registry_load(struct database *db, struct packer *packer,
     if (rc == 0) {
         rc = load_addressed(r, db, e);
     }
-    if (rc == 0 && grant != NULL) {
-        rc = load_grant(r, packer, grant, e);
-    }
     if (rc == 0) {
-        rc = load_control(r, db, packer, load_changeset, e);
-    }
-    if (rc == 0 && r->evidence_held) {
-        /* it may speak of nodes whose certificate came after it */
-        rc = load_control(r, db, packer, load_evidence, e);
+        rc = control_load(r, db, packer, network, grant, e);
     }
     if (rc != 0) {
         registry_destroy(&r);
