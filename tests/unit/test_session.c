@@ -681,6 +681,7 @@ static void silence_closes_in_every_state(void **state)
     assert_int_equal(child_of(p)->closed, 0);
     pair_tick(p, 1001); /* the parent's time began with its first event */
     assert_int_equal(child_of(p)->closed, ERR_TIMEOUT);
+    assert_string_equal(child_of(p)->sentence, "nothing heard for 61 seconds");
     assert_int_equal(parent_of(p)->closed, ERR_TIMEOUT);
 
     pair_link(p);
