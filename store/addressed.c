@@ -17,10 +17,3 @@ bool addressed_to(const struct registry *r, const struct hash *origin,
            !(strlen(root->site) == ret->len &&
              memcmp(root->site, ret->data, ret->len) == 0);
 }
-
-bool addressed_leads(const struct registry *r, struct slice site,
-                     const struct hash *node)
-{
-    const struct hash *to = registry_node_of(r, site);
-    return to != NULL && registry_below(r, to, node);
-}

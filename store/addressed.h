@@ -3,12 +3,9 @@
 /*
  * Addressed: what headquarters says to one site. Its leaves go to everybody, but
  * for those of scope `site` that name another site than its own: they go to the
- * node of that site and to the nodes on the way, and to nobody else. Everybody
- * still gets every changeset of headquarters, with such leaves withheld, so that
- * its chain has no hole anywhere.
- *
- * Whom a leaf is for is decided by the first certificate of the site, which never
- * changes, so that what was sent and what a digest counts stay the same.
+ * nodes of that site and to those on the way (registry_leads()), and to nobody
+ * else. Everybody still gets every changeset of headquarters, with such leaves
+ * withheld, so that its chain has no hole anywhere.
  */
 #ifndef SANGAM_ADDRESSED_H
 #define SANGAM_ADDRESSED_H
@@ -20,8 +17,5 @@
  * from it; false: it is addressed to none. */
 bool addressed_to(const struct registry *r, const struct hash *origin,
                   const struct slot *slot, struct slice *ret);
-/* Does the way to that site lead to `node`? */
-bool addressed_leads(const struct registry *r, struct slice site,
-                     const struct hash *node);
 
 #endif

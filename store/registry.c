@@ -492,6 +492,24 @@ const struct hash *registry_node_of(const struct registry *r, struct slice site)
     return NULL;
 }
 
+bool registry_leads(const struct registry *r, struct slice site,
+                    const struct hash *node)
+{
+    const struct hash *parent = NULL; /* of the first */
+    for (size_t i = 0; i < r->certificate_count; i++) {
+        const struct certificate *c = r->certificates[i];
+        if (!is_named(c->site, site) ||
+            (parent != NULL && !hash_equal(&c->parent, parent))) {
+            continue;
+        }
+        parent = &c->parent;
+        if (registry_below(r, &c->node, node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- leaves of the root for one site ------------------------------------- */
 
 static struct addressed *addressed_of(struct registry *r, struct slice site)
@@ -527,8 +545,7 @@ struct leaf_sum registry_addressed_elsewhere(const struct registry *r,
     for (size_t i = 0; i < r->addressed_count; i++) {
         const struct addressed *a = r->addressed[i];
         const struct value site = value_text(a->site);
-        const struct hash *to = registry_node_of(r, site.bytes);
-        if (to == NULL || !registry_below(r, to, node)) {
+        if (!registry_leads(r, site.bytes, node)) {
             leaf_sum_add(&sum, &a->now.sum);
             sum.leaves += a->now.leaves - 1;
         }

@@ -101,6 +101,11 @@ const struct hash *registry_meet(const struct registry *r, const struct hash *a,
  * it stays the same. NULL: it has none. */
 const struct hash *registry_node_of(const struct registry *r,
                                     struct slice site);
+/* Does the way from the root to a site lead to `node`? To the first node of the
+ * site, and to those that took its place under the same parent: so that it is
+ * always the same for every node on the way. */
+bool registry_leads(const struct registry *r, struct slice site,
+                    const struct hash *node);
 
 /* --- leaves of the root for one site (addressed.h) --- */
 

@@ -95,7 +95,7 @@ static bool is_due(const struct walking *w, const struct slot *slot,
         return slot_is_of_all(slot);
     }
     return !addressed_to(registry, &origin->node, slot, &site) ||
-           addressed_leads(registry, site, &w->to->node);
+           registry_leads(registry, site, &w->to->node);
 }
 
 /* Packs anew with only the leaves that are due. */

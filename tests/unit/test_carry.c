@@ -74,25 +74,30 @@ static uint64_t head_of(struct tree *t, int node)
     return replica_self(t->nodes[node].replica)->head;
 }
 
-/* Everybody holds what its parent thinks it should, and no more. */
+/* It holds what its parent thinks it should, and no more. */
+static void assert_in_step(struct tree *t, int node)
+{
+    struct digest digest;
+    struct compared compared;
+    struct err e = {0};
+    int parent = t->nodes[node].parent;
+    struct peer child = tree_peer(t, parent, node);
+    assert_int_equal(
+        replica_digest(t->nodes[parent].replica, &child, &digest, &e), 0);
+    assert_int_equal(
+        replica_compare(t->nodes[node].replica, &digest, &compared, &e), 0);
+    free(digest.origins);
+    if (!compared.equal || compared.incomplete) {
+        fail_msg("node %d is not in step: holds %llu, should hold %llu", node,
+                 (unsigned long long)compared.ours,
+                 (unsigned long long)compared.theirs);
+    }
+}
+
 static void check_in_step(struct tree *t)
 {
     for (int node = LDH_H; node < NODES; node++) {
-        struct digest digest;
-        struct compared compared;
-        struct err e = {0};
-        int parent = t->nodes[node].parent;
-        struct peer child = tree_peer(t, parent, node);
-        assert_int_equal(
-            replica_digest(t->nodes[parent].replica, &child, &digest, &e), 0);
-        assert_int_equal(
-            replica_compare(t->nodes[node].replica, &digest, &compared, &e), 0);
-        free(digest.origins);
-        if (!compared.equal || compared.incomplete) {
-            fail_msg("%s is not in step: holds %llu, should hold %llu",
-                     site_of[node], (unsigned long long)compared.ours,
-                     (unsigned long long)compared.theirs);
-        }
+        assert_in_step(t, node);
     }
 }
 
@@ -154,6 +159,36 @@ static void what_neither_site_can_see_is_told_to_both(void **state)
     for (int node = HQ; node < NODES; node++) {
         tree_check(t, node);
     }
+    tree_free(t);
+}
+
+/* What its machine was told before, and what is told later. */
+static void a_machine_that_takes_the_place_of_another_is_told(void **state)
+{
+    (void)state;
+    struct tree *t = two_doses();
+    meet(t);
+    assert_int_equal(tree_add(t, LDH_H, "LDH-C"), NODES);
+    tree_sync(t);
+    (void)tree_judge(t, NODES);
+    const char *open_there = "SELECT group_concat(breach_id) FROM v_breach"
+                             " WHERE rule = '01' ORDER BY breach_id";
+    assert_string_equal(tree_get(t, NODES, open_there), "01:d2:d1");
+    tree_sql(t, NODES, cases_short_forms);
+    tree_sql(t, NODES,
+             "INSERT INTO dose VALUES('d3', 'a', '2025-03-02T09:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    tree_sql(t, ASR_P,
+             "INSERT INTO dose VALUES('d4', 'a', '2025-03-02T18:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    meet(t);
+    (void)tree_judge(t, NODES);
+    assert_string_equal(
+        tree_get(t, NODES, "SELECT count(*) FROM v_breach WHERE rule = '01'"),
+        "2");
+    check_in_step(t);
+    assert_in_step(t, NODES);
+    tree_check(t, NODES);
     tree_free(t);
 }
 
@@ -645,6 +680,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_neither_site_can_see_is_told_to_both),
+        cmocka_unit_test(a_machine_that_takes_the_place_of_another_is_told),
         cmocka_unit_test(what_a_site_sees_itself_is_not_told),
         cmocka_unit_test(what_headquarters_wrote_is_seen_and_not_told),
         cmocka_unit_test(a_site_that_sees_it_and_is_told_has_one_alert),
