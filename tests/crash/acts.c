@@ -165,6 +165,7 @@ static int send_one(struct stage *s, int from, int to, struct err *e)
     }
     here.have.journal = replica_self(sender)->journal;
     here.have.start = lineage_start(&replica_self(sender)->lineage);
+    there.return_until = peer_give_back(&here);
     rc = replica_walk(sender, &there, here.have.position, MESSAGE_TARGET_BYTES,
                       &walked, e);
     if (rc == 0) {
@@ -438,6 +439,37 @@ static int take_back(struct stage *s, struct err *e)
     return rc == 0 ? drain(s, e) : rc;
 }
 
+/* What the clinic signed and its hub heard is lost with the disk; a backup takes
+ * its place, and people go on. */
+static void lose(struct tree *t)
+{
+    tree_back_up(t, CLINIC, "before");
+    sign_at_clinic(t);
+    tree_send(t, CLINIC, HUB);
+    tree_put_back(t, CLINIC, "before");
+    write_rows(t, CLINIC, 80, 3);
+}
+
+/* The hub's greeting tells the clinic, which asks for what it lost. */
+static int come_back(struct stage *s, struct err *e)
+{
+    const struct tree_node *n = &s->tree->nodes[s->node];
+    struct replica *hub = s->tree->nodes[HUB].replica;
+    const struct replica_self *above = replica_self(hub);
+    const struct replica_self *self = replica_self(own(s));
+    struct peer here;
+    int rc = replica_peer_of_curve(hub, n->keys.curve_public, &here, e);
+    if (rc == 0 &&
+        !lineage_has(&self->lineage, self->journal, self->head, &here.have)) {
+        rc = replica_put_back(own(s), &above->node, above->head, e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    done(s);
+    return send_one(s, HUB, CLINIC, e);
+}
+
 const struct act acts[] = {
     {"a drain", CLINIC, write_at_clinic, drain, false},
     {"storing what a child sent", HUB, sign_at_clinic, send_up, false},
@@ -454,6 +486,7 @@ const struct act acts[] = {
     {"a scrub", CLINIC, wound, scrub, true},
     {"an end of a node", HUB, sign_at_clinic, revoke, true},
     {"a taking back", CLINIC, sign_ahead, take_back, true},
+    {"a return of what was lost", CLINIC, lose, come_back, true},
 };
 const size_t act_count = sizeof acts / sizeof acts[0];
 
