@@ -6,6 +6,7 @@
 #include "protocol/instant.h"
 
 #include <assert.h>
+#include <czmq.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,10 @@ static int prepare_rows(struct import *i, struct err *e)
     if (i->made != NULL) {
         i->made->used = true;
     }
+    int rc = manifest_load_lived_in(i->db, &i->manifest, e);
+    if (rc != 0) {
+        return rc;
+    }
     if (strcmp(i->order.table, "person") != 0) {
         return 0;
     }
@@ -140,6 +145,10 @@ int import_open(struct database *db, const struct import_order *order,
     i->order = *order;
     i->order.path = strdup(order->path);
     if (i->order.path == NULL) {
+        abort();
+    }
+    i->seen = zhash_new();
+    if (i->seen == NULL) {
         abort();
     }
     draw_id(now_ms, i->state.id);
@@ -193,7 +202,8 @@ void import_destroy(struct import **i_p)
     target_destroy(&i->target);
     zone_clear(&i->zone);
     bytes_free(&i->entry);
-    bytes_free(&i->stands);
+    manifest_destroy(&i->manifest);
+    zhash_destroy(&i->seen);
     free((char *)i->order.path);
     free(i);
 }

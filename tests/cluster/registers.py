@@ -6,6 +6,8 @@ clinic and a prison whose nodes run.
 * Each comes in by its mapping file, says what its lines say, and reaches the hub
   and headquarters like anything else that is written.
 * Each is imported again, and nothing is made twice; a line that is new comes in.
+* What was changed in the list of patients is changed, at headquarters too; what
+  was changed at the clinic since is left, and said.
 * The same list at a machine that was enrolled anew makes the same events.
 * Two people who look like one are not both made, unless it is asked for; then
   they are on the work list.
@@ -117,6 +119,41 @@ def test_again(tree):
          "dose_event: 1 row imported", "5 rows were already there")
 
 
+def test_changed(tree):
+    """The list is corrected, and so was a row at the clinic meanwhile."""
+    clinic = tree[CLINIC]
+    with clinic.connect() as db:
+        db.execute("UPDATE person SET phone = '+91 00000 77777'"
+                   " WHERE given_name = 'Udahar Nakliwal'")
+    corrected = tree.folder / "corrected.csv"
+    text = (REGISTERS / "ooat-patients.csv").read_text()
+    corrected.write_text(text.replace("Namoonjit Farzi", "Namunjit Farzi")
+                         .replace("00000 10003", "00000 20003"))
+    shown = ("corrected.csv:4:3 'Name' (given_name): 'Namoonjit Farzi' becomes "
+             "'Namunjit Farzi'")
+    left = ("corrected.csv:6:7 'Mobile' (phone): the register said '+91 00000 "
+            "10003' and says '+91 00000 20003' now, but here it was changed to "
+            "'+91 00000 77777' since; it was left as it is")
+    counted = ("5 rows were already there: 3 the same, 1 changed to what the "
+               "file says now, 1 left where they differ")
+
+    def names(of):
+        return clinic.value("SELECT count(*) FROM person WHERE given_name = ?",
+                            (of,))
+    says(take(clinic, "person", corrected, "ooat-patients", "--dry-run"),
+         shown, left, counted)
+    check(names("Namoonjit Farzi") == 1, "a dry run changed a name")
+    says(take(clinic, "person", corrected, "ooat-patients"), left, counted)
+    check(names("Namunjit Farzi") == 1, "the name was not changed")
+    tree.wait_until_equal()
+    # the list as it was: all is put back
+    with clinic.connect() as db:
+        db.execute("UPDATE person SET phone = '+91 00000 10003'"
+                   " WHERE given_name = 'Udahar Nakliwal'")
+    says(take(clinic, "person", REGISTERS / "ooat-patients.csv",
+              "ooat-patients"), "1 changed to what the file says now, 0 left")
+
+
 def test_anew(tree):
     """What the machine remembered of registers is gone, as after an enrolment
     anew: people are known by who they are, and the rest by its ids."""
@@ -189,6 +226,7 @@ def main():
         test_clinic(tree)
         test_prison(tree)
         test_again(tree)
+        test_changed(tree)
         test_anew(tree)
         test_faults(tree)
         test_twins(tree)
