@@ -390,8 +390,27 @@ static int take_new(struct map_column *c, const char *value, struct err *e)
 
 static int take_part(struct map_column *c, const char *value, struct err *e)
 {
-    c->takes_year = strcmp(value, "year") == 0;
-    return c->takes_year ? 0 : err_set(e, ERR_INPUT, "'%s' is not year", value);
+    static const char *const parts[] = {
+        [MAP_YEAR] = "year", [MAP_AGE] = "age", [MAP_PRECISION] = "precision"};
+    for (enum map_part i = MAP_YEAR; i <= MAP_PRECISION; i++) {
+        if (strcmp(parts[i], value) == 0) {
+            c->part = i;
+            return 0;
+        }
+    }
+    return err_set(e, ERR_INPUT, "'%s' is none of year, age, precision", value);
+}
+
+static int take_on(struct map_column *c, const char *value, struct err *e)
+{
+    size_t count = c->on.text != NULL;
+    return add_name(&c->on, &count, 1, value, e);
+}
+
+/* Read when it is known how days are written. */
+static int take_on_day(struct map_column *c, const char *value, struct err *e)
+{
+    return set_once(&c->on_day, value, e);
 }
 
 static int take_own_dates(struct map_column *c, const char *value,
@@ -419,6 +438,7 @@ static const struct column_key {
     {"where", take_where},     {"times", take_times},
     {"unit", take_unit},       {"time", take_time},
     {"new", take_new},         {"part", take_part},
+    {"on", take_on},           {"on_day", take_on_day},
     {"dates", take_own_dates}, {"century", take_own_century},
 };
 
@@ -475,10 +495,11 @@ static int take_of_column(struct map *m, const struct section_line *line,
             return column_keys[i].take(c, line->value, e);
         }
     }
-    return err_set(e, ERR_INPUT,
-                   "is unknown; known for a column are from, value, empty, "
-                   "code, list, person, find, of, where, times, unit, part, "
-                   "time, new, dates, century");
+    return err_set(
+        e, ERR_INPUT,
+        "is unknown; known for a column are from, value, empty, "
+        "code, list, person, find, of, where, times, unit, part, on, "
+        "on_day, time, new, dates, century");
 }
 
 static int take_line(struct map *m, const struct section_line *line,
@@ -523,8 +544,12 @@ static const char *misfit(const struct map_column *c)
                              c->empty != NULL || c->takes_number)) {
         return "a value for all rows is written as the table wants it";
     }
-    if (lookups + c->takes_year > 0 && c->has_times) {
+    if ((lookups > 0 || c->part != MAP_ALL) && c->has_times) {
         return "times is for numbers, and not for what is looked up or a year";
+    }
+    if ((c->part == MAP_AGE) != ((c->on.text != NULL) != (c->on_day != NULL))) {
+        return "part = age and one of on = (a column that says when the age "
+               "was written) and on_day = (a day) belong together";
     }
     return NULL;
 }
@@ -550,6 +575,10 @@ static int check_map(struct map *m, struct err *e)
         }
         if (!c->has_century) {
             c->days.century = m->days.century;
+        }
+        if (c->on_day != NULL &&
+            written_day(c->on_day, &c->days, &c->on_day_number, e) != 0) {
+            return err_wrap(e, "%s:%d: [%s] on_day", m->path, c->line, c->name);
         }
     }
     return 0;
@@ -600,6 +629,8 @@ static void free_names(struct map_name *names, size_t count)
 static void free_column(struct map_column *c)
 {
     free_names(c->from, c->from_count);
+    free_names(&c->on, c->on.text != NULL);
+    free(c->on_day);
     for (size_t i = 0; i < c->code_count; i++) {
         free(c->codes[i].ours);
         free(c->codes[i].theirs);

@@ -146,8 +146,14 @@ static int check_column(const struct plan *p, const struct map_column *c,
     if (c->takes_number && to != p->number) {
         return fail_map(p, c, "new = number is for person.beneficiary_no", e);
     }
-    if (c->takes_year && to->form != CELL_INTEGER) {
-        return fail_map(p, c, "part = year is for columns of whole numbers", e);
+    if ((c->part == MAP_YEAR || c->part == MAP_AGE) &&
+        to->form != CELL_INTEGER) {
+        return fail_map(
+            p, c, "part = year and part = age are for columns of whole numbers",
+            e);
+    }
+    if (c->part == MAP_PRECISION && to->form != CELL_TEXT) {
+        return fail_map(p, c, "part = precision is for columns of text", e);
     }
     if (c->has_times && to->form != CELL_INTEGER && to->form != CELL_REAL) {
         return fail_map(p, c, "times is for columns of numbers", e);
@@ -167,9 +173,12 @@ static int bind_column(struct plan *p, struct header *h,
             return err_wrap(e, "%s:%d", p->map->path, c->line);
         }
     }
-    *pc = (struct plan_column){.to = to, .map = c};
+    *pc = (struct plan_column){.to = to, .map = c, .on = TARGET_NO_FIELD};
     for (size_t i = 0; rc == 0 && i < c->from_count; i++) {
         rc = field_of(p, h, &c->from[i], &pc->fields[pc->field_count++], e);
+    }
+    if (rc == 0 && c->on.text != NULL) {
+        rc = field_of(p, h, &c->on, &pc->on, e);
     }
     if (rc == 0 && c->of != NULL) {
         pc->of = target_column_named(p->target, c->of);
@@ -530,6 +539,8 @@ static int put_year(struct plan_column *pc, struct err *ret_why)
 {
     struct bytes day_text = {0};
     struct written_number n;
+    struct err ignored;
+    int years = 0;
     const char *text = (const char *)pc->text.data;
     int64_t day = 0;
 
@@ -538,6 +549,13 @@ static int put_year(struct plan_column *pc, struct err *ret_why)
         return put_number(pc, ret_why);
     }
     int rc = written_day(text, &pc->map->days, &day, ret_why);
+    if (rc != 0 && pc->map->part == MAP_YEAR &&
+        written_age(text, &years, &ignored) == 0) {
+        return err_set(ret_why, ERR_INPUT,
+                       "'%.60s' is an age: write part = age, and on = the "
+                       "column that says when it was written",
+                       text);
+    }
     if (rc == 0 && instant_print_day(day, &day_text)) {
         bytes_clear(&pc->text);
         bytes_put(&pc->text, day_text.data, 4);
@@ -547,7 +565,60 @@ static int put_year(struct plan_column *pc, struct err *ret_why)
     return rc;
 }
 
-static int put_form(struct plan *p, struct plan_column *pc, struct err *ret_why)
+/* The day on which the age of this row was written. */
+static int day_of_age(struct plan_column *pc, const struct csv_row *row,
+                      int64_t *ret, struct err *ret_why)
+{
+    struct bytes day = {0};
+    if (pc->on == TARGET_NO_FIELD) {
+        *ret = pc->map->on_day_number;
+        return 0;
+    }
+    struct slice text = trimmed(&row->fields[pc->on]);
+    bytes_put(&day, text.data, text.len);
+    bytes_put_u8(&day, '\0');
+    int rc = text.len > 0 ? written_day((const char *)day.data, &pc->map->days,
+                                        ret, ret_why)
+                          : err_set(ret_why, ERR_INPUT, "it is empty");
+    bytes_free(&day);
+    return rc == 0 ? 0
+                   : err_wrap(ret_why,
+                              "'%.60s' is an age, and '%.60s' does not say "
+                              "when it was written",
+                              (const char *)pc->text.data, pc->map->on.text);
+}
+
+/* The year of a birth, written as an age, a year or a day. */
+static int put_aged(struct plan_column *pc, const struct csv_row *row,
+                    struct err *ret_why)
+{
+    char year[16];
+    int years = 0;
+    int64_t day = 0;
+    if (written_age((const char *)pc->text.data, &years, ret_why) != 0) {
+        return put_year(pc, ret_why);
+    }
+    int rc = day_of_age(pc, row, &day, ret_why);
+    if (rc == 0) {
+        (void)snprintf(year, sizeof year, "%d", written_birth_year(day, years));
+        put_text(&pc->text, year);
+    }
+    return rc;
+}
+
+/* How well a birth is known of which the year is taken: person.birth_precision.
+ */
+static int put_precision(struct plan_column *pc)
+{
+    struct err ignored;
+    int years = 0;
+    bool aged = written_age((const char *)pc->text.data, &years, &ignored) == 0;
+    put_text(&pc->text, aged ? "estimated" : "year");
+    return 0;
+}
+
+static int put_form(struct plan *p, struct plan_column *pc,
+                    const struct csv_row *row, struct err *ret_why)
 {
     switch (pc->to->form) {
     case CELL_DAY:
@@ -555,9 +626,11 @@ static int put_form(struct plan *p, struct plan_column *pc, struct err *ret_why)
         return put_day(p, pc, ret_why);
     case CELL_INTEGER:
     case CELL_REAL:
-        return pc->map->takes_year ? put_year(pc, ret_why)
-                                   : put_number(pc, ret_why);
+        return pc->map->part == MAP_YEAR  ? put_year(pc, ret_why)
+               : pc->map->part == MAP_AGE ? put_aged(pc, row, ret_why)
+                                          : put_number(pc, ret_why);
     case CELL_TEXT:
+        return pc->map->part == MAP_PRECISION ? put_precision(pc) : 0;
     case CELL_KEY:
     case CELL_NONE:
         break;
@@ -643,7 +716,7 @@ static int convert_mapped(struct plan *p, struct plan_column *pc,
         }
     }
     if (!empty && !looked_up && c->value == NULL &&
-        put_form(p, pc, ret_why) != 0) {
+        put_form(p, pc, row, ret_why) != 0) {
         return 0;
     }
     if (!empty && p->number == pc->to && put_card(pc, ret_why) == 0) {

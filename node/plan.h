@@ -18,6 +18,7 @@ struct plan_column {
     const struct map_column *map; /* borrowed; NULL: the field as it is */
     int fields[MAP_FROM_MAX];
     size_t field_count;
+    int on;                   /* field that says when an age was written */
     struct target_column *of; /* NULL: what is looked up is the field */
     struct bytes text;        /* what the cell borrows */
 };

@@ -632,6 +632,83 @@ static void people_with_ids_of_their_own_are_compared_by_number_only(
         "--duplicates imports the line all the same");
 }
 
+/* --- ages -------------------------------------------------------------------- */
+
+#define AGED                                                                   \
+    "[register]\ntable = person\nname = r\nkey = No\ncentury = 1930\n"         \
+    "[beneficiary_no]\nfrom = No\n"                                            \
+    "[birth_precision]\nfrom = Age\npart = precision\n"                        \
+    "[birth_year]\nfrom = Age\npart = age\n"
+
+static int64_t born(const char *number, int year, const char *precision)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM person WHERE beneficiary_no = '%s'"
+                   " AND birth_year = %d AND birth_precision = '%s'",
+                   number, year, precision);
+    return intake_number(sql);
+}
+
+static void an_age_is_a_birth_about_that_year(void **state)
+{
+    (void)state;
+    intake_taken(intake_import("person", AGED "on = Since\n",
+                               "No,Age,Since\n1,34,5-9-2025\n2,34 y,5/2/25\n"
+                               "3,14-03-84,\n4,1979,x\n5,,\n"),
+                 5);
+    assert_int_equal(born("1", 1991, "estimated"), 1);
+    assert_int_equal(born("2", 1990, "estimated"), 1);
+    assert_int_equal(born("3", 1984, "year"), 1);
+    assert_int_equal(born("4", 1979, "year"), 1);
+    assert_int_equal(intake_number("SELECT count(*) FROM person"
+                                   " WHERE beneficiary_no = '5' AND birth_year"
+                                   " IS NULL AND birth_precision IS NULL"),
+                     1);
+    intake_one_fault(
+        intake_import("person", AGED "on = Since\n", "No,Age,Since\n9,34,\n"),
+        "r.csv:2:2 'Age' (birth_year): '34' is an age, and 'Since' does not "
+        "say when it was written: it is empty");
+    intake_one_fault(
+        intake_import("person", AGED "on = Since\n",
+                      "No,Age,Since\n9,34,soon\n"),
+        "r.csv:2:2 'Age' (birth_year): '34' is an age, and 'Since' does not "
+        "say when it was written: 'soon' is not a day (dd-mm-yyyy)");
+    intake_taken(
+        intake_import("person", AGED "on_day = 1-9-25\n", "No,Age\n6,40 yrs\n"),
+        1);
+    assert_int_equal(born("6", 1985, "estimated"), 1);
+}
+
+static void an_age_needs_the_day_it_was_written(void **state)
+{
+    static const char *const maps[] = {AGED,
+                                       AGED "on = Since\non_day = 1-1-25\n",
+                                       "[register]\ntable = person\nname = r\n"
+                                       "[beneficiary_no]\nfrom = No\n\n\n\n\n\n"
+                                       "[birth_year]\nfrom = Age\npart = year\n"
+                                       "on = Since\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
+        intake_refused(
+            intake_import("person", maps[i], "No,Age,Since\n"),
+            "r.map:12: [birth_year] part = age and one of on = (a column that "
+            "says when the age was written) and on_day = (a day) belong "
+            "together");
+    }
+    intake_refused(intake_import("person", AGED "on_day = then\n", "No,Age\n"),
+                   "r.map:12: [birth_year] on_day: 'then' is not a day "
+                   "(dd-mm-yyyy)");
+    intake_one_fault(
+        intake_import("person",
+                      "[register]\ntable = person\nname = r\n"
+                      "[beneficiary_no]\nfrom = No\n"
+                      "[birth_year]\nfrom = Age\npart = year\n",
+                      "No,Age\n9,34 y\n"),
+        "r.csv:2:2 'Age' (birth_year): '34 y' is an age: write part = age, and "
+        "on = the column that says when it was written");
+}
+
 /* --- tables ------------------------------------------------------------------ */
 
 static void tables_that_are_not_imported_say_why(void **state)
@@ -684,6 +761,8 @@ int main(void)
         test(two_lines_of_one_person_are_found),
         test(a_person_of_another_site_is_known_by_its_token),
         test(people_with_ids_of_their_own_are_compared_by_number_only),
+        test(an_age_is_a_birth_about_that_year),
+        test(an_age_needs_the_day_it_was_written),
         test(tables_that_are_not_imported_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
