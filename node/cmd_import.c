@@ -105,6 +105,24 @@ static void print_done(const struct request *q, const struct import_state *s)
     print_there(s);
 }
 
+/* Once: who imports a register for the first time can still name a key. */
+static void print_known(const struct request *q, const struct import_state *s)
+{
+    static const char *const will[] = {
+        [IMPORT_KNOWN_BY_ALL] = "a line that is corrected later will come in "
+                                "as another row beside this one",
+        [IMPORT_KNOWN_BY_PERSON] =
+            "people will be known again by the number on the card, or else "
+            "only while all that is said of them stays the same",
+    };
+    if (s->good > 0 && s->known != IMPORT_KNOWN_BY_KEY) {
+        fprintf(stderr,
+                "nothing says which column tells the lines of %s apart: %s; "
+                "key = in a mapping file says it (docs/registers.md)\n",
+                q->file, will[s->known]);
+    }
+}
+
 static void print_bad(const struct cli *cli, const struct request *q,
                       const struct import_state *s, bool applied)
 {
@@ -144,6 +162,7 @@ static void say(const struct cli *cli, const struct request *q,
     print_lines(s->first, s->faults, IMPORT_FAULTS_KEPT);
     if (s->bad == 0 || applied) {
         print_done(q, s);
+        print_known(q, s);
     }
     if (s->bad > 0) {
         print_bad(cli, q, s, applied);

@@ -117,6 +117,28 @@ static int open_table(struct import *i, struct err *e)
     return rc;
 }
 
+/* Do people get numbers that their register does not have? */
+static bool gives_numbers(const struct map *map)
+{
+    for (size_t n = 0; map != NULL && n < map->column_count; n++) {
+        if (map->columns[n].takes_number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum import_known known_by(const struct import *i)
+{
+    if (i->order.map != NULL && i->order.map->key_count > 0) {
+        return IMPORT_KNOWN_BY_KEY;
+    }
+    if (i->twins != NULL && gives_numbers(i->order.map)) {
+        return IMPORT_KNOWN_BY_PERSON;
+    }
+    return i->made != NULL ? IMPORT_KNOWN_BY_ALL : IMPORT_KNOWN_BY_KEY;
+}
+
 /* What is left to be chosen once it is known which columns are filled. */
 static int prepare_rows(struct import *i, struct err *e)
 {
@@ -125,13 +147,11 @@ static int prepare_rows(struct import *i, struct err *e)
         i->made->used = true;
     }
     int rc = manifest_load_lived_in(i->db, &i->manifest, e);
-    if (rc != 0) {
-        return rc;
+    if (rc == 0 && strcmp(i->order.table, "person") == 0) {
+        rc = twins_open(i->db, i->order.key, &i->twins, e);
     }
-    if (strcmp(i->order.table, "person") != 0) {
-        return 0;
-    }
-    return twins_open(i->db, i->order.key, &i->twins, e);
+    i->state.known = known_by(i);
+    return rc;
 }
 
 int import_open(struct database *db, const struct import_order *order,

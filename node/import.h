@@ -52,6 +52,13 @@ struct import_order {
     bool takes_duplicates; /* people who seem to be known come in too */
 };
 
+/* What tells that a line was imported before. */
+enum import_known {
+    IMPORT_KNOWN_BY_KEY,    /* ids, card numbers, or the register's own key */
+    IMPORT_KNOWN_BY_ALL,    /* all it says: a corrected line is another row */
+    IMPORT_KNOWN_BY_PERSON, /* of people: card number, or all it says */
+};
+
 struct import_state {
     char id[IMPORT_ID_BYTES];
     uint64_t good;       /* rows inserted */
@@ -70,7 +77,8 @@ struct import_state {
     char becomes[IMPORT_NOTES_KEPT][ERR_TEXT_BYTES];
     bool compares_names; /* of people without ids of their own */
     bool broken;         /* the rest of the file could not be read */
-    int percent;         /* of the file */
+    enum import_known known;
+    int percent; /* of the file */
 };
 
 /* Opens the file, begins the transaction and reads the header. `db` is a

@@ -11,6 +11,7 @@ clinic and a prison whose nodes run.
 * The same list at a machine that was enrolled anew makes the same events.
 * Two people who look like one are not both made, unless it is asked for; then
   they are on the work list.
+* What happens to lines without a key is said as they come in.
 * What cannot be read is said with file, line and the column of the register.
 """
 import os
@@ -87,7 +88,8 @@ def test_clinic(tree):
 def test_prison(tree):
     prison = tree[PRISON]
     for again in (False, True):
-        says(take(prison, "peer_group", REGISTERS / "prison-groups.csv"),
+        says(take(prison, "peer_group", REGISTERS / "prison-groups.csv",
+                  "prison-groups"),
              "2 rows were already there" if again else "2 rows imported")
         says(take(prison, "peer_session", REGISTERS / "prison-sessions.csv",
                   "prison-sessions"),
@@ -99,6 +101,33 @@ def test_prison(tree):
         "the refusal at the gate is not there")
     check(prison.value("SELECT sum(headcount) FROM peer_session") == 41,
           "heads were counted wrongly")
+    closed = tree.folder / "closed.csv"
+    closed.write_text((REGISTERS / "prison-groups.csv").read_text().replace(
+        "Inmates,,Meets", "Inmates,,Closed"))
+    says(take(prison, "peer_group", closed, "prison-groups"),
+         "1 the same, 1 changed to what the file says now, 0 left")
+    check(prison.query("SELECT name, status FROM peer_group ORDER BY 1")
+          == [("Saath Kalpit", "closed"), ("Umeed Namoona", "active")],
+          "the group was not closed")
+
+
+def test_no_key(tree):
+    """Lines that nothing tells apart: what that means is said in time."""
+    prison = tree[PRISON]
+    rows = tree.folder / "shelf.csv"
+    warning = ("nothing says which column tells the lines of " + str(rows) +
+               " apart: a line that is corrected later will come in as "
+               "another row")
+    rows.write_text("item_code,kind,qty,occurred_on,counted_by\n"
+                    "BUP-NAL-2,count,40,2025-05-01,Nurse Misal\n")
+    says(take(prison, "stock_event", rows, None, "--dry-run"), warning)
+    says(take(prison, "stock_event", rows), "1 row imported", warning)
+    said = take(prison, "stock_event", rows)
+    check(warning not in said, f"said of rows that are there: {said}")
+    for with_map in ("prison-groups", "prison-sessions"):
+        table = "peer_group" if with_map == "prison-groups" else "peer_session"
+        said = take(prison, table, REGISTERS / f"{with_map}.csv", with_map)
+        check("nothing says" not in said, f"of a register with a key: {said}")
 
 
 # ---- again -------------------------------------------------------------------
@@ -225,6 +254,7 @@ def main():
         tree.grow()
         test_clinic(tree)
         test_prison(tree)
+        test_no_key(tree)
         test_again(tree)
         test_changed(tree)
         test_anew(tree)

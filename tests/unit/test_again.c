@@ -229,6 +229,33 @@ static void people_without_a_key_are_known_by_their_card(void **state)
     assert_int_equal(has("Kalpit", "2"), 1);
 }
 
+static void what_tells_lines_apart_is_known(void **state)
+{
+    static const char numbers[] = "[register]\ntable = person\nname = n\n"
+                                  "[beneficiary_no]\nfrom = Card\nnew = number"
+                                  "\n[given_name]\nfrom = Name\n";
+    static const char cards[] = "[register]\ntable = person\nname = c\n"
+                                "[beneficiary_no]\nfrom = Card\n"
+                                "[given_name]\nfrom = Name\n";
+    static const char csv[] = "Card,Name\n0TM-6DS-2VX,Kalpit\n";
+    (void)state;
+    assert_int_equal(people("1,00Y-BN5-7TD,Misal,M,1984,\n").state.known,
+                     IMPORT_KNOWN_BY_KEY);
+    assert_int_equal(intake_import("person", numbers, csv).state.known,
+                     IMPORT_KNOWN_BY_PERSON);
+    assert_int_equal(intake_import("person", cards, csv).state.known,
+                     IMPORT_KNOWN_BY_KEY);
+    assert_int_equal(
+        intake_import("worker", NULL, "kind,display_name\nnurse_pharmacist,M\n")
+            .state.known,
+        IMPORT_KNOWN_BY_ALL);
+    assert_int_equal(
+        intake_import("worker", NULL,
+                      "worker_id,kind,display_name\nw-1,trainer,M\n")
+            .state.known,
+        IMPORT_KNOWN_BY_KEY);
+}
+
 /* --- other records ----------------------------------------------------------- */
 
 #define ORDERS                                                                 \
@@ -346,6 +373,7 @@ int main(void)
         test(two_lines_of_one_row_are_a_fault),
         test(registers_remember_apart),
         test(people_without_a_key_are_known_by_their_card),
+        test(what_tells_lines_apart_is_known),
         test(a_value_goes_its_way_only),
         test(a_row_that_went_to_another_site_is_left),
         test(a_value_for_all_rows_is_no_word_of_a_line),
