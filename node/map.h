@@ -110,10 +110,4 @@ struct map {
 int map_read(const char *path, struct map **ret, struct err *e);
 void map_destroy(struct map **m);
 
-/* Without blanks around it; U+00A0 is one. */
-struct slice map_trim(struct slice text);
-
-/* Replaces the content of `out` by the text folded, with an end. */
-void map_fold(struct slice text, struct bytes *out);
-
 #endif

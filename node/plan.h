@@ -3,7 +3,8 @@
 /*
  * Plan: how the fields of one register become the columns of one table: a
  * mapping file (map.h), or none when the header line names the columns of the
- * table themselves, held against the header line and the table.
+ * table themselves, held against the header line and the table (plan.c); and what
+ * each row says by it (plan_row.c).
  */
 #ifndef SANGAM_PLAN_H
 #define SANGAM_PLAN_H
