@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/cell.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "node/row.h"
 #include "protocol/instant.h"
 
 /* --- forms ---------------------------------------------------------------- */
@@ -253,4 +257,25 @@ int cell_parse(enum cell_form form, const struct csv_field *field,
         break;
     }
     return err_set(e, ERR_INPUT, "cannot be given in a text file");
+}
+
+void cell_print(const struct value *v, struct bytes *out)
+{
+    char number[ROW_REAL_BYTES];
+
+    assert(v->type != VALUE_BLOB); /* no text file gives one */
+    bytes_clear(out);
+    if (v->type == VALUE_NULL) {
+        return;
+    }
+    if (v->type == VALUE_TEXT) {
+        bytes_put(out, v->bytes.data, v->bytes.len);
+    } else if (v->type == VALUE_INTEGER) {
+        int len = snprintf(number, sizeof number, "%" PRId64, v->integer);
+        bytes_put(out, number, (size_t)len);
+    } else {
+        (void)row_real(v->real, number);
+        bytes_put(out, number, strlen(number));
+    }
+    bytes_put_u8(out, '\0');
 }

@@ -11,6 +11,7 @@
 #define SANGAM_CELL_H
 
 #include "node/csv.h"
+#include "protocol/bytes.h"
 #include "protocol/value.h"
 
 enum cell_form {
@@ -36,5 +37,9 @@ enum cell_form cell_form_of(const char *column, const char *type, bool is_key);
  * (YYYY-MM-DD)". */
 int cell_parse(enum cell_form form, const struct csv_field *field,
                struct cell *ret, struct err *e);
+
+/* The value as text that cell_parse() reads as the same value, with an end.
+ * Replaces the content of `out`; without any bytes it is NULL. */
+void cell_print(const struct value *v, struct bytes *out);
 
 #endif

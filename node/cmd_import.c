@@ -57,9 +57,10 @@ static int read_all(struct import *import, struct err *e)
 
 /* --- saying --------------------------------------------------------------- */
 
-static void print_lines(const char lines[][ERR_TEXT_BYTES], uint64_t count)
+static void print_lines(const char lines[][ERR_TEXT_BYTES], uint64_t count,
+                        uint64_t room)
 {
-    uint64_t kept = count < IMPORT_FAULTS_KEPT ? count : IMPORT_FAULTS_KEPT;
+    uint64_t kept = count < room ? count : room;
 
     for (uint64_t i = 0; i < kept; i++) {
         fprintf(stderr, "%s\n", lines[i]);
@@ -74,9 +75,11 @@ static void print_there(const struct import_state *s)
     if (s->there > 0) {
         printf("%" PRIu64 " row%s already there", s->there,
                s->there == 1 ? " was" : "s were");
-        if (s->differing > 0) {
-            printf(", of which %" PRIu64 " differ%s and were left as they are",
-                   s->differing, s->differing == 1 ? "s" : "");
+        if (s->same < s->there) {
+            printf(": %" PRIu64 " the same, %" PRIu64
+                   " changed to what the file says now, %" PRIu64
+                   " left where they differ",
+                   s->same, s->changed, s->differing);
         }
         printf("\n");
     }
@@ -100,6 +103,24 @@ static void print_done(const struct request *q, const struct import_state *s)
                s->good, cli_plural(s->good), q->file, s->id);
     }
     print_there(s);
+}
+
+/* Once: who imports a register for the first time can still name a key. */
+static void print_known(const struct request *q, const struct import_state *s)
+{
+    static const char *const will[] = {
+        [IMPORT_KNOWN_BY_ALL] = "a line that is corrected later will come in "
+                                "as another row beside this one",
+        [IMPORT_KNOWN_BY_PERSON] =
+            "people will be known again by the number on the card, or else "
+            "only while all that is said of them stays the same",
+    };
+    if (s->good > 0 && s->known != IMPORT_KNOWN_BY_KEY) {
+        fprintf(stderr,
+                "nothing says which column tells the lines of %s apart: %s; "
+                "key = in a mapping file says it (docs/registers.md)\n",
+                q->file, will[s->known]);
+    }
 }
 
 static void print_bad(const struct cli *cli, const struct request *q,
@@ -126,17 +147,22 @@ static void print_bad(const struct cli *cli, const struct request *q,
 /* Whether the good rows are to stay. */
 static bool is_wanted(const struct request *q, const struct import_state *s)
 {
-    return !q->dry_run && !s->broken && s->good + s->remembered > 0 &&
+    return !q->dry_run && !s->broken &&
+           s->good + s->changed + s->remembered > 0 &&
            (s->bad == 0 || q->keep_good);
 }
 
 static void say(const struct cli *cli, const struct request *q,
                 const struct import_state *s, bool applied)
 {
-    print_lines(s->noted, s->notes);
-    print_lines(s->first, s->faults);
+    if (q->dry_run) {
+        print_lines(s->becomes, s->cells, IMPORT_NOTES_KEPT);
+    }
+    print_lines(s->noted, s->notes, IMPORT_NOTES_KEPT);
+    print_lines(s->first, s->faults, IMPORT_FAULTS_KEPT);
     if (s->bad == 0 || applied) {
         print_done(q, s);
+        print_known(q, s);
     }
     if (s->bad > 0) {
         print_bad(cli, q, s, applied);

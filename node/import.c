@@ -6,6 +6,7 @@
 #include "protocol/instant.h"
 
 #include <assert.h>
+#include <czmq.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,28 @@ static int open_table(struct import *i, struct err *e)
     return rc;
 }
 
+/* Do people get numbers that their register does not have? */
+static bool gives_numbers(const struct map *map)
+{
+    for (size_t n = 0; map != NULL && n < map->column_count; n++) {
+        if (map->columns[n].takes_number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum import_known known_by(const struct import *i)
+{
+    if (i->order.map != NULL && i->order.map->key_count > 0) {
+        return IMPORT_KNOWN_BY_KEY;
+    }
+    if (i->twins != NULL && gives_numbers(i->order.map)) {
+        return IMPORT_KNOWN_BY_PERSON;
+    }
+    return i->made != NULL ? IMPORT_KNOWN_BY_ALL : IMPORT_KNOWN_BY_KEY;
+}
+
 /* What is left to be chosen once it is known which columns are filled. */
 static int prepare_rows(struct import *i, struct err *e)
 {
@@ -123,10 +146,12 @@ static int prepare_rows(struct import *i, struct err *e)
     if (i->made != NULL) {
         i->made->used = true;
     }
-    if (strcmp(i->order.table, "person") != 0) {
-        return 0;
+    int rc = manifest_load_lived_in(i->db, &i->manifest, e);
+    if (rc == 0 && strcmp(i->order.table, "person") == 0) {
+        rc = twins_open(i->db, i->order.key, &i->twins, e);
     }
-    return twins_open(i->db, i->order.key, &i->twins, e);
+    i->state.known = known_by(i);
+    return rc;
 }
 
 int import_open(struct database *db, const struct import_order *order,
@@ -140,6 +165,10 @@ int import_open(struct database *db, const struct import_order *order,
     i->order = *order;
     i->order.path = strdup(order->path);
     if (i->order.path == NULL) {
+        abort();
+    }
+    i->seen = zhash_new();
+    if (i->seen == NULL) {
         abort();
     }
     draw_id(now_ms, i->state.id);
@@ -193,7 +222,8 @@ void import_destroy(struct import **i_p)
     target_destroy(&i->target);
     zone_clear(&i->zone);
     bytes_free(&i->entry);
-    bytes_free(&i->stands);
+    manifest_destroy(&i->manifest);
+    zhash_destroy(&i->seen);
     free((char *)i->order.path);
     free(i);
 }

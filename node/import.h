@@ -18,8 +18,9 @@
  * always has (rowkey.h), people are known by their number in the register
  * (local_register), their beneficiary number, and their name (twins.h). What is
  * there and says the same is counted and left. An event that says something
- * else is a fault, because events never change; a record that does is noted
- * and left, because it may have been corrected here since.
+ * else is a fault, because events never change. Of a record, cells that were
+ * changed in the register since it was imported last (said.h) are changed;
+ * cells that were changed here since are noted and left (decision 0022).
  *
  * Every row that was inserted is noted in local_import_row under the name of
  * the import, with its key and its line.
@@ -37,7 +38,8 @@ struct import;
 
 enum {
     IMPORT_FAULTS_KEPT = 20,
-    IMPORT_ID_BYTES = 24, /* 20261122T142810Z-9c41f0, with its end */
+    IMPORT_NOTES_KEPT = 200, /* a month's corrections of a clinic's list */
+    IMPORT_ID_BYTES = 24,    /* 20261122T142810Z-9c41f0, with its end */
 };
 
 /* What is imported, and how. All borrowed until the import is destroyed. */
@@ -50,21 +52,33 @@ struct import_order {
     bool takes_duplicates; /* people who seem to be known come in too */
 };
 
+/* What tells that a line was imported before. */
+enum import_known {
+    IMPORT_KNOWN_BY_KEY,    /* ids, card numbers, or the register's own key */
+    IMPORT_KNOWN_BY_ALL,    /* all it says: a corrected line is another row */
+    IMPORT_KNOWN_BY_PERSON, /* of people: card number, or all it says */
+};
+
 struct import_state {
     char id[IMPORT_ID_BYTES];
     uint64_t good;       /* rows inserted */
     uint64_t there;      /* rows that were there already */
-    uint64_t differing;  /* of them: records that say something else; noted */
+    uint64_t same;       /* of them: they say the same */
+    uint64_t changed;    /* of them: cells became what the register says now */
+    uint64_t differing;  /* of them: cells that differ were left; noted */
     uint64_t duplicates; /* of the good: people who seem to be known; noted */
-    uint64_t remembered; /* people whose number in the register is new here */
+    uint64_t remembered; /* what is to be remembered of a row that was there */
     uint64_t bad;        /* rows with faults */
     uint64_t faults;     /* in all; the first are kept */
     char first[IMPORT_FAULTS_KEPT][ERR_TEXT_BYTES];
     uint64_t notes; /* in all; the first are kept */
-    char noted[IMPORT_FAULTS_KEPT][ERR_TEXT_BYTES];
+    char noted[IMPORT_NOTES_KEPT][ERR_TEXT_BYTES];
+    uint64_t cells; /* that were changed; the first are kept */
+    char becomes[IMPORT_NOTES_KEPT][ERR_TEXT_BYTES];
     bool compares_names; /* of people without ids of their own */
     bool broken;         /* the rest of the file could not be read */
-    int percent;         /* of the file */
+    enum import_known known;
+    int percent; /* of the file */
 };
 
 /* Opens the file, begins the transaction and reads the header. `db` is a

@@ -131,6 +131,28 @@ static const char *duplicate_of(const struct twin *twin, char out[],
     return out;
 }
 
+/* Is the line that of a person whom the register named before? Then 1. By its
+ * number in the register it would have been known: of lines without one, the
+ * number on the card says so. A name that is the same may be somebody else's. */
+static int is_known(struct import *i, const struct who *who,
+                    const struct twin *twin, bool *ret, struct err *e)
+{
+    bool there = false;
+    struct value person = value_text(twin->person);
+    *ret = false;
+    int rc = target_there(i->target, &person, &there, e);
+    if (rc != 0 || !there || who->is_named) {
+        return rc;
+    }
+    if (import_line_of_key(i, twin->person) != 0) {
+        return 0;
+    }
+    *ret = target_difference(i->target) == NULL;
+    return !*ret && twin->sign == TWIN_NUMBER && import_entry(i)[0] == '\0'
+               ? import_is_ours(i, twin->person, ret, e)
+               : 0;
+}
+
 /* Somebody like this is known: 1 when the row is to be inserted all the same.
  */
 static int take_twin(struct import *i, uint64_t line, const struct who *who,
@@ -139,17 +161,16 @@ static int take_twin(struct import *i, uint64_t line, const struct who *who,
     const struct target_column *number =
         target_column_named(i->target, "beneficiary_no");
     const struct target_column *at = twin->sign == TWIN_NUMBER ? number : NULL;
-    const struct target_column *differs = NULL;
     struct value person = value_text(twin->person);
     char what[ERR_TEXT_BYTES];
-    bool there = false;
-    int rc = target_there(i->target, &person, &there, &differs, &i->stands, e);
+    bool known = false;
+    int rc = is_known(i, who, twin, &known, e);
+    if (rc == 0 && known) {
+        rc = import_there(i, line, &person, twin->person, e);
+        return rc == 0 ? remember(i, twin->person, e) : rc;
+    }
     if (rc != 0) {
         return rc;
-    }
-    if (there && differs == NULL && twin->line == 0 && !who->is_named) {
-        i->state.there++;
-        return remember(i, twin->person, e);
     }
     (void)duplicate_of(twin, what, sizeof what);
     if (i->order.takes_duplicates) {
@@ -228,19 +249,16 @@ static int insert_person(struct import *i, uint64_t line, const struct who *who,
 static int take_remembered(struct import *i, uint64_t line, const char *person,
                            struct err *e)
 {
-    const struct target_column *differs = NULL;
     struct value key = value_text(person);
     bool there = false;
-    uint64_t first = 0;
-    int rc = target_there(i->target, &key, &there, &differs, &i->stands, e);
-    rc = rc == 0 ? import_line_of_key(i, person, &first, e) : rc;
-    if (rc == 0 && first != 0) {
+    uint64_t first = import_line_of_key(i, person);
+    if (first != 0) {
         import_bad_row(i, line, NULL, "'%.80s' is the key of line %llu already",
                        import_entry(i), (unsigned long long)first);
-    } else if (rc == 0) {
-        import_there(i, line, differs);
+        return 0;
     }
-    return rc;
+    int rc = target_there(i->target, &key, &there, e);
+    return rc == 0 ? import_there(i, line, &key, person, e) : rc;
 }
 
 static int take_new_person(struct import *i, uint64_t line, struct err *e)

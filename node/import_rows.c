@@ -36,13 +36,21 @@ void import_fault(struct import *i, uint64_t line,
     }
 }
 
-/* Notes what is not wrong with a row, and that somebody should look at. */
 void import_note(struct import *i, uint64_t line, const struct target_column *c,
                  const char *what)
 {
     uint64_t n = i->state.notes++;
-    if (n < IMPORT_FAULTS_KEPT) {
+    if (n < IMPORT_NOTES_KEPT) {
         place(i, line, c, what, i->state.noted[n]);
+    }
+}
+
+void import_change(struct import *i, uint64_t line,
+                   const struct target_column *c, const char *what)
+{
+    uint64_t n = i->state.cells++;
+    if (n < IMPORT_NOTES_KEPT) {
+        place(i, line, c, what, i->state.becomes[n]);
     }
 }
 
@@ -83,32 +91,15 @@ static int note_row(struct import *i, const struct value *key, uint64_t line,
     return database_done(i->db, stmt, e);
 }
 
-/* The line of this file that brought the row with this key, 0: none. */
-int import_line_of_key(struct import *i, const char *key, uint64_t *ret,
-                       struct err *e)
+uint64_t import_line_of_key(const struct import *i, const char *key)
 {
-    struct value id = value_text(i->state.id);
-    struct value table = value_text(i->target->table);
-    sqlite3_stmt *stmt = NULL;
-    *ret = 0;
-    struct value said = value_text(key);
-    int rc = database_statement(
-        i->db,
-        "SELECT file_line FROM local_import_row WHERE import_id = :id"
-        " AND table_name = :table AND key = :key",
-        &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    database_bind(stmt, ":id", &id);
-    database_bind(stmt, ":table", &table);
-    database_bind(stmt, ":key", &said);
-    rc = database_step(i->db, stmt, e);
-    if (rc == 1) {
-        *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
-        (void)sqlite3_reset(stmt);
-    }
-    return rc < 0 ? rc : 0;
+    return (uint64_t)(uintptr_t)zhash_lookup(i->seen, key);
+}
+
+static void see(struct import *i, const char *key, uint64_t line)
+{
+    /* refused where it is there: the first counts */
+    (void)zhash_insert(i->seen, key, (void *)(uintptr_t)line);
 }
 
 const char *import_entry(const struct import *i)
@@ -118,31 +109,34 @@ const char *import_entry(const struct import *i)
 
 /* --- rows that are there ---------------------------------------------------- */
 
-/* The row is there, and differs in a column or (NULL) in none. */
-void import_there(struct import *i, uint64_t line,
-                  const struct target_column *differs)
+/* An event says something else than it did. */
+static void refuse_event(struct import *i, uint64_t line,
+                         const struct target_column *differs)
 {
-    char what[ERR_TEXT_BYTES];
-    if (differs == NULL) {
-        i->state.there++;
-        return;
+    const struct bytes *stands = &differs->stands;
+    import_bad_row(i, line, differs,
+                   "the row is in %s already with '%.60s' here, and what was "
+                   "recorded never changes: correct it by a row that reverses "
+                   "or supersedes it",
+                   i->target->table,
+                   stands->len > 0 ? (const char *)stands->data : "");
+}
+
+int import_there(struct import *i, uint64_t line, const struct value *key,
+                 const char *key_text, struct err *e)
+{
+    const struct target_column *differs = target_difference(i->target);
+    see(i, key_text, line);
+    if (!i->events) {
+        return import_again(i, line, key, key_text, e);
     }
-    if (i->events) {
-        import_bad_row(
-            i, line, differs,
-            "the row is in %s already with '%.60s' here, and what was "
-            "recorded never changes: correct it by a row that reverses or "
-            "supersedes it",
-            i->target->table, (const char *)i->stands.data);
-        return;
+    if (differs != NULL) {
+        refuse_event(i, line, differs);
+        return 0;
     }
-    (void)snprintf(what, sizeof what,
-                   "the row is in %s already with '%.60s' here; it was left "
-                   "as it is",
-                   i->target->table, (const char *)i->stands.data);
-    import_note(i, line, differs, what);
     i->state.there++;
-    i->state.differing++;
+    i->state.same++;
+    return 0;
 }
 
 /* Two lines of this file are one row. */
@@ -170,25 +164,19 @@ static void take_twice(struct import *i, uint64_t line, uint64_t first)
  * Asked before the insert, because a refused one is undone page by page. */
 static int take_known_key(struct import *i, uint64_t line, struct err *e)
 {
-    const struct target_column *differs = NULL;
     char key[TARGET_KEY_BYTES];
     bool there = false;
-    uint64_t first = 0;
-    int rc = target_there(i->target, NULL, &there, &differs, &i->stands, e);
+    int rc = target_there(i->target, NULL, &there, e);
     if (rc != 0 || !there || !target_key(i->target, key)) {
         return rc;
     }
-    rc = import_line_of_key(i, key, &first, e);
-    if (rc != 0) {
-        return rc;
-    }
-    bool all_said = i->made != NULL && import_entry(i)[0] == '\0';
+    uint64_t first = import_line_of_key(i, key);
     if (first != 0) {
         take_twice(i, line, first);
-    } else {
-        import_there(i, line, all_said ? NULL : differs);
+        return 1;
     }
-    return 1;
+    rc = import_there(i, line, NULL, key, e);
+    return rc < 0 ? rc : 1;
 }
 
 /* The table did not take the row. */
@@ -227,6 +215,10 @@ int import_insert(struct import *i, uint64_t line,
                    (const char *)key.bytes.data);
     rc = note_row(i, &key, line, e);
     (void)sqlite3_reset(stmt);
+    if (rc == 0 && !i->events) {
+        rc = import_first(i, ret_key, e);
+    }
+    see(i, ret_key, line);
     i->state.good += rc == 0;
     return rc == 0 ? 1 : rc;
 }

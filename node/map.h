@@ -8,8 +8,8 @@
  *   [register]          table, name, key..., ignore..., header, separator,
  *                       dates, century
  *   [COLUMN]            of the table: from..., value, empty, code..., list,
- *                       person, find, of, where..., times, unit, part, time,
- *                       new, dates, century
+ *                       person, find, of, where..., times, unit, part, on,
+ *                       on_day, time, new, dates, century
  *
  * Names of their columns and their codes are compared folded: without regard
  * to case and with every run of blanks as one. An unknown section key, a key
@@ -33,6 +33,14 @@ enum map_person {
     MAP_NO_PERSON,
     MAP_PERSON_NUMBER,   /* a beneficiary number */
     MAP_PERSON_REGISTER, /* a number in a register of this site */
+};
+
+/* What is taken of a birth. */
+enum map_part {
+    MAP_ALL,
+    MAP_YEAR,      /* of a day, or the year itself */
+    MAP_AGE,       /* the same, or the year of birth of an age */
+    MAP_PRECISION, /* how well that is known */
 };
 
 /* The text of a `from` or `key`: as it is written, and folded. */
@@ -74,7 +82,10 @@ struct map_column {
     char *unit;
     int32_t time_s; /* of a day without one; MAP_NO_TIME: refused */
     bool takes_number;
-    bool takes_year; /* of the day that is written, or the year itself */
+    enum map_part part;
+    struct map_name on; /* says when an age was written; .text NULL: on_day */
+    char *on_day;       /* the same for all rows; NULL: `on` */
+    int64_t on_day_number;
     struct written_days days;
     bool has_order; /* of its own */
     bool has_century;
@@ -98,11 +109,5 @@ struct map {
 /* ERR_INPUT with "FILE:LINE: what is wrong". */
 int map_read(const char *path, struct map **ret, struct err *e);
 void map_destroy(struct map **m);
-
-/* Without blanks around it; U+00A0 is one. */
-struct slice map_trim(struct slice text);
-
-/* Replaces the content of `out` by the text folded, with an end. */
-void map_fold(struct slice text, struct bytes *out);
 
 #endif

@@ -3,7 +3,8 @@
 /*
  * Plan: how the fields of one register become the columns of one table: a
  * mapping file (map.h), or none when the header line names the columns of the
- * table themselves, held against the header line and the table.
+ * table themselves, held against the header line and the table (plan.c); and what
+ * each row says by it (plan_row.c).
  */
 #ifndef SANGAM_PLAN_H
 #define SANGAM_PLAN_H
@@ -18,6 +19,7 @@ struct plan_column {
     const struct map_column *map; /* borrowed; NULL: the field as it is */
     int fields[MAP_FROM_MAX];
     size_t field_count;
+    int on;                   /* field that says when an age was written */
     struct target_column *of; /* NULL: what is looked up is the field */
     struct bytes text;        /* what the cell borrows */
 };

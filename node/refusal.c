@@ -64,6 +64,7 @@ void refusal_read(const struct target *t, struct refusal *ret)
     const char *says = sqlite3_errmsg(handle);
 
     *ret = (struct refusal){.column = NULL};
+    ret->guard = sqlite3_extended_errcode(handle) == SQLITE_CONSTRAINT_TRIGGER;
     if (sqlite3_extended_errcode(handle) == SQLITE_CONSTRAINT_CHECK) {
         read_check(t, says, ret);
     } else {

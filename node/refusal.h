@@ -10,15 +10,16 @@
 #include "node/target.h"
 
 struct refusal {
+    bool guard; /* a guard refused: who may write, and what (store/sql.h) */
     const struct target_column *column; /* NULL: it is about the whole row */
     char text[ERR_TEXT_BYTES];
 };
 
-/* Whether the insert that just failed broke a rule of the table; anything else
+/* Whether the statement that just failed broke a rule of the table; anything else
  * is an error of the database. */
 bool refusal_happened(const struct target *t);
 
-/* Reads it, at once after the failed insert: CHECKs with their column, guards
+/* Reads it, at once after the failed statement: CHECKs with their column, guards
  * and the rest in the words of SQLite. */
 void refusal_read(const struct target *t, struct refusal *ret);
 

@@ -12,7 +12,7 @@ const char *row_text(sqlite3_stmt *stmt, int at)
     return text == NULL ? "" : text;
 }
 
-static const char *real_text(double number, char out[ROW_REAL_BYTES])
+const char *row_real(double number, char out[ROW_REAL_BYTES])
 {
     for (int digits = 15; digits <= 17; digits++) {
         (void)snprintf(out, ROW_REAL_BYTES, "%.*g", digits, number);
@@ -26,7 +26,7 @@ static const char *real_text(double number, char out[ROW_REAL_BYTES])
 const char *row_exact(sqlite3_stmt *stmt, int at, char real[ROW_REAL_BYTES])
 {
     return sqlite3_column_type(stmt, at) == SQLITE_FLOAT
-               ? real_text(sqlite3_column_double(stmt, at), real)
+               ? row_real(sqlite3_column_double(stmt, at), real)
                : row_text(stmt, at);
 }
 
@@ -42,8 +42,7 @@ static cJSON *json_cell(sqlite3_stmt *stmt, int at)
                        (int64_t)sqlite3_column_int64(stmt, at));
         return cJSON_CreateRaw(text);
     case SQLITE_FLOAT:
-        return cJSON_CreateRaw(
-            real_text(sqlite3_column_double(stmt, at), text));
+        return cJSON_CreateRaw(row_real(sqlite3_column_double(stmt, at), text));
     default:
         return cJSON_CreateString(row_text(stmt, at));
     }

@@ -19,6 +19,9 @@ const char *row_text(sqlite3_stmt *stmt, int at);
  * again; those are in `real`. */
 const char *row_exact(sqlite3_stmt *stmt, int at, char real[ROW_REAL_BYTES]);
 
+/* The shortest digits that are read as the same number again. */
+const char *row_real(double number, char out[ROW_REAL_BYTES]);
+
 /* An object: every column by its name, numbers exact, NULL as null. The
  * caller's. */
 struct cJSON *row_json(sqlite3_stmt *stmt);

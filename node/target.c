@@ -19,6 +19,7 @@ static const struct {
     {"local_import_row", "the import itself writes it"},
     {"local_register", "an import of people writes it (name and key in the "
                        "mapping file)"},
+    {"local_register_row", "the import itself writes it"},
     {"local_counter", "the node writes it; sangam number takes a number"},
     {"local_number", "the node writes it; sangam number takes a number"},
     {"local_biometric", "it holds fingerprints, which no text file can"},
@@ -182,6 +183,7 @@ void target_destroy(struct target **t_p)
     for (size_t n = 0; n < t->count; n++) {
         free(t->columns[n].name);
         free(t->columns[n].shown);
+        bytes_free(&t->columns[n].stands);
     }
     sqlite3_free(t->insert);
     sqlite3_free(t->there);
@@ -245,6 +247,17 @@ static char *compose_insert(const struct target *t)
     return sqlite3_str_finish(sql);
 }
 
+static void put_where_key(const struct target *t, sqlite3_str *sql)
+{
+    const char *and = " WHERE ";
+    for (size_t n = 0; n < t->count; n++) {
+        if (t->columns[n].key_place > 0) {
+            sqlite3_str_appendf(sql, "%s\"%w\" = ?", and, t->columns[n].name);
+            and = " AND ";
+        }
+    }
+}
+
 /* SELECT of the columns given, in order, of the row with a key. */
 static char *compose_there(const struct target *t)
 {
@@ -258,14 +271,8 @@ static char *compose_there(const struct target *t)
             comma = ", ";
         }
     }
-    sqlite3_str_appendf(sql, " FROM \"%w\" WHERE", t->table);
-    comma = " ";
-    for (size_t n = 0; n < t->count; n++) {
-        if (t->columns[n].key_place > 0) {
-            sqlite3_str_appendf(sql, "%s\"%w\" = ?", comma, t->columns[n].name);
-            comma = " AND ";
-        }
-    }
+    sqlite3_str_appendf(sql, " FROM \"%w\"", t->table);
+    put_where_key(t, sql);
     return sqlite3_str_finish(sql);
 }
 
@@ -348,34 +355,36 @@ bool target_key(const struct target *t, char out[TARGET_KEY_BYTES])
 
 /* --- rows that are there --------------------------------------------------- */
 
-/* What stands in a column, for an error. */
-static void show(sqlite3_stmt *stmt, int at, struct bytes *out)
+bool target_compares(const struct target_column *c)
 {
-    const char *text = (const char *)sqlite3_column_text(stmt, at);
-    bytes_clear(out);
-    if (text != NULL) {
-        bytes_put(out, text, strlen(text));
-    }
-    bytes_put_u8(out, '\0');
+    return c->given && c->key_place == 0 &&
+           (c->cell.value.type != VALUE_NULL || !c->required);
 }
 
-static const struct target_column *first_difference(const struct target *t,
-                                                    sqlite3_stmt *stmt,
-                                                    struct bytes *ret_stands)
+static void compare(struct target *t, sqlite3_stmt *stmt)
 {
     int at = 0;
 
     for (size_t n = 0; n < t->count; n++) {
-        const struct target_column *c = &t->columns[n];
+        struct target_column *c = &t->columns[n];
+        c->differs = false;
         if (!c->given) {
             continue;
         }
         struct value stands = database_column(stmt, at++);
-        bool said = c->cell.value.type != VALUE_NULL || !c->required;
-        if (c->key_place == 0 && said &&
-            !value_equal(&stands, &c->cell.value)) {
-            show(stmt, at - 1, ret_stands);
-            return c;
+        c->differs =
+            target_compares(c) && !value_equal(&stands, &c->cell.value);
+        if (c->differs) {
+            cell_print(&stands, &c->stands);
+        }
+    }
+}
+
+const struct target_column *target_difference(const struct target *t)
+{
+    for (size_t n = 0; n < t->count; n++) {
+        if (t->columns[n].differs) {
+            return &t->columns[n];
         }
     }
     return NULL;
@@ -391,12 +400,22 @@ static bool has_key(const struct target *t)
     return true;
 }
 
+/* The key given, or (NULL) that of the row at hand, from parameter `at` on. */
+static void bind_key(struct target *t, sqlite3_stmt *stmt, int at,
+                     const struct value *key)
+{
+    for (size_t n = 0; n < t->count; n++) {
+        if (t->columns[n].key_place > 0) {
+            database_bind_at(stmt, at++,
+                             key != NULL ? key : &t->columns[n].cell.value);
+        }
+    }
+}
+
 int target_there(struct target *t, const struct value *key, bool *ret_there,
-                 const struct target_column **ret_differs,
-                 struct bytes *ret_stands, struct err *e)
+                 struct err *e)
 {
     sqlite3_stmt *stmt = NULL;
-    int at = 1;
 
     prepare_columns(t);
     *ret_there = false;
@@ -407,20 +426,55 @@ int target_there(struct target *t, const struct value *key, bool *ret_there,
     if (rc != 0) {
         return rc;
     }
-    for (size_t n = 0; n < t->count; n++) {
-        if (t->columns[n].key_place > 0) {
-            database_bind_at(stmt, at++,
-                             key != NULL ? key : &t->columns[n].cell.value);
-        }
-    }
+    bind_key(t, stmt, 1, key);
     rc = database_step(t->db, stmt, e);
     if (rc < 0) {
         return rc;
     }
     *ret_there = rc == 1;
-    *ret_differs = rc == 1 ? first_difference(t, stmt, ret_stands) : NULL;
+    if (rc == 1) {
+        compare(t, stmt);
+    }
     (void)sqlite3_reset(stmt);
     return 0;
+}
+
+static void compose_update(const struct target *t, sqlite3_str *sql)
+{
+    const char *comma = "";
+
+    sqlite3_str_appendf(sql, "UPDATE \"%w\" SET ", t->table);
+    for (size_t n = 0; n < t->count; n++) {
+        if (t->columns[n].changes) {
+            sqlite3_str_appendf(sql, "%s\"%w\" = ?", comma, t->columns[n].name);
+            comma = ", ";
+        }
+    }
+    put_where_key(t, sql);
+}
+
+int target_update(struct target *t, const struct value *key, sqlite3_stmt **ret,
+                  struct err *e)
+{
+    int at = 1;
+    sqlite3_str *str = sqlite3_str_new(NULL);
+
+    compose_update(t, str);
+    char *sql = sqlite3_str_finish(str);
+    if (sql == NULL) {
+        abort();
+    }
+    int rc = database_statement(t->db, sql, ret, e);
+    sqlite3_free(sql);
+    for (size_t n = 0; rc == 0 && n < t->count; n++) {
+        if (t->columns[n].changes) {
+            database_bind_at(*ret, at++, &t->columns[n].cell.value);
+        }
+    }
+    if (rc == 0) {
+        bind_key(t, *ret, at, key);
+    }
+    return rc;
 }
 
 static bool finds_same(const struct target *t,
@@ -471,7 +525,9 @@ int target_find(struct target *t, const struct target_match *matches,
     *ret_count = 0;
     while (rc == 0 && (rc = database_step(t->db, stmt, e)) == 1) {
         if ((*ret_count)++ == 0) {
-            show(stmt, 0, ret_key);
+            const char *key = (const char *)sqlite3_column_text(stmt, 0);
+            bytes_clear(ret_key);
+            bytes_put(ret_key, key, strlen(key) + 1);
         }
         rc = 0;
     }

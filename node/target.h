@@ -33,6 +33,9 @@ struct target_column {
     bool used;        /* something gives it values */
     struct cell cell; /* of the row at hand */
     bool given;       /* it is in the statement */
+    bool differs;     /* target_there(): from the row that is there, in which */
+    struct bytes stands; /* this stands, as cell_print() has it */
+    bool changes;        /* target_update() writes it */
 };
 
 /* A condition of target_find(). */
@@ -72,12 +75,21 @@ const struct target_column *target_first_of_key(const struct target *t);
 int target_insert(struct target *t, sqlite3_stmt **ret, struct err *e);
 
 /* Is a row with this key there, or (NULL) with the key of the row at hand? Then
- * *ret_differs is a column of the statement in which it differs from the row
- * at hand, NULL when it does in none; `ret_there` is what stands there. A
- * required column that the row at hand says nothing of is not compared. */
+ * the columns learn whether they differ, and what stands there. Columns that
+ * are not in the statement are not compared, and neither is a required one that
+ * the row at hand says nothing of. */
 int target_there(struct target *t, const struct value *key, bool *ret_there,
-                 const struct target_column **ret_differs,
-                 struct bytes *ret_stands, struct err *e);
+                 struct err *e);
+/* After target_there(): is the column compared with the row that is there? */
+bool target_compares(const struct target_column *c);
+/* After target_there(): the first column that differs, NULL: none does. */
+const struct target_column *target_difference(const struct target *t);
+
+/* The statement that gives the row with this key, or (NULL) with the key of the
+ * row at hand, the values at hand of the columns marked `changes`, of which
+ * there is one at least. Ready to be stepped. */
+int target_update(struct target *t, const struct value *key, sqlite3_stmt **ret,
+                  struct err *e);
 
 /* The key of rows that match all conditions, with an end, when there is exactly
  * one; *ret_count is 2 for several. Of tables with a key of one column. */

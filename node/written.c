@@ -3,6 +3,7 @@
 
 #include "protocol/bytes.h"
 #include "protocol/instant.h"
+#include "protocol/limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -352,6 +353,44 @@ int written_number(const char *text, const char *unit,
     *ret = n;
     return 0;
 }
+
+/* --- ages ----------------------------------------------------------------- */
+
+int written_age(const char *text, int *ret_years, struct err *e)
+{
+    static const char *const words[] = {"y",    "yr",    "yrs", "yr.", "yrs.",
+                                        "year", "years", "साल", "वर्ष", "ਸਾਲ"};
+    struct written_number n = {.digits = -1};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (written_number(text, words[i], &n, e) == 0) {
+            break;
+        }
+    }
+    if (n.digits < 0 || n.digits > AGE_YEARS_MAX || n.places > 0) {
+        return is_not(text, "an age in years", e);
+    }
+    *ret_years = (int)n.digits;
+    return 0;
+}
+
+int written_birth_year(int64_t day, int years)
+{
+    struct bytes text = {0};
+
+    if (!instant_print_day(day, &text)) {
+        abort(); /* it was parsed */
+    }
+    bytes_put_u8(&text, '\0');
+    int year = (int)strtol((const char *)text.data, NULL, 10);
+    int month =
+        (int)strtol((const char *)text.data + strlen("2025-"), NULL, 10);
+    bytes_free(&text);
+    /* the last birthday was half a year ago, more or less */
+    return year - years - (month <= 6 ? 1 : 0);
+}
+
+/* --- products ------------------------------------------------------------- */
 
 int written_times(struct written_number a, struct written_number b,
                   struct written_number *ret, struct err *e)

@@ -8,6 +8,7 @@
  *             is understood whatever the order
  *   times     14:30, 14.30, 14:30:05, 2:30 pm, 2 PM
  *   numbers   4, 4.5, -3, 4 mg
+ *   ages      34, 34 y, 34 yrs, 34 साल
  *
  * Every error is what a person should read after the value: "'31-02-1990' is
  * not a day (dd-mm-yyyy)".
@@ -61,6 +62,12 @@ int written_day_and_time(const char *text, const struct written_days *how,
  * either case). ERR_INPUT. */
 int written_number(const char *text, const char *unit,
                    struct written_number *ret, struct err *e);
+
+/* Years, of which nobody has more than AGE_YEARS_MAX. ERR_INPUT. */
+int written_age(const char *text, int *ret_years, struct err *e);
+
+/* The year in which somebody who was so old that day was most likely born. */
+int written_birth_year(int64_t day, int years);
 
 /* Their product without trailing zeros. ERR_LIMIT when it has too many
  * digits. */

@@ -52,6 +52,10 @@ enum {
     /* A number in a register of a site, and what it is joined of. */
     REGISTER_ENTRY_BYTES_MAX = KEY_BYTES_MAX,
 
+    /* Years of an age: the oldest person who is known had 122; more is a year or
+     * another number in the wrong column. */
+    AGE_YEARS_MAX = 122,
+
     /* --- changesets ---------------------------------------------------- */
 
     /* Leaves of one changeset (semantics, section 2). */

@@ -61,7 +61,7 @@ class Life:
                 days = self.rng.choice((1, 1, 2, 7, 14, 28))
                 self.put("dose_event", person_id=person, service_date=at,
                          kind=self.rng.choice(("observed", "take_home",
-                                               "missed")),
+                                               "guest", "missed")),
                          item_code=self.rng.choice(("BUP-NAL-2", "NTX-50")),
                          units=self.rng.randrange(1, 9), days_covered=days,
                          verified_by="manual", dispensed_by="n")
@@ -143,7 +143,8 @@ class Life:
             self.put("mentor_assignment", worker_id=worker, person_id=person,
                      district_code="LDH", status=self.rng.choice(
                          ("active", "ended")))
-        for kind in ("receipt", "count", "wastage", "receipt", "transfer_out"):
+        for kind in ("receipt", "count", "wastage", "receipt", "transfer_in",
+                     "transfer_out"):
             self.put("stock_event", item_code="BUP-NAL-2", kind=kind,
                      qty=self.rng.randrange(500), occurred_on=self.day(),
                      counted_by="n")
@@ -227,7 +228,7 @@ class Tables:
         self.find_canon()
         undone = {d["reverses_id"] for d in self.dose_event}
         self.dose = [d for d in self.dose_event
-                     if d["kind"] in ("observed", "take_home")
+                     if d["kind"] in ("observed", "take_home", "guest")
                      and d["dose_id"] not in undone]
         for d in self.dose:
             begin = d["covers_from"] or d["service_date"]
@@ -490,7 +491,8 @@ def k16(t, *_):
         have = int(counts[-1]["qty"]) if counts else 0
         for e in mine:
             if e["occurred_on"] > since and e["kind"] != "count":
-                have += int(e["qty"]) * (1 if e["kind"] == "receipt" else -1)
+                comes = e["kind"] in ("receipt", "transfer_in")
+                have += int(e["qty"]) * (1 if comes else -1)
         have -= sum(int(d["units"]) for d in t.dose
                     if d["site_id"] == site and d["item_code"] == "BUP-NAL-2"
                     and d["service_date"] > since)

@@ -6,9 +6,12 @@ clinic and a prison whose nodes run.
 * Each comes in by its mapping file, says what its lines say, and reaches the hub
   and headquarters like anything else that is written.
 * Each is imported again, and nothing is made twice; a line that is new comes in.
+* What was changed in the list of patients is changed, at headquarters too; what
+  was changed at the clinic since is left, and said.
 * The same list at a machine that was enrolled anew makes the same events.
 * Two people who look like one are not both made, unless it is asked for; then
   they are on the work list.
+* What happens to lines without a key is said as they come in.
 * What cannot be read is said with file, line and the column of the register.
 """
 import os
@@ -85,7 +88,8 @@ def test_clinic(tree):
 def test_prison(tree):
     prison = tree[PRISON]
     for again in (False, True):
-        says(take(prison, "peer_group", REGISTERS / "prison-groups.csv"),
+        says(take(prison, "peer_group", REGISTERS / "prison-groups.csv",
+                  "prison-groups"),
              "2 rows were already there" if again else "2 rows imported")
         says(take(prison, "peer_session", REGISTERS / "prison-sessions.csv",
                   "prison-sessions"),
@@ -97,6 +101,33 @@ def test_prison(tree):
         "the refusal at the gate is not there")
     check(prison.value("SELECT sum(headcount) FROM peer_session") == 41,
           "heads were counted wrongly")
+    closed = tree.folder / "closed.csv"
+    closed.write_text((REGISTERS / "prison-groups.csv").read_text().replace(
+        "Inmates,,Meets", "Inmates,,Closed"))
+    says(take(prison, "peer_group", closed, "prison-groups"),
+         "1 the same, 1 changed to what the file says now, 0 left")
+    check(prison.query("SELECT name, status FROM peer_group ORDER BY 1")
+          == [("Saath Kalpit", "closed"), ("Umeed Namoona", "active")],
+          "the group was not closed")
+
+
+def test_no_key(tree):
+    """Lines that nothing tells apart: what that means is said in time."""
+    prison = tree[PRISON]
+    rows = tree.folder / "shelf.csv"
+    warning = ("nothing says which column tells the lines of " + str(rows) +
+               " apart: a line that is corrected later will come in as "
+               "another row")
+    rows.write_text("item_code,kind,qty,occurred_on,counted_by\n"
+                    "BUP-NAL-2,count,40,2025-05-01,Nurse Misal\n")
+    says(take(prison, "stock_event", rows, None, "--dry-run"), warning)
+    says(take(prison, "stock_event", rows), "1 row imported", warning)
+    said = take(prison, "stock_event", rows)
+    check(warning not in said, f"said of rows that are there: {said}")
+    for with_map in ("prison-groups", "prison-sessions"):
+        table = "peer_group" if with_map == "prison-groups" else "peer_session"
+        said = take(prison, table, REGISTERS / f"{with_map}.csv", with_map)
+        check("nothing says" not in said, f"of a register with a key: {said}")
 
 
 # ---- again -------------------------------------------------------------------
@@ -115,6 +146,41 @@ def test_again(tree):
                        "9:00,OP/1,DOT,3,1,NKL1,Nurse Misal,\r\n").encode())
     says(take(clinic, "dose_event", grown, "ooat-doses"),
          "dose_event: 1 row imported", "5 rows were already there")
+
+
+def test_changed(tree):
+    """The list is corrected, and so was a row at the clinic meanwhile."""
+    clinic = tree[CLINIC]
+    with clinic.connect() as db:
+        db.execute("UPDATE person SET phone = '+91 00000 77777'"
+                   " WHERE given_name = 'Udahar Nakliwal'")
+    corrected = tree.folder / "corrected.csv"
+    text = (REGISTERS / "ooat-patients.csv").read_text()
+    corrected.write_text(text.replace("Namoonjit Farzi", "Namunjit Farzi")
+                         .replace("00000 10003", "00000 20003"))
+    shown = ("corrected.csv:4:3 'Name' (given_name): 'Namoonjit Farzi' becomes "
+             "'Namunjit Farzi'")
+    left = ("corrected.csv:6:7 'Mobile' (phone): the register said '+91 00000 "
+            "10003' and says '+91 00000 20003' now, but here it was changed to "
+            "'+91 00000 77777' since; it was left as it is")
+    counted = ("5 rows were already there: 3 the same, 1 changed to what the "
+               "file says now, 1 left where they differ")
+
+    def names(of):
+        return clinic.value("SELECT count(*) FROM person WHERE given_name = ?",
+                            (of,))
+    says(take(clinic, "person", corrected, "ooat-patients", "--dry-run"),
+         shown, left, counted)
+    check(names("Namoonjit Farzi") == 1, "a dry run changed a name")
+    says(take(clinic, "person", corrected, "ooat-patients"), left, counted)
+    check(names("Namunjit Farzi") == 1, "the name was not changed")
+    tree.wait_until_equal()
+    # the list as it was: all is put back
+    with clinic.connect() as db:
+        db.execute("UPDATE person SET phone = '+91 00000 10003'"
+                   " WHERE given_name = 'Udahar Nakliwal'")
+    says(take(clinic, "person", REGISTERS / "ooat-patients.csv",
+              "ooat-patients"), "1 changed to what the file says now, 0 left")
 
 
 def test_anew(tree):
@@ -188,7 +254,9 @@ def main():
         tree.grow()
         test_clinic(tree)
         test_prison(tree)
+        test_no_key(tree)
         test_again(tree)
+        test_changed(tree)
         test_anew(tree)
         test_faults(tree)
         test_twins(tree)

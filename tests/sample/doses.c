@@ -70,6 +70,16 @@ void life_observed(struct life *l, struct place *where, int day)
                                 .mcg = l->daily_mcg});
 }
 
+void life_guest_dose(struct life *l, struct place *host, int day)
+{
+    hand_over(l, &(struct dose){.where = host,
+                                .day = day,
+                                .minute = luck_between(&l->d, 560, 780),
+                                .kind = "guest",
+                                .days = 1,
+                                .mcg = l->daily_mcg});
+}
+
 void life_not_dosed(struct life *l, struct place *where, int day,
                     const char *kind, const char *reason)
 {

@@ -59,6 +59,31 @@ static void change_dose(struct life *l, int day)
     }
 }
 
+/* Some days with relatives: the clinic there is asked to dose a guest, daily. Now
+ * and then it does, and never says so. Returns the day after. */
+static int travel(struct life *l, struct place *clinic, int day, int until)
+{
+    int days = luck_between(&l->d, 3, 7);
+    struct place *host = world_other(l->w, &l->d, clinic, PLACE_CLINIC);
+    if (host == NULL || host == l->strayed_to || l->owner != l->writer ||
+        l->held_in_books || day + days > until) {
+        return day;
+    }
+    struct key sent = life_send_guest(l, host, day - 1, day + days - 1);
+    bool silent =
+        l->strayed_to == NULL && tally_made(&l->w->tally, &l->d, MISTAKE_GUEST);
+    if (silent) {
+        l->strayed_to = host;
+        tally_breach(&l->w->tally, 23, (uint64_t)days);
+    } else {
+        life_receive(l, host, sent, day);
+    }
+    for (; days > 0; days--) {
+        life_guest_dose(l, host, day++);
+    }
+    return day;
+}
+
 /* From the first days under the eyes of staff to `until`; returns when the
  * person would come next. */
 static int come_weekly(struct life *l, struct place *clinic, int day, int until,
@@ -70,6 +95,9 @@ static int come_weekly(struct life *l, struct place *clinic, int day, int until,
     while (day <= until) {
         if (day - l->ordered_on > 60 && luck_in_10000(&l->d, 300)) {
             change_dose(l, day);
+        }
+        if (luck_in_10000(&l->d, 100)) {
+            day = travel(l, clinic, day, until);
         }
         life_take_home(l, clinic, day, WEEK);
         day = come_back(l, clinic, l->covered + 1, until);
@@ -269,6 +297,26 @@ static void stop_here(struct life *l, enum ending how, struct place *clinic,
     }
 }
 
+/* What is written of a stretch beside its doses. */
+static void sit_down(struct life *l, const struct place *where, int began)
+{
+    int until = l->covered < l->w->last ? l->covered : l->w->last;
+    if (until < began) {
+        return;
+    }
+    life_talk(l, where, began, until);
+    life_test_blood(l, where, began, until);
+    if (luck_in_10000(&l->d, 30)) {
+        life_disclose(
+            l, where, luck_between(&l->d, began, until),
+            &(struct disclosure){.data_class = "medication",
+                                 .purpose = "treatment",
+                                 .recipient = "emergency ward Misal",
+                                 .basis = "medical emergency",
+                                 .emergency = "brought in unconscious"});
+    }
+}
+
 /* A stretch at a clinic, and what comes after it. A treatment changes hands once
  * at most: whoever was taken over does not move again. */
 static int treat(struct life *l, struct place *clinic, int day, int observed)
@@ -279,7 +327,9 @@ static int treat(struct life *l, struct place *clinic, int day, int observed)
         until >= l->w->last ? ENDS_LATER : draw_ending(l, may_move);
     how = how == ENDS_DEAD && l->home != clinic ? ENDS_LEFT : how;
     until = how == ENDS_LATER ? l->w->last : until;
+    int began = day;
     day = come_weekly(l, clinic, day, until, observed);
+    sit_down(l, clinic, began);
     /* whoever comes next on a day that has not come goes on */
     how = day > l->w->last && how != ENDS_DEAD ? ENDS_LATER : how;
     day = l->covered + 1;
@@ -367,6 +417,13 @@ static int stay_in_prison(struct life *l, struct place *prison, int day,
     if (luck_in_10000(&l->d, 9000)) {
         life_assess(l, prison, "COWS", day + 1, true);
     }
+    if (luck_in_10000(&l->d, 2000)) {
+        life_disclose(l, prison, day + 1,
+                      &(struct disclosure){.data_class = "enrolment",
+                                           .purpose = "court_report",
+                                           .recipient = "court Namoona",
+                                           .basis = "order of the court"});
+    }
     if (!treated) {
         if (until <= l->w->last) {
             life_custody(l, prison, "released", until, 1030);
@@ -378,6 +435,7 @@ static int stay_in_prison(struct life *l, struct place *prison, int day,
     life_order(l, mcg, day);
     life_observed(l, prison, day);
     come_daily(l, prison, day + 1, until < l->w->last ? until : l->w->last);
+    sit_down(l, prison, day);
     if (until >= l->w->last) {
         life_stop_order(l, "active", 0);
         life_end(l, "active", NULL, 0);

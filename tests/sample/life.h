@@ -10,6 +10,8 @@
 
 #include "people.h"
 
+enum blood_test { BLOOD_HIV, BLOOD_HCV, BLOOD_HBV, BLOOD_TESTS };
+
 struct life {
     struct world *w;
     struct dice d;
@@ -29,11 +31,13 @@ struct life {
 
     int covered; /* last day covered by what was handed over; 0: nothing yet */
     const struct place
-        *strayed_to;    /* dosed there too, one day; NULL: nowhere */
+        *strayed_to;    /* dosed there without a word; NULL: nowhere */
     bool held_in_books; /* released, and the prison never wrote it */
     /* Agreed to be named at meetings; `agreed.text` empty: did not. */
     struct key agreed;
     int agreed_on;
+    struct key treats; /* agreed to be treated, which others may be told */
+    bool infected[BLOOD_TESTS]; /* with what is looked for */
 };
 
 /* --- what sites write (record.c) --- */
@@ -49,6 +53,12 @@ void life_assess(struct life *l, const struct place *where,
 /* Offers the treatment: the row of a referral. */
 struct key life_offer(struct life *l, struct place *to, const char *kind,
                       int day, int due);
+/* Sends the person for guest doses: the row of a referral. */
+struct key life_send_guest(struct life *l, struct place *host, int day,
+                           int until);
+/* The other site says that the person came. */
+void life_receive(struct life *l, const struct place *where,
+                  struct key referral, int day);
 /* The other site takes it; from now on it is the owner. */
 void life_take(struct life *l, struct place *to, struct key referral, int day);
 void life_custody(struct life *l, const struct place *prison, const char *kind,
@@ -63,6 +73,28 @@ void life_not_dosed(struct life *l, struct place *where, int day,
                     const char *kind, const char *reason);
 /* So many days to take home, with the mistakes that are made of it. */
 void life_take_home(struct life *l, struct place *where, int day, int days);
+
+void life_guest_dose(struct life *l, struct place *host, int day);
+
+/* --- what is not for everybody (notes.c) --- */
+
+/* Draws what the blood would show. */
+void life_draw_blood(struct life *l);
+/* Talks and blood tests of a stretch of treatment, up to its last day. */
+void life_talk(struct life *l, const struct place *where, int day, int until);
+void life_test_blood(struct life *l, const struct place *where, int day,
+                     int until);
+/* Somebody was told something. `consent` NULL: on the legal basis. */
+struct disclosure {
+    const char *data_class;
+    const char *purpose;
+    const char *recipient;
+    const char *consent;
+    const char *basis;
+    const char *emergency; /* NULL: none */
+};
+void life_disclose(struct life *l, const struct place *where, int day,
+                   const struct disclosure *what);
 
 /* --- lives (life.c) --- */
 

@@ -21,11 +21,20 @@ static void write_consent(struct life *l, struct key key, const char *purpose,
 
 static void ask_consents(struct life *l, int day)
 {
-    write_consent(l, key_at(&l->d, day, 604), "treatment", "medication",
-                  "given", day);
+    l->treats = key_at(&l->d, day, 604);
+    write_consent(l, l->treats, "treatment", "medication", "given", day);
     bool shares = luck_in_10000(&l->d, 8000);
-    write_consent(l, key_at(&l->d, day, 604), "registry_dual_enrolment",
-                  "identity", shares ? "given" : "refused", day);
+    struct key registry = key_at(&l->d, day, 604);
+    write_consent(l, registry, "registry_dual_enrolment", "identity",
+                  shares ? "given" : "refused", day);
+    if (shares) {
+        life_disclose(
+            l, l->home, day,
+            &(struct disclosure){.data_class = "identity",
+                                 .purpose = "registry_dual_enrolment",
+                                 .recipient = "registry of the district",
+                                 .consent = registry.text});
+    }
     if (luck_in_10000(&l->d, 1000)) {
         l->agreed = key_at(&l->d, day, 606);
         l->agreed_on = day;
@@ -84,6 +93,7 @@ void life_register(struct life *l, struct place *where, int day)
     person_draw(&l->person, &l->d, ACCENT_PUNJAB, woman, day);
     person_card(&l->person, l->w->seed, where->number, where->cards++);
     ask_consents(l, day);
+    life_draw_blood(l);
     life_assess(l, where, "ASSIST", day, false);
 }
 
@@ -176,22 +186,56 @@ void life_assess(struct life *l, const struct place *where,
 
 /* --- from site to site ---------------------------------------------------- */
 
+/* A referral that offers the treatment (`until` 0), or sends a guest until then.
+ */
+static struct key write_referral(struct life *l, struct place *to,
+                                 const char *kind, int day, int due, int until)
+{
+    const char *site = l->owner->id;
+    bool offers = until == 0;
+    struct key key = key_at(&l->d, day, 1020);
+    struct moment then = moment_at(day, 1020);
+    struct day_text last = day_text(until);
+    PUT(l->w->sheets, site, SHEET_REFERRAL, field_text(key.text),
+        field_text(l->person.key.text),
+        offers ? field_text(l->enrolment.text) : NOTHING, field_text(kind),
+        field_text(site), field_text(to->id), NOTHING,
+        offers ? field_number(l->owner == l->writer ? 1 : 2) : NOTHING,
+        field_text(day_text(day).text), field_text(day_text(due).text),
+        offers ? NOTHING : field_text(last.text), field_text("pending"),
+        NOTHING, field_text(day_text(day).text), field_number(l->daily_mcg),
+        field_text("BUP-NAL-2"), field_text(day_text(l->covered).text),
+        field_text(site), field_text(then.text),
+        field_text("Counsellor Aarzi"));
+    life_disclose(l, l->owner, day,
+                  &(struct disclosure){.data_class = "medication",
+                                       .purpose = "treatment",
+                                       .recipient = to->id,
+                                       .consent = l->treats.text});
+    return key;
+}
+
 struct key life_offer(struct life *l, struct place *to, const char *kind,
                       int day, int due)
 {
-    const char *site = l->owner->id;
-    struct key key = key_at(&l->d, day, 1020);
-    struct moment then = moment_at(day, 1020);
-    PUT(l->w->sheets, site, SHEET_REFERRAL, field_text(key.text),
-        field_text(l->person.key.text), field_text(l->enrolment.text),
-        field_text(kind), field_text(site), field_text(to->id), NOTHING,
-        field_number(l->owner == l->writer ? 1 : 2),
-        field_text(day_text(day).text), field_text(day_text(due).text),
-        field_text("pending"), NOTHING, field_text(day_text(day).text),
-        field_number(l->daily_mcg), field_text("BUP-NAL-2"),
-        field_text(day_text(l->covered).text), field_text(site),
-        field_text(then.text), field_text("Counsellor Aarzi"));
-    return key;
+    return write_referral(l, to, kind, day, due, 0);
+}
+
+struct key life_send_guest(struct life *l, struct place *host, int day,
+                           int until)
+{
+    return write_referral(l, host, "guest_dosing", day, day + 1, until);
+}
+
+void life_receive(struct life *l, const struct place *where,
+                  struct key referral, int day)
+{
+    char sql[400];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE referral SET receiver_status = 'attended',"
+                   " receiver_on = '%s' WHERE referral_id = '%s';",
+                   day_text(day).text, referral.text);
+    sheets_answer(l->w->sheets, where->id, sql);
 }
 
 void life_take(struct life *l, struct place *to, struct key referral, int day)
@@ -200,11 +244,7 @@ void life_take(struct life *l, struct place *to, struct key referral, int day)
     attend(l, day - 1);
     l->agreed.text[0] = '\0';
     write_enrolment(l, "active", 0, NULL);
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE referral SET receiver_status = 'attended',"
-                   " receiver_on = '%s' WHERE referral_id = '%s';",
-                   day_text(day).text, referral.text);
-    sheets_answer(l->w->sheets, to->id, sql);
+    life_receive(l, to, referral, day);
     (void)snprintf(sql, sizeof sql,
                    "UPDATE enrolment SET owner_site = '%s'"
                    " WHERE enrolment_id = '%s';",

@@ -13,6 +13,7 @@
 static const struct {
     const char *table;
     const char *columns;
+    bool local; /* it stays at the machine of its site */
 } forms[SHEETS] = {
     [SHEET_REF_SITE] = {"ref_site",
                         "site_id,name,kind,department,district_code,"
@@ -66,7 +67,7 @@ static const struct {
     [SHEET_REFERRAL] = {"referral",
                         "referral_id,person_id,enrolment_id,kind,from_site,"
                         "to_site,to_department,offered_epoch,offered_on,due_on,"
-                        "receiver_status,receiver_on,last_dose_on,"
+                        "valid_to,receiver_status,receiver_on,last_dose_on,"
                         "last_dose_mcg,last_item,take_home_until,origin_site,"
                         "recorded_at,recorded_by"},
     [SHEET_CUSTODY] = {"custody_event",
@@ -108,6 +109,18 @@ static const struct {
                         "followup_id,person_id,enrolment_id,due_on,done_on,"
                         "channel,result,employed,next_due_on,department,"
                         "origin_site,recorded_at,recorded_by"},
+    [SHEET_DISCLOSURE] = {"disclosure_log",
+                          "disclosure_id,person_id,data_class,purpose,"
+                          "recipient,consent_id,legal_basis,break_glass,reason,"
+                          "origin_site,recorded_at,recorded_by"},
+    [SHEET_NOTE] = {"counselling_note",
+                    "note_id,person_id,enrolment_id,kind,held_on,note,"
+                    "supersedes_id,origin_site,recorded_at,recorded_by",
+                    .local = true},
+    [SHEET_BLOOD] = {"bbv_result",
+                     "result_id,person_id,enrolment_id,taken_on,test,result,"
+                     "supersedes_id,origin_site,recorded_at,recorded_by",
+                     .local = true},
 };
 
 enum { BUFFER_BYTES = 8 * 1024, SITE_BYTES = 32, PATH_BYTES = 4096 };
@@ -361,7 +374,8 @@ void sheets_put(struct sheets *s, const char *site, enum sheet sheet,
     assert(count == columns_of(sheet));
     if (s->folder != NULL) {
         put_in_folder(s, site, sheet, fields, count);
-    } else if (s->answers || (s->only != NULL && strcmp(s->only, site) != 0)) {
+    } else if (s->answers || (s->only == NULL ? forms[sheet].local
+                                              : strcmp(s->only, site) != 0)) {
         return;
     } else {
         put_in_database(s, sheet, fields, count);

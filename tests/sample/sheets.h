@@ -40,6 +40,9 @@ enum sheet {
     SHEET_MENTOR,
     SHEET_PLACEMENT,
     SHEET_FOLLOWUP,
+    SHEET_DISCLOSURE,
+    SHEET_NOTE, /* these two stay at the machine of their site */
+    SHEET_BLOOD,
     SHEETS
 };
 
@@ -59,8 +62,9 @@ struct sheets;
 /* Files below the folder, which is made. Ends the program with a sentence when
  * the disk will not do; so do all below. */
 struct sheets *sheets_in_folder(const char *folder);
-/* Rows of one site (NULL: of all) into a database that the caller closes; what
- * is written stays with sheets_close(). With `answers`, these and no rows. */
+/* Rows of one site into a database that the caller closes; or (NULL) of all, as
+ * headquarters holds them: without those that stay at their site. What is
+ * written stays with sheets_close(). With `answers`, these and no rows. */
 struct sheets *sheets_in_database(sqlite3 *db, const char *only_site,
                                   bool answers);
 void sheets_close(struct sheets **s);

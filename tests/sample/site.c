@@ -187,6 +187,9 @@ void site_write_groups(struct world *w, struct place *p)
 {
     struct dice d = luck_of(w->seed, p->number, UINT32_MAX - 1);
     struct team team = {.count = 0};
+    if (p->kind == PLACE_HUB) {
+        return; /* a store and an office */
+    }
     if (p->kind == PLACE_PRISON) {
         write_team(w, &d, p, &team);
         write_group(w, &d, p, &team, 2);
@@ -244,39 +247,100 @@ void site_write_people(struct world *w, struct place *p)
     tally_breach(&w->tally, 10, p->mentees_now > 10);
 }
 
-/* --- the shelf ------------------------------------------------------------ */
+/* --- shelves and stores --------------------------------------------------- */
 
+enum { WINDOW = 28, EVENING = 1200 }; /* from a receipt to a count, in days */
+
+/* A row of stock; `other` and `shipment` NULL where nothing travels. */
 static void write_stock(struct world *w, struct dice *d, const struct place *p,
-                        const char *kind, int64_t qty, int day)
+                        const char *kind, int64_t qty, int day,
+                        const char *other, const char *shipment)
 {
-    enum { EVENING = 1200 };
     struct key key = key_at(d, day, EVENING);
     PUT(w->sheets, p->id, SHEET_STOCK, field_text(key.text), field_text(p->id),
         field_text("BUP-NAL-2"), field_text("NKL01"), field_text(kind),
-        field_number(qty), NOTHING, NOTHING, field_text(day_text(day).text),
-        field_text("Nurse Misal"), field_text("Officer Nakli"),
-        field_text(p->id), field_text(moment_at(day, EVENING).text));
+        field_number(qty), field_text(other), field_text(shipment),
+        field_text(day_text(day).text), field_text("Nurse Misal"),
+        field_text("Officer Nakli"), field_text(p->id),
+        field_text(moment_at(day, EVENING).text));
 }
 
-/* A receipt on the first day of each four weeks, a count on the last. */
+/* From the district's store, a day or two on the way. Returns what arrived: some
+ * boxes come short. */
+static int64_t ship(struct world *w, struct dice *d, struct place *p,
+                    int64_t qty, int day)
+{
+    enum { GIVEN_DAYS = 8 }; /* after these what did not come is missed */
+    struct place *hub = world_hub(w, p);
+    char papers[SITE_ID_BYTES + DAY_TEXT_BYTES];
+    int sent = day - luck_between(d, 1, 2);
+    int64_t arrived = qty;
+    (void)snprintf(papers, sizeof papers, "%s/%s", p->id, day_text(day).text);
+    if (day + GIVEN_DAYS <= w->last &&
+        tally_made(&w->tally, d, MISTAKE_SHIPMENT)) {
+        arrived -= luck_between(d, 1, 20);
+        tally_breach(&w->tally, 14, 1);
+    }
+    hub->used[sent - w->first] += (int)qty;
+    write_stock(w, d, hub, "transfer_out", qty, sent, p->id, papers);
+    write_stock(w, d, p, "transfer_in", arrived, day, hub->id, papers);
+    return arrived;
+}
+
+static int64_t used_in(const struct world *w, const struct place *p, int from)
+{
+    int64_t used = 0;
+    for (int i = 0; i < WINDOW; i++) {
+        used += p->used[from - w->first + i];
+    }
+    return used;
+}
+
+/* On the last day of the window; returns what is left by the books from now on.
+ */
+static int64_t count_shelf(struct world *w, struct dice *d,
+                           const struct place *p, int64_t left, int from)
+{
+    if (left > 3 && tally_made(&w->tally, d, MISTAKE_STOCK)) {
+        left -= luck_between(d, 1, 3);
+        tally_breach(&w->tally, 13, 1);
+    }
+    write_stock(w, d, p, "count", left, from + WINDOW - 1, NULL, NULL);
+    return left;
+}
+
+/* What is there when all begins was received before; later it is sent. */
 void site_write_shelf(struct world *w, struct place *p)
 {
-    enum { EVERY = 28 };
     struct dice d = luck_of(w->seed, p->number, UINT32_MAX - 2);
     int64_t left = 0;
-    for (int from = w->first; from + EVERY - 1 <= w->last; from += EVERY) {
-        int64_t used = 0;
-        for (int i = 0; i < EVERY; i++) {
-            used += p->used[from - w->first + i];
+    if (p->kind == PLACE_HUB) {
+        return;
+    }
+    for (int from = w->first; from + WINDOW - 1 <= w->last; from += WINDOW) {
+        int64_t used = used_in(w, p, from);
+        int64_t wanted = used + luck_between(&d, 50, 200);
+        if (from == w->first) {
+            write_stock(w, &d, p, "receipt", wanted, from, NULL, NULL);
+        } else {
+            wanted = ship(w, &d, p, wanted, from);
         }
-        int64_t received = used + luck_between(&d, 50, 200);
-        write_stock(w, &d, p, "receipt", received, from);
-        left += received - used;
-        if (left > 3 && tally_made(&w->tally, &d, MISTAKE_STOCK)) {
-            left -= luck_between(&d, 1, 3);
-            tally_breach(&w->tally, 13, 1);
-        }
-        write_stock(w, &d, p, "count", left, from + EVERY - 1);
+        left = count_shelf(w, &d, p, left + wanted - used, from);
+    }
+}
+
+void site_write_store(struct world *w, struct place *p)
+{
+    struct dice d = luck_of(w->seed, p->number, UINT32_MAX - 2);
+    int64_t left = 0;
+    if (p->kind != PLACE_HUB) {
+        return;
+    }
+    for (int from = w->first; from + WINDOW - 1 <= w->last; from += WINDOW) {
+        int64_t sent = used_in(w, p, from);
+        int64_t received = sent + luck_between(&d, 500, 2000);
+        write_stock(w, &d, p, "receipt", received, from, NULL, NULL);
+        left = count_shelf(w, &d, p, left + received - sent, from);
     }
 }
 
@@ -284,20 +348,15 @@ void site_write_shelf(struct world *w, struct place *p)
 
 void site_write_all(struct world *w)
 {
+    static void (*const parts[])(struct world *, struct place *) = {
+        site_write_groups, site_write_people, site_write_shelf,
+        site_write_store};
     world_write_lists(w);
-    for (size_t i = 0; i < w->count; i++) {
-        if (w->places[i].used != NULL) {
-            site_write_groups(w, &w->places[i]);
-        }
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        if (w->places[i].used != NULL) {
-            site_write_people(w, &w->places[i]);
-        }
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        if (w->places[i].used != NULL) {
-            site_write_shelf(w, &w->places[i]);
+    for (size_t part = 0; part < sizeof parts / sizeof parts[0]; part++) {
+        for (size_t i = 0; i < w->count; i++) {
+            if (w->places[i].used != NULL) {
+                parts[part](w, &w->places[i]);
+            }
         }
     }
 }

@@ -14,8 +14,11 @@
 void site_write_groups(struct world *w, struct place *p);
 /* Whoever is under care there in the world's days. */
 void site_write_people(struct world *w, struct place *p);
-/* Receipts and counts, by what was handed over. After all people. */
+/* What came from the district's store and counts, by what was handed over. After
+ * all people. */
 void site_write_shelf(struct world *w, struct place *p);
+/* The store of a hub: receipts and counts, by what was sent. After all shelves. */
+void site_write_store(struct world *w, struct place *p);
 
 /* All that all sites of a world write. */
 void site_write_all(struct world *w);

@@ -26,6 +26,11 @@ static const struct {
     [MISTAKE_FOLLOWUP] = {"followup_forgotten", "aftercare", 300, "21"},
     [MISTAKE_TWICE] = {"registered_twice", "person", 50, "17"},
     [MISTAKE_REVERSED] = {"wrong_person_reversed", "take-home supply", 10, ""},
+    [MISTAKE_SHIPMENT] = {"shipment_short", "shipment", 200, "14"},
+    [MISTAKE_GUEST] = {"guest_not_accepted", "stay as a guest", 300, "23"},
+    [MISTAKE_NOTE] = {"note_corrected", "counselling note", 20, ""},
+    [MISTAKE_RESULT] = {"result_corrected", "blood test", 30, ""},
+    [MISTAKE_DISCLOSURE] = {"disclosed_on_no_basis", "disclosure", 30, ""},
 };
 
 bool tally_made(struct tally *t, struct dice *d, enum mistake mistake)

@@ -40,7 +40,9 @@ static void furnish(struct world *w, struct place *p)
     if (p->used == NULL) {
         abort();
     }
-    p->slots = p->kind == PLACE_PRISON ? w->plan.inmates : w->plan.slots;
+    p->slots = p->kind == PLACE_HUB      ? 0
+               : p->kind == PLACE_PRISON ? w->plan.inmates
+                                         : w->plan.slots;
     if (w->plan.varied && p->kind == PLACE_CLINIC) {
         p->slots = luck_between(&d, p->slots * 2 / 3, p->slots * 4 / 3);
     }
@@ -65,7 +67,7 @@ void world_make(struct world *w, const struct plan *plan)
     }
     (void)add_place(w, "PB", PLACE_HQ, 0);
     for (int n = 0; n < plan->districts; n++) {
-        (void)add_place(w, districts[n], PLACE_HUB, 0);
+        furnish(w, add_place(w, districts[n], PLACE_HUB, 0));
         int prisons = share(plan->prisons, plan->districts, n);
         for (int i = 1; i <= prisons; i++) {
             furnish(w, add_place(w, districts[n], PLACE_PRISON, i));
@@ -112,6 +114,16 @@ struct place *world_other(struct world *w, struct dice *d,
     }
 }
 
+struct place *world_hub(struct world *w, const struct place *of)
+{
+    for (size_t i = 0;; i++) {
+        assert(i < w->count);
+        if (is_other(&w->places[i], of, PLACE_HUB)) {
+            return &w->places[i];
+        }
+    }
+}
+
 /* --- lists ---------------------------------------------------------------- */
 
 static void write_site(struct world *w, const struct place *p)
@@ -137,7 +149,7 @@ static void write_site(struct world *w, const struct place *p)
     PUT(w->sheets, "PB-HQ", SHEET_REF_SITE, field_text(p->id), field_text(name),
         field_text(kinds[p->kind].kind), field_text(kinds[p->kind].department),
         field_text(p->district), field_text(parent),
-        p->used == NULL ? NOTHING : field_number(p->slots),
+        p->slots == 0 ? NOTHING : field_number(p->slots),
         field_text("2020-01-01"));
 }
 

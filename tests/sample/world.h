@@ -26,7 +26,7 @@ struct place {
     uint32_t number; /* among all, for its dice */
     uint32_t cards;  /* that were given out */
     int slots;       /* people under care at once */
-    int *used;       /* units handed over, by day; NULL: no shelf */
+    int *used;       /* units handed over, or sent, by day; NULL: no shelf */
     struct meeting *meetings;
     size_t meeting_count;
     struct key mentor;
@@ -65,6 +65,9 @@ void world_free(struct world *w);
 /* Another place of the kind in the district, or NULL. */
 struct place *world_other(struct world *w, struct dice *d,
                           const struct place *not_this, enum place_kind kind);
+
+/* The hub of its district, whose store its shelf is filled from. */
+struct place *world_hub(struct world *w, const struct place *of);
 
 /* Sites, codes, items, limits and courses, as headquarters writes them. */
 void world_write_lists(struct world *w);

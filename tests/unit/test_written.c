@@ -215,6 +215,39 @@ static void what_is_no_number_is_refused(void **state)
     assert_int_equal(written_times(large, large, &n, &e), ERR_LIMIT);
 }
 
+static int born(const char *day, const char *age)
+{
+    static const struct written_days how = {.order = WRITTEN_DAY_MONTH_YEAR};
+    struct err e;
+    int64_t number = 0;
+    int years = 0;
+    assert_int_equal(written_day(day, &how, &number, &e), 0);
+    assert_int_equal(written_age(age, &years, &e), 0);
+    return written_birth_year(number, years);
+}
+
+static void an_age_is_a_year_of_birth_more_or_less(void **state)
+{
+    static const char *const no_ages[] = {"34 m", "123",  "-3", "34.5",
+                                          "M",    "1984", "",   "34/M"};
+    struct err e;
+    int years = 0;
+    (void)state;
+    /* who is 34 in spring was born before the spring, most likely */
+    assert_int_equal(born("1-3-2025", "34"), 1990);
+    assert_int_equal(born("30-6-2025", "34 y"), 1990);
+    assert_int_equal(born("1-7-2025", "34yrs"), 1991);
+    assert_int_equal(born("31-12-2025", "34 Years"), 1991);
+    assert_int_equal(born("31-12-2025", "34 साल"), 1991);
+    assert_int_equal(born("31-12-2025", "\xe0\xa9\xa9\xe0\xa9\xaa ਸਾਲ"), 1991);
+    assert_int_equal(born("1-1-2025", "122"), 1902);
+    assert_int_equal(born("1-12-2025", "0"), 2025);
+    for (size_t i = 0; i < sizeof no_ages / sizeof no_ages[0]; i++) {
+        assert_int_equal(written_age(no_ages[i], &years, &e), ERR_INPUT);
+        assert_non_null(strstr(e.text, "is not an age in years"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_day_and_its_time_stand_in_one_field),
         cmocka_unit_test(numbers_are_exact),
         cmocka_unit_test(what_is_no_number_is_refused),
+        cmocka_unit_test(an_age_is_a_year_of_birth_more_or_less),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,9 @@ static void write_state(sqlite3 *db)
     for (size_t i = 0; i < w.count; i++) {
         write_place(&w, &w.places[i], db, site_write_shelf);
     }
+    for (size_t i = 0; i < w.count; i++) {
+        write_place(&w, &w.places[i], db, site_write_store);
+    }
     world_free(&w);
 }
 
