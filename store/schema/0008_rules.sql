@@ -12,7 +12,8 @@
 --     says                the facts, for people; names nobody
 --   A rule looks at one person (worker, site) through `about = ?`, and every
 --   join goes from there along an index; read whole it looks at everybody.
---   CROSS JOIN is SQLite's word for "in this order".
+--   CROSS JOIN is SQLite's word for "in this order", and +column for "by another
+--   index": those of a person's rows are short, all of a site or a programme long.
 --   What is not yet a breach but will be, if nothing happens, is in it too, so
 --   that nothing has to be looked at again because a day has passed.
 --   v_breach is the list to read: what is a breach today, how severe, who must
@@ -173,13 +174,6 @@ SELECT c.canon_id, d.*
  CROSS JOIN v_dose d ON d.person_id = c.person_id
  WHERE d.opioid_agonist = 1;
 
--- The same, with what limits may be set for: the programme and the district.
-CREATE VIEW v_placed_dose AS
-SELECT d.*, e.programme, s.district_code
-  FROM v_agonist_dose d
-  LEFT JOIN enrolment e ON e.enrolment_id = d.enrolment_id
-  LEFT JOIN ref_site s ON s.site_id = d.site_id;
-
 -- Enrolments that were not entered in error, with who stands for the person.
 CREATE VIEW v_enrolment AS
 SELECT c.canon_id, e.*
@@ -287,14 +281,17 @@ SELECT about, day, day AS since, site_a, NULL AS site_b, person_a, NULL AS perso
                  WHERE p.key = 'take_home_max_days'
                    AND d.service_date BETWEEN p.valid_from AND p.valid_to
                    AND (p.scope_kind = 'all' OR p.scope_value =
-                        CASE p.scope_kind WHEN 'site' THEN d.site_id
-                                          WHEN 'item' THEN d.item_code
-                                          WHEN 'programme' THEN d.programme
-                                          WHEN 'district' THEN d.district_code END)
+                        CASE p.scope_kind
+                        WHEN 'site' THEN d.site_id
+                        WHEN 'item' THEN d.item_code
+                        WHEN 'programme' THEN (SELECT e.programme FROM enrolment e
+                                                WHERE e.enrolment_id = d.enrolment_id)
+                        WHEN 'district' THEN (SELECT s.district_code FROM ref_site s
+                                               WHERE s.site_id = d.site_id) END)
                  ORDER BY instr('site item programme district all', p.scope_kind),
                           p.valid_from DESC
                  LIMIT 1) AS limit_days
-          FROM v_placed_dose d
+          FROM v_agonist_dose d
          WHERE d.kind = 'take_home')
  WHERE days_covered > limit_days;
 
@@ -397,21 +394,24 @@ SELECT about, day, day AS since, site_a, NULL AS site_b, person_a, NULL AS perso
                CAST(julianday(day) - julianday(covered_until) AS INTEGER) - 1 AS missed
           FROM (SELECT d.canon_id AS about, d.service_date AS day, d.site_id AS site_a,
                        d.person_id AS person_a, d.dose_id AS row_a, d.item_code,
-                       d.programme, d.district_code,
+                       d.enrolment_id,
                        max(d.covered_until) OVER (
                          PARTITION BY d.canon_id
                          ORDER BY d.service_date, d.occurred_at, d.dose_id
                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS covered_until
-                  FROM v_placed_dose d) AS g) AS m
+                  FROM v_agonist_dose d) AS g) AS m
  WHERE CASE WHEN missed >= 1 THEN missed >=
        (SELECT p.value_num FROM v_param p
          WHERE p.key = 'missed_days_reassess'
            AND m.day BETWEEN p.valid_from AND p.valid_to
            AND (p.scope_kind = 'all' OR p.scope_value =
-                CASE p.scope_kind WHEN 'site' THEN m.site_a
-                                  WHEN 'item' THEN m.item_code
-                                  WHEN 'programme' THEN m.programme
-                                  WHEN 'district' THEN m.district_code END)
+                CASE p.scope_kind
+                WHEN 'site' THEN m.site_a
+                WHEN 'item' THEN m.item_code
+                WHEN 'programme' THEN (SELECT e.programme FROM enrolment e
+                                        WHERE e.enrolment_id = m.enrolment_id)
+                WHEN 'district' THEN (SELECT s.district_code FROM ref_site s
+                                       WHERE s.site_id = m.site_a) END)
          ORDER BY instr('site item programme district all', p.scope_kind),
                   p.valid_from DESC
          LIMIT 1) END
@@ -455,7 +455,7 @@ SELECT about, day, date(day, '+1 day') AS since, site_a, site_b, person_a,
            AND r.receiver_status IN ('pending', 'accepted')
            AND NOT EXISTS (SELECT 1 FROM sync_person_canon k
                             CROSS JOIN v_dose d ON d.person_id = k.person_id
-                            WHERE k.canon_id = c.canon_id AND d.site_id = r.to_site
+                            WHERE k.canon_id = c.canon_id AND +d.site_id = r.to_site
                               AND d.service_date >= r.offered_on));
 
 CREATE VIEW inv_16_used_without_consent AS
@@ -566,7 +566,7 @@ SELECT about, day, date(day, '+31 days') AS since, site_a, NULL AS site_b, perso
                                              WHERE n.supersedes_id = f.followup_id)),
                         e.started_on, substr(e.recorded_at, 1, 10)) AS day
           FROM v_enrolment e
-         WHERE e.programme = 'aftercare' AND e.status = 'active');
+         WHERE +e.programme = 'aftercare' AND e.status = 'active');
 
 CREATE VIEW inv_22_owner_without_handover AS
 SELECT e.canon_id AS about, coalesce(e.started_on, substr(e.recorded_at, 1, 10)) AS day,

@@ -12,9 +12,10 @@
 --   den is NULL where the figure is a count. v_indicator_list says what they are
 --   of. A period is a month ('2026-09'), a quarter ('2026-Q3') or a year ('2026');
 --   'now' is today. CROSS JOIN is SQLite's word for "in this order": period,
---   then site, then its rows by an index. Persons count once they were looked at
---   by the rules (sync_person_canon), moments after they came; linked persons
---   count as one. pub_indicator is for the public: small cells are hidden.
+--   then site, then its rows by an index; +column is its word for "by another
+--   index". Persons count once they were looked at by the rules
+--   (sync_person_canon), moments after they came; linked persons count as one.
+--   pub_indicator is for the public: small cells are hidden.
 
 CREATE INDEX custody_kind_day ON custody_event(kind, occurred_at);
 CREATE INDEX referral_offered ON referral(offered_on);
@@ -248,7 +249,7 @@ SELECT p.period, coalesce(r.to_department, t.department, 'unknown') AS place, r.
   FROM v_period p
  CROSS JOIN referral r ON r.offered_on BETWEEN p.first_day AND p.last_day
   LEFT JOIN ref_site t ON t.site_id = r.to_site
- WHERE r.sender_status = 'offered'
+ WHERE +r.sender_status = 'offered'
  GROUP BY p.period, place, r.kind;
 
 CREATE VIEW ind_10_followup_done AS

@@ -350,12 +350,11 @@ SELECT c.canon_id, c.person_id,
        (SELECT n.site_id FROM v_custody_now n WHERE n.canon_id = c.canon_id
          ORDER BY n.came_at DESC, n.custody_id DESC LIMIT 1) AS held_at_site,
        nullif(c.canon_id, c.person_id) AS merged_into,
-       coalesce((SELECT CASE WHEN count(*) = count(h.complete_through)
-                             THEN min(h.complete_through) END
-                   FROM (SELECT DISTINCT site_id FROM v_person_site
-                          WHERE canon_id = c.canon_id) AS s
-                   LEFT JOIN v_site_complete h ON h.site_id = s.site_id), '')
-         AS data_through,
+       coalesce((SELECT coalesce((SELECT max(n.complete_through) FROM v_node_complete n
+                                   WHERE n.site_id = s.site_id), '') AS complete_through
+                   FROM v_person_site s
+                  WHERE s.canon_id = c.canon_id
+                  ORDER BY complete_through LIMIT 1), '') AS data_through,
        CASE WHEN EXISTS (SELECT 1 FROM sync_person_canon k
                           CROSS JOIN person p ON p.person_id = k.person_id
                           WHERE k.canon_id = c.canon_id AND p.vital_status = 'dead'
@@ -368,7 +367,7 @@ SELECT c.canon_id, c.person_id,
               OR EXISTS (SELECT 1 FROM v_enrolment x
                           WHERE x.canon_id = c.canon_id AND x.status = 'died')
               OR EXISTS (SELECT 1 FROM v_custody x
-                          WHERE x.canon_id = c.canon_id AND x.kind = 'died')
+                          WHERE x.canon_id = c.canon_id AND +x.kind = 'died')
             THEN 'reported_dead' ELSE 'alive' END AS vital_status,
        (SELECT min(day)                            -- when an order begins or ends
           FROM (SELECT CASE WHEN o.valid_from > '@today' THEN o.valid_from

@@ -148,10 +148,14 @@ void person_card(struct person *p, uint64_t seed, uint32_t site, uint32_t card)
     uint8_t key[NUMBER_KEY_BYTES];
     memcpy(network.bytes, &seed, sizeof seed);
     number_key(&network, key);
-    /* one counter in seven has no number: the next of eight has */
+    /* One counter in seven has no number: the next of eight has. Of one card in six
+     * million none of the eight has: of eight others that are no card's own, one
+     * has. */
+    enum { EACH = 8, ELSEWHERE = 1 << 23 };
     for (uint32_t i = 0;; i++) {
-        assert(i < 8);
-        if (number_print(key, (uint16_t)(site + 1), card * 8 + i, p->card)) {
+        uint32_t counter = card * EACH + i % EACH + (i < EACH ? 0 : ELSEWHERE);
+        assert(i < 2 * EACH);
+        if (number_print(key, (uint16_t)(site + 1), counter, p->card)) {
             return;
         }
     }

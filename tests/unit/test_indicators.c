@@ -411,35 +411,67 @@ static void nobody_is_found_in_a_small_cell(void **state)
 
 /* --- cost ----------------------------------------------------------------- */
 
+/* The tables that a statement reads from one end, or by an index of that table
+ * from one end, as " name name ": what its program opens and then rewinds. The
+ * query plan would name them by their aliases. */
+static const char *read_whole(struct tree *t, const char *sql)
+{
+    enum { OPCODE = 1, P1 = 2, P2 = 3, CURSORS = 4000 };
+    static char names[2000];
+    static int root[CURSORS];
+    sqlite3_stmt *stmt = NULL;
+    size_t used = (size_t)snprintf(names, sizeof names, " ");
+    memset(root, 0, sizeof root);
+    assert_int_equal(
+        sqlite3_prepare_v2(t->nodes[HQ].client, sql, -1, &stmt, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *code = (const char *)sqlite3_column_text(stmt, OPCODE);
+        int cursor = sqlite3_column_int(stmt, P1);
+        if (strcmp(code, "OpenRead") == 0) {
+            assert_true(cursor < CURSORS);
+            root[cursor] = sqlite3_column_int(stmt, P2);
+        } else if ((strcmp(code, "Rewind") == 0 || strcmp(code, "Last") == 0) &&
+                   root[cursor] != 0) {
+            char name[100];
+            (void)snprintf(name, sizeof name,
+                           "SELECT tbl_name FROM sqlite_master"
+                           " WHERE rootpage = %d",
+                           root[cursor]);
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s ",
+                                     tree_get(t, HQ, name));
+            assert_true(used < sizeof names);
+        }
+    }
+    sqlite3_finalize(stmt);
+    return names;
+}
+
 /* Tables that grow are found by an index, and by one that is there. */
 static void no_indicator_reads_a_register_whole(void **state)
 {
     (void)state;
     static const char *const large[] = {
-        "dose_event", "peer_session", "custody_event", "referral", "followup",
-        "enrolment",  "placement",    "assessment",    "person "};
+        " dose_event ",     " peer_session ",    " custody_event ",
+        " referral ",       " followup ",        " enrolment ",
+        " placement ",      " assessment ",      " person ",
+        " consent ",        " treatment_order ", " session_attendance ",
+        " sync_breach ",    " bbv_result ",      " counselling_note ",
+        " training_record "};
     struct tree *t = tree_new();
     for (int k = 1; k <= 20; k++) {
         char sql[200];
-        sqlite3_stmt *stmt = NULL;
         (void)snprintf(sql, sizeof sql,
-                       "EXPLAIN QUERY PLAN SELECT * FROM v_indicator"
+                       "EXPLAIN SELECT * FROM v_indicator"
                        " WHERE indicator = 'K%02d' AND period = '2026-09'",
                        k);
-        assert_int_equal(
-            sqlite3_prepare_v2(t->nodes[HQ].client, sql, -1, &stmt, NULL),
-            SQLITE_OK);
-        while (sqlite3_step(stmt) == SQLITE_ROW) {
-            const char *step = (const char *)sqlite3_column_text(stmt, 3);
-            bool scans = strncmp(step, "SCAN ", 5) == 0 &&
-                         strncmp(step, "SCAN ind_", 9) != 0;
-            for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
-                if (scans && strstr(step, large[i]) != NULL) {
-                    fail_msg("K%02d: %s", k, step);
-                }
+        const char *names = read_whole(t, sql);
+        assert_non_null(strstr(names, " ref_site ")); /* it is found so */
+        for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+            if (strstr(names, large[i]) != NULL) {
+                fail_msg("K%02d reads%sfrom one end", k, large[i]);
             }
         }
-        sqlite3_finalize(stmt);
     }
     tree_free(t);
 }

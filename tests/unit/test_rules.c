@@ -465,6 +465,101 @@ static void the_cost_of_a_person_grows_with_their_rows_alone(void **state)
     tree_free(t);
 }
 
+/* People from one number to another, with what a life in the registers leaves:
+ * `%d` twice. Each the same, at the same sites, on the same days; but p1 neither
+ * came on the last day nor died. */
+static const char lives[] =
+    "CREATE TEMP TABLE life AS WITH RECURSIVE n(i) AS (VALUES(%d) UNION ALL"
+    " SELECT i + 1 FROM n WHERE i < %d) SELECT 'p' || i AS id FROM n;"
+    "INSERT INTO treated SELECT id FROM life;"
+    "INSERT INTO enrolment(enrolment_id, person_id, programme, status,"
+    " started_on) SELECT 'a_' || id, id, 'aftercare', 'active', '2026-01-01'"
+    " FROM life;"
+    "INSERT INTO followup(person_id, enrolment_id, due_on, result, department)"
+    " SELECT id, 'a_' || id, '2026-02-01', 'contacted', 'health' FROM life;"
+    "INSERT INTO dose SELECT 'd' || column1 || id, id,"
+    " '2026-03-0' || column1 || 'T05:00:00.000Z', 'take_home', 8000, 1"
+    " FROM life, (VALUES(1), (2), (5), (9));"
+    "INSERT INTO referral(person_id, kind, to_site, offered_on)"
+    " SELECT id, 'transfer_of_care', 'LDH-D', '2026-02-01' FROM life;"
+    "INSERT INTO referral(person_id, kind, to_site, offered_on)"
+    " SELECT id, 'transfer_of_care', 'PB-HQ', '2026-03-20' FROM life;"
+    "INSERT INTO custody SELECT 'k' || column1 || id, id, '2026-02-0' || column1 ||"
+    " 'T05:00:00.000Z', column2"
+    " FROM life, (VALUES(1, 'admitted'), (3, 'released'), (5, 'admitted'));"
+    "INSERT INTO dose SELECT 'l' || id, id, '2026-03-25T05:00:00.000Z',"
+    " 'observed', 8000, 1 FROM life WHERE id <> 'p1';"
+    "INSERT INTO custody SELECT 'x' || id, id, '2026-03-26T05:00:00.000Z',"
+    " 'died' FROM life WHERE id <> 'p1';"
+    "INSERT INTO assessment(person_id, instrument, performed_on,"
+    " dose_clearance, recorded_by) SELECT id, 'COWS', '2026-03-08', 1, 'dr 1'"
+    " FROM life;"
+    "INSERT INTO person_identifier(person_id, kind, match_token)"
+    " SELECT id, 'phone', 'of ' || id FROM life;"
+    "INSERT INTO session_attendance(session_id, person_id, consent_id)"
+    " SELECT 's', id, 'c_' || id FROM life;"
+    "INSERT INTO mentor_assignment(worker_id, person_id, status)"
+    " SELECT 'w', id, 'active' FROM life;"
+    "DROP TABLE life";
+
+static void live(struct tree *t, int first, int last)
+{
+    char sql[sizeof lives + 40];
+    (void)snprintf(sql, sizeof sql, lives, first, last);
+    tree_sql(t, HQ, sql);
+    tree_drain(t, HQ);
+    (void)tree_judge(t, HQ);
+}
+
+/* The steps of SQLite that it takes to read what `view` says of person p1. */
+static int steps_to_read(struct tree *t, const char *view)
+{
+    char sql[200];
+    sqlite3_stmt *stmt = NULL;
+    int rc;
+    int rows = 0;
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM %s = 'p1'", view);
+    assert_int_equal(
+        sqlite3_prepare_v2(t->nodes[HQ].client, sql, -1, &stmt, NULL),
+        SQLITE_OK);
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        rows++;
+    }
+    assert_int_equal(rc, SQLITE_DONE);
+    assert_true(rows > 0);
+    int steps = sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 0);
+    sqlite3_finalize(stmt);
+    return steps;
+}
+
+/* No index of a site, a programme or a kind of event leads to a person's rows: at
+ * headquarters each has a million that are others'. */
+static void what_other_people_did_costs_a_person_nothing(void **state)
+{
+    (void)state;
+    static const char *const views[] = {"v_found_person WHERE about",
+                                        "v_person_site WHERE canon_id",
+                                        "v_card WHERE canon_id"};
+    enum { VIEWS = sizeof views / sizeof views[0] };
+    struct tree *t = tree_new();
+    int few[VIEWS];
+    tree_sql(t, HQ, lists);
+    tree_sql(t, HQ, cases_short_forms);
+    live(t, 1, 20); /* after each range of p1's comes another's row */
+    for (int i = 0; i < VIEWS; i++) {
+        few[i] = steps_to_read(t, views[i]);
+    }
+    live(t, 21, 200);
+    for (int i = 0; i < VIEWS; i++) {
+        int many = steps_to_read(t, views[i]);
+        if (many != few[i]) {
+            fail_msg("%s: %d steps among 20 people, %d among 200", views[i],
+                     few[i], many);
+        }
+    }
+    tree_free(t);
+}
+
 static void a_view_that_a_tool_took_away_stops_nothing_else(void **state)
 {
     (void)state;
@@ -570,6 +665,7 @@ int main(void)
         cmocka_unit_test(what_rests_on_a_missing_row_is_provisional),
         cmocka_unit_test(one_person_is_found_along_indexes),
         cmocka_unit_test(the_cost_of_a_person_grows_with_their_rows_alone),
+        cmocka_unit_test(what_other_people_did_costs_a_person_nothing),
         cmocka_unit_test(a_view_that_a_tool_took_away_stops_nothing_else),
         cmocka_unit_test(somebody_with_too_many_rows_is_in_nobodys_way),
         cmocka_unit_test(nonsense_in_a_date_stops_nobody),

@@ -42,16 +42,28 @@ static int64_t count_of(const char *sql)
 
 /* --- a state -------------------------------------------------------------- */
 
-/* One transaction for each place, so that the log stays short. */
-static void write_place(struct world *w, struct place *p, sqlite3 *db,
-                        void (*write)(struct world *, struct place *))
+/* Places of a transaction. Keys are random: each transaction writes most pages of
+ * their index again, so that few are faster, and one would double the disk. */
+enum { PLACES_AT_ONCE = 64 };
+
+static void write_places(struct world *w, sqlite3 *db,
+                         void (*write)(struct world *, struct place *))
 {
-    if (p->used == NULL) {
-        return;
+    for (size_t i = 0; i < w->count; i += PLACES_AT_ONCE) {
+        w->sheets = sheets_in_database(db, NULL, false);
+        for (size_t k = i; k < w->count && k < i + PLACES_AT_ONCE; k++) {
+            if (w->places[k].used != NULL) {
+                write(w, &w->places[k]);
+            }
+        }
+        sheets_close(&w->sheets);
     }
-    w->sheets = sheets_in_database(db, NULL, false);
-    write(w, p);
-    sheets_close(&w->sheets);
+}
+
+static void write_people(struct world *w, struct place *p)
+{
+    site_write_groups(w, p);
+    site_write_people(w, p);
 }
 
 static void write_state(sqlite3 *db)
@@ -71,16 +83,9 @@ static void write_state(sqlite3 *db)
     w.sheets = sheets_in_database(db, NULL, false);
     world_write_lists(&w);
     sheets_close(&w.sheets);
-    for (size_t i = 0; i < w.count; i++) {
-        write_place(&w, &w.places[i], db, site_write_groups);
-        write_place(&w, &w.places[i], db, site_write_people);
-    }
-    for (size_t i = 0; i < w.count; i++) {
-        write_place(&w, &w.places[i], db, site_write_shelf);
-    }
-    for (size_t i = 0; i < w.count; i++) {
-        write_place(&w, &w.places[i], db, site_write_store);
-    }
+    write_places(&w, db, write_people);
+    write_places(&w, db, site_write_shelf);
+    write_places(&w, db, site_write_store);
     world_free(&w);
 }
 
