@@ -13,11 +13,14 @@ static void check_column(const struct map_column *c)
     assert(sources == 1 || (sources == 0 && c->takes_number));
     assert(c->find_table != NULL || (c->of == NULL && c->where_count == 0));
     assert((c->person == MAP_PERSON_REGISTER) == (c->person_register != NULL));
+    int days = (c->on.text != NULL) + (c->on_day != NULL);
+    assert(days == (c->part == MAP_AGE));
     assert(c->days.century == 0 || c->days.century >= 1000);
     for (size_t i = 0; i < c->code_count; i++) {
         assert(c->codes[i].theirs[0] != '\0');
     }
     (void)sources;
+    (void)days;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

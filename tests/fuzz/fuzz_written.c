@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Days, times and numbers from any text: what is read can be printed, and a day
- * that is printed reads as itself. */
+/* Days, times, numbers and ages from any text: what is read can be printed, a day
+ * that is printed reads as itself, and an age is nobody's birth to come. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 #include "fuzz.h"
 #include "node/written.h"
 #include "protocol/instant.h"
+#include "protocol/limits.h"
 
 static void check_day(const char *text, const struct written_days *how)
 {
@@ -48,6 +49,19 @@ static void check_number(const char *text)
     }
 }
 
+static void check_age(const char *text)
+{
+    enum { DAY = 20089 }; /* 2025-01-01 */
+    struct err e = {0};
+    int years = -1;
+    if (written_age(text, &years, &e) != 0) {
+        assert(e.code == ERR_INPUT && e.text[0] != '\0' && years == -1);
+        return;
+    }
+    assert(years >= 0 && years <= AGE_YEARS_MAX);
+    assert(written_birth_year(DAY, years) == 2025 - years - 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice in = {data, size};
@@ -66,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_day(text, &how);
     check_number(text);
+    check_age(text);
     assert(written_time(text, &time_s, &e) != 0 || time_s < 24 * 60 * 60);
     free(text);
     return 0;
