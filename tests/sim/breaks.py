@@ -41,13 +41,13 @@ BREAKS = {
         "    if (rc != 0 && r->opened && g->m->waiting) {",
         r"\[I-6\]|\[I-10\]|\[I-2\]"),
     "rows-of-other-districts-come-down": (
-        "store/walk.c", "    return (d->reach & REACH_ALL) != 0 ? DUE_ALL_SCOPE"
+        "store/walk.c", "    return (d->reach & REACH_ALL) != 0 && !up ? DUE_ALL_SCOPE"
         " : DUE_NOTHING;", "    return DUE_WHOLE;",
         r"where it should not be"),
     "own-rows-do-not-go-up": (
         "store/walk.c",
-        "    if (w->to->neighbour == NEIGHBOUR_PARENT ||\n",
-        "    if ((w->to->neighbour == NEIGHBOUR_PARENT && d->position % 16 != 9) ||\n",
+        "    if (up && !back) {",
+        "    if (up && !back && d->position % 16 != 9) {",
         r"\[I-1\] \[I-13\]|\[I-6\]|not quiet"),
     "tokens-go-past-what-was-lost": (
         "protocol/session_receive.c",
@@ -73,6 +73,49 @@ BREAKS = {
         "        if (standing_of(s, &h) != standing_before(s, &h)) {",
         "        if (standing_of(s, &h) > standing_before(s, &h) + 9) {",
         r"\[I-\d+\]"),
+    "of-two-doses-the-larger-shows": (
+        "store/memory.c", "order = memory_compare_values(&y, &x);",
+        "order = memory_compare_values(&x, &y);", r"\[I-2\]"),
+    "what-a-write-covers-is-not-listened-to": (
+        "store/memory.c", "        if (!vector_covers(&m->covered, &entry)) {",
+        "        if (vector_covers(&m->covered, &entry)) {",
+        r"\[I-2\]|\[I-11\]"),
+    "two-that-disagree-are-no-review": (
+        "store/memory.c",
+        "    for (size_t i = 1; i < m->head_count; i++) {\n"
+        "        if (!slice_equal(slice_of(&m->heads[0].value),",
+        "    for (size_t i = 2; i < m->head_count; i++) {\n"
+        "        if (!slice_equal(slice_of(&m->heads[0].value),",
+        r"\[I-11\] a review that there is"),
+    "of-disagreeing-values-one-is-not-kept": (
+        "store/review.c", "    for (size_t i = 0; i < m->head_count; i++) {",
+        "    for (size_t i = 1; i < m->head_count; i++) {",
+        r"\[I-11\] a value that nobody settled"),
+    "who-settles-covers-only-what-shows": (
+        "store/draft_say.c", "d->settles[at] ? NULL : memory_shown",
+        "d->settles[at] ? memory_shown(s->memory, lead) : memory_shown",
+        r"\[I-11\] what a person settled"),
+    "who-writes-covers-nothing": (
+        "store/draft_say.c", "return put_context(d, lead, past, count);",
+        "return put_context(d, lead, past, d->settles[at] ? count : 0);",
+        r"\[I-11\] a review of what one site wrote"),
+    "what-was-taken-away-stays": (
+        "store/memory.c",
+        "        if (!vector_covers(&e->removed, &e->adds.entries[i])) {",
+        "        if (kept < e->adds.count) {", r"\[I-2\]"),
+    "one-column-names-a-row": (
+        "store/sql.c", 'i == 0 ? "WHERE" : "AND"', 'i == 0 ? "WHERE" : "OR"',
+        r"\[I-\d+\]|nobody wrote|not quiet|ended"),
+    "what-is-sent-counts-as-acknowledged": (
+        "protocol/session_send.c", "as.acked.position = send->acked;",
+        "as.acked.position = send->sent;", r"\[I-1\] .* acknowledged"),
+    "the-log-is-never-emptied": (
+        "store/database.c",
+        "info.st_size >= (off_t)CHECKPOINT_FRAMES * WAL_FRAME_BYTES;",
+        "info.st_size < 0;", r"\[I-12\]"),
+    "nothing-is-given-back": (
+        "store/walk.c", "(back && d->position > w->to->return_until)",
+        "back", r"\[I-1\] \[I-13\]|\[I-6\]"),
 }
 
 

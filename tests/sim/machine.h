@@ -29,8 +29,13 @@ struct machine {
     struct disk *disk;
     const struct schema *schema; /* what its program knows */
     bool ended;                  /* revoked: what it says counts no more */
-    bool copied;                 /* there is a copy of its disk, */
-    size_t copied_at;            /* made after so many rows were written */
+    bool copied;                 /* there is a copy of its disk */
+    bool was_put_back;           /* to it */
+    /* holding.h: how far its journal was looked at, that of the copy; and what
+     * each neighbour has acknowledged of it */
+    uint64_t holds_until;
+    uint64_t copy_holds_until;
+    uint64_t acked_by[SIM_MACHINES_MAX];
     /* the clock: what it is ahead of the true time, and gains an hour */
     int64_t ahead_ms;
     int64_t drift_ms;

@@ -36,7 +36,7 @@ enum fault {
 
 extern const char *const fault_names[FAULT_KINDS];
 
-enum { WRITES_MAX = 8192 };
+enum { WRITES_MAX = 8192, SETTLED_MAX = 1024 };
 
 /* A row that a program was told is written. */
 struct written {
@@ -44,7 +44,21 @@ struct written {
     uint16_t table; /* index in writer.c */
     uint32_t number;
     bool past; /* with the triggers off: the scrub is to find it */
-    bool lost; /* its machine was put back to before it */
+    /* holding.h */
+    uint64_t held;     /* bits of machines whose disk has it, */
+    uint64_t copied;   /* or the copy of it */
+    uint64_t position; /* in its writer's journal; 0: not yet */
+    uint64_t copied_position;
+};
+
+/* A value that a person saw, and settled. */
+struct settled {
+    uint16_t machine;
+    uint16_t column;
+    uint32_t table; /* its number in the schema */
+    char key[32];
+    uint64_t hlc;
+    uint64_t seq;
 };
 
 struct plan {
@@ -64,6 +78,8 @@ struct world {
     struct dice writers; /* of what people do */
     struct written written[WRITES_MAX];
     size_t written_count;
+    struct settled settled[SETTLED_MAX];
+    size_t settled_count;
     uint32_t numbers;
     uint64_t faults[FAULT_KINDS]; /* how often */
     uint64_t sql_refused;
@@ -83,13 +99,17 @@ void world_run(struct world *w, int64_t ms);
 
 /* Somebody writes something on this machine, which is on. */
 void writer_act(struct world *w, struct machine *m, bool past);
-/* The tables it writes to, and their key columns. */
+/* The tables it writes to, and what names their rows. */
 struct writer_table {
     const char *name;
-    const char *key;
-    char letter; /* keys are this and a number */
+    const char *key; /* as gather.h has it */
+    char letter;     /* keys are this and a number */
 };
 extern const struct writer_table writer_tables[];
 extern const size_t writer_table_count;
+
+/* The key of row `number`, as gather.h has it. */
+enum { WRITER_KEY_BYTES = 32 };
+void writer_key(size_t table, unsigned number, char out[WRITER_KEY_BYTES]);
 
 #endif

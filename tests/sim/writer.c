@@ -5,6 +5,9 @@
  */
 #include "world.h"
 
+#include "holding.h"
+#include "store/review.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +18,7 @@ enum {
     DOSE,
     ORDER,
     ITEM,
+    CODE,
 };
 
 const struct writer_table writer_tables[] = {
@@ -22,8 +26,26 @@ const struct writer_table writer_tables[] = {
     [DOSE] = {"dose_event", "dose_id", 'D'},
     [ORDER] = {"treatment_order", "order_id", 'O'},
     [ITEM] = {"ref_item", "item_code", 'I'},
+    [CODE] = {"ref_code", "code_system || '/' || code", 'C'},
 };
 const size_t writer_table_count = sizeof writer_tables / sizeof *writer_tables;
+
+/* A code stands in two lists: neither column names the row alone. */
+static const char *list_of(unsigned number)
+{
+    return number % 2 == 0 ? "even" : "odd";
+}
+
+void writer_key(size_t table, unsigned number, char out[WRITER_KEY_BYTES])
+{
+    if (table == CODE) {
+        (void)snprintf(out, WRITER_KEY_BYTES, "%s/C%u", list_of(number),
+                       number / 2);
+    } else {
+        (void)snprintf(out, WRITER_KEY_BYTES, "%c%u",
+                       writer_tables[table].letter, number);
+    }
+}
 
 static size_t below(struct world *w, size_t sides)
 {
@@ -78,11 +100,12 @@ static void insert(struct world *w, struct machine *m, int table, bool past,
         return;
     }
     if (w->written_count < WRITES_MAX) {
-        w->written[w->written_count++] =
-            (struct written){.machine = (uint16_t)m->index,
-                             .table = (uint16_t)table,
-                             .number = number,
-                             .past = past};
+        struct written *row = &w->written[w->written_count++];
+        *row = (struct written){.machine = (uint16_t)m->index,
+                                .table = (uint16_t)table,
+                                .number = number,
+                                .past = past};
+        holding_write(row, m->index);
     }
 }
 
@@ -109,6 +132,98 @@ static void change_person(struct world *w, struct machine *m)
                    columns[below(w, 4)], below(w, 1000),
                    any_key(w, m, PERSON, key));
     run(w, m, sql);
+}
+
+/* Who a person is: two that disagree are a review; a birth is said whole. */
+static void draw_who(struct world *w, const char *key, char sql[SQL_BYTES])
+{
+    static const char *const sexes[] = {"'male'", "'female'", "'other'",
+                                        "NULL"};
+    size_t year = 1950 + below(w, 3);
+    if (below(w, 2) == 0) {
+        (void)snprintf(sql, SQL_BYTES,
+                       "UPDATE person SET sex = %s WHERE person_id = '%s'",
+                       sexes[below(w, 4)], key);
+    } else {
+        (void)snprintf(sql, SQL_BYTES,
+                       "UPDATE person SET birth_year = %zu, birth_date ="
+                       " nullif('%zu-01-0%zu', '%zu-01-01'),"
+                       " birth_precision = 'day' WHERE person_id = '%s'",
+                       year, year, 1 + below(w, 3), year, key);
+    }
+}
+
+/* A list: something is added, taken away, or said anew; or it is none. */
+static void draw_alerts(struct world *w, const char *key, char sql[SQL_BYTES])
+{
+    static const char *const alerts[] = {"'allergy'", "'hbv'", "'falls'",
+                                         "'7'",       "7",     "70"};
+    static const char *const wrong[] = {"allergy", "[[1]]", "{\"a\": 1}",
+                                        "[1.5]"};
+    const char *one = alerts[below(w, 6)];
+    size_t die = below(w, 8);
+    if (die == 0) {
+        (void)snprintf(sql, SQL_BYTES,
+                       "UPDATE person SET alerts = json_array(%s, %s)"
+                       " WHERE person_id = '%s'",
+                       one, alerts[below(w, 6)], key);
+    } else if (die == 1) {
+        (void)snprintf(sql, SQL_BYTES,
+                       "UPDATE person SET alerts = '%s'"
+                       " WHERE person_id = '%s'",
+                       wrong[below(w, 4)], key);
+    } else if (die < 5) {
+        (void)snprintf(sql, SQL_BYTES,
+                       "UPDATE person SET alerts = (SELECT"
+                       " json_group_array(value) FROM json_each(alerts)"
+                       " WHERE value IS NOT %s) WHERE person_id = '%s'",
+                       one, key);
+    } else {
+        (void)snprintf(sql, SQL_BYTES,
+                       "UPDATE person SET alerts = json_insert("
+                       "coalesce(alerts, '[]'), '$[#]', %s)"
+                       " WHERE person_id = '%s'",
+                       one, key);
+    }
+}
+
+static void draw_dose(struct world *w, const char *key, char sql[SQL_BYTES])
+{
+    (void)snprintf(sql, SQL_BYTES,
+                   "UPDATE treatment_order SET daily_dose_mcg = %zu"
+                   " WHERE order_id = '%s'",
+                   2000 + 1000 * below(w, 9), key);
+}
+
+/* Often two sites do so before either hears of the other. */
+static void change_apart(struct world *w, struct machine *m)
+{
+    struct machine *other = &w->machines[below(w, (size_t)w->count)];
+    struct machine *both[] = {m, other};
+    size_t what = below(w, 3);
+    char key[256], sql[SQL_BYTES];
+    any_key(w, m, what == 2 ? ORDER : PERSON, key);
+    for (size_t i = 0; i < 2; i++) {
+        if (what == 0) {
+            draw_who(w, key, sql);
+        } else if (what == 1) {
+            draw_alerts(w, key, sql);
+        } else {
+            draw_dose(w, key, sql);
+        }
+        if (both[i]->on && (i == 0 || other != m)) {
+            run(w, both[i], sql);
+        }
+    }
+}
+
+static void change_something(struct world *w, struct machine *m)
+{
+    if (below(w, 2) == 0) {
+        change_apart(w, m);
+    } else {
+        change_person(w, m);
+    }
 }
 
 static void replace_person(struct world *w, struct machine *m)
@@ -210,6 +325,27 @@ static void write_item(struct world *w, struct machine *m)
     run(w, m, sql);
 }
 
+/* Rows that two columns name. */
+static void write_code(struct world *w, struct machine *m)
+{
+    char key[256], sql[SQL_BYTES];
+    any_key(w, m, CODE, key);
+    if (key[0] == '\0' || below(w, 3) == 0) {
+        unsigned number = ++w->numbers;
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO ref_code(code_system, code, label_en)"
+                       " VALUES('%s', 'C%u', 'label %zu')",
+                       list_of(number), number / 2, below(w, 1000));
+        insert(w, m, CODE, false, number, sql);
+        return;
+    }
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE ref_code SET label_local = 'label %zu', active = %zu"
+                   " WHERE code_system || '/' || code = '%s'",
+                   below(w, 1000), below(w, 2), key);
+    run(w, m, sql);
+}
+
 /* Several rows at once, and sometimes none after all. */
 static void write_many(struct world *w, struct machine *m)
 {
@@ -222,6 +358,66 @@ static void write_many(struct world *w, struct machine *m)
                    below(w, 1000), m->site,
                    below(w, 3) == 0 ? "ROLLBACK" : "COMMIT");
     run(w, m, sql);
+}
+
+static void note_settled(struct world *w, const struct machine *m,
+                         const struct review_name *name,
+                         const struct review *review)
+{
+    for (size_t i = 0; i < review->count; i++) {
+        if (w->settled_count == SETTLED_MAX) {
+            return;
+        }
+        struct settled *s = &w->settled[w->settled_count++];
+        *s = (struct settled){.machine = (uint16_t)m->index,
+                              .column = name->column->id,
+                              .table = name->table->id,
+                              .hlc = review->values[i].hlc,
+                              .seq = review->values[i].seq};
+        (void)snprintf(s->key, sizeof s->key, "%.*s", (int)sizeof s->key - 1,
+                       name->key);
+    }
+}
+
+/* As `sangam reviews settle` does. */
+static void settle_one(struct world *w, struct machine *m,
+                       const struct review_name *name)
+{
+    const struct value key = value_text(name->key);
+    struct database *tool = NULL;
+    struct review *review = NULL;
+    struct err e = {0};
+    int rc =
+        review_open(m->replica, name->table, &key, name->column, &review, &e);
+    if (rc == 0) {
+        rc =
+            database_open(m->path, DATABASE_TOOL, DATABASE_EXISTING, &tool, &e);
+    }
+    if (rc == 0) {
+        size_t which = below(w, review->count);
+        rc = review_settle(tool, review, &key, which, sim_wall_ms(), &e);
+    }
+    database_close(&tool);
+    sim_say("%s settled %s of %s: %s", m->site, name->column->name, name->key,
+            rc == 0 ? "done" : e.text);
+    if (rc == 0) {
+        note_settled(w, m, name, review);
+    }
+    review_close(&review);
+}
+
+static void settle_review(struct world *w, struct machine *m)
+{
+    struct review_name *names = NULL;
+    size_t count = 0;
+    struct err e = {0};
+    sim.running = m;
+    if (review_list(m->replica, &names, &count, &e) == 0 && count > 0) {
+        settle_one(w, m, &names[below(w, count)]);
+        m->look_ms = sim.now_ms;
+    }
+    free(names);
+    sim.running = NULL;
 }
 
 /* What is not this site's to write: refused with a sentence. */
@@ -254,7 +450,7 @@ static void write_past(struct world *w, struct machine *m)
         write_dose(w, m, true);
         break;
     default:
-        change_person(w, m);
+        change_something(w, m);
         break;
     }
     set_triggers(m, 1);
@@ -265,12 +461,14 @@ void writer_act(struct world *w, struct machine *m, bool past)
     size_t die = below(w, 20);
     if (past) {
         write_past(w, m);
-    } else if (m->parent < 0 && die < 5) {
+    } else if (m->parent < 0 && die < 3) {
         write_item(w, m);
-    } else if (die < 4) {
+    } else if (m->parent < 0 && die < 6) {
+        write_code(w, m);
+    } else if (die < 3) {
         write_person(w, m, false);
-    } else if (die < 9) {
-        change_person(w, m);
+    } else if (die < 10) {
+        change_something(w, m);
     } else if (die < 13) {
         write_dose(w, m, false);
     } else if (die < 14) {
@@ -281,6 +479,8 @@ void writer_act(struct world *w, struct machine *m, bool past)
         replace_person(w, m);
     } else if (die < 18) {
         write_many(w, m);
+    } else if (die < 19) {
+        settle_review(w, m);
     } else {
         write_wrong(w, m);
     }

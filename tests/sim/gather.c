@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gather.h"
+
+#include "holding.h"
+#include "protocol/context.h"
+#include "protocol/elements.h"
+#include "store/parts.h"
+#include "store/review.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char tables[] =
+    "CREATE TABLE machine(machine INTEGER PRIMARY KEY, node TEXT,"
+    " district TEXT, parent INTEGER, root INTEGER, ended INTEGER, site TEXT,"
+    " put_back INTEGER);"
+    "CREATE TABLE held(machine, node, incarnation, seq, hash, signature,"
+    " voided);"
+    "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine, node, incarnation,"
+    " seq, hlc, class, scope, tbl, key, op, cl, owned, counts, to_site);"
+    "CREATE TABLE cell(leaf, col, value ANY);"
+    /* what a write covers, and what it does to a list */
+    "CREATE TABLE covers(leaf, col, node, incarnation, seq);"
+    "CREATE TABLE element(leaf, col, adds, value BLOB);"
+    /* base: the class of the key; nth: place in the key, from 0; lead: the
+     * first column of its group */
+    "CREATE TABLE col(tbl, col, name, policy, kind, missing, base, nth, lead);"
+    /* reviews that a replica lists, and the values it keeps of each */
+    "CREATE TABLE asks(machine, tbl, key, col);"
+    "CREATE TABLE kept(machine, tbl, key, col, hlc, seq, shows);"
+    "CREATE TABLE shown(machine, tbl, key, col, value ANY);"
+    "CREATE TABLE wrote(machine, tbl, key, past, lost);"
+    /* values that a person saw and settled */
+    "CREATE TABLE settled(machine, tbl, key, col, hlc, seq);";
+
+void gathered_run(struct gathered *c, const char *sql)
+{
+    char *message = NULL;
+    if (sqlite3_exec(c->db, sql, NULL, NULL, &message) != SQLITE_OK) {
+        sim_fail("check: %s: %s", sql, message);
+    }
+}
+
+sqlite3_stmt *gathered_ask(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt;
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        sim_fail("check: %s: %s", sql, sqlite3_errmsg(db));
+    }
+    return stmt;
+}
+
+static void done(struct gathered *c, sqlite3_stmt *stmt)
+{
+    if (sqlite3_step(stmt) != SQLITE_DONE) {
+        sim_fail("check: %s", sqlite3_errmsg(c->db));
+    }
+    sqlite3_finalize(stmt);
+}
+
+/* --- journals --------------------------------------------------------------------- */
+
+static void hex64(uint64_t n, char out[17])
+{
+    (void)snprintf(out, 17, "%016llx", (unsigned long long)n);
+}
+
+static void bind_hex(sqlite3_stmt *stmt, int at, const void *bytes, size_t len)
+{
+    char hex[2 * SIGNATURE_BYTES + 1];
+    (void)sodium_bin2hex(hex, sizeof hex, bytes, len);
+    sqlite3_bind_text(stmt, at, hex, -1, SQLITE_TRANSIENT);
+}
+
+static void bind_hex64(sqlite3_stmt *stmt, int at, uint64_t n)
+{
+    char hex[17];
+    hex64(n, hex);
+    sqlite3_bind_text(stmt, at, hex, -1, SQLITE_TRANSIENT);
+}
+
+static void bind_value(sqlite3_stmt *stmt, int at, const struct value *v)
+{
+    switch (v->type) {
+    case VALUE_NULL:
+        sqlite3_bind_null(stmt, at);
+        break;
+    case VALUE_INTEGER:
+        sqlite3_bind_int64(stmt, at, v->integer);
+        break;
+    case VALUE_REAL:
+        sqlite3_bind_double(stmt, at, v->real);
+        break;
+    case VALUE_TEXT:
+        sqlite3_bind_text(stmt, at, (const char *)v->bytes.data,
+                          (int)v->bytes.len, SQLITE_TRANSIENT);
+        break;
+    case VALUE_BLOB:
+        sqlite3_bind_blob(stmt, at, v->bytes.data, (int)v->bytes.len,
+                          SQLITE_TRANSIENT);
+        break;
+    }
+}
+
+/* The bytes of the key where not all of its columns are texts: control. */
+static void bind_key(sqlite3_stmt *stmt, int at, const struct leaf *leaf)
+{
+    struct bytes key = {0};
+    bool texts = true;
+    for (size_t i = 0; i < leaf->key_count; i++) {
+        texts = texts && leaf->key[i].type == VALUE_TEXT;
+        if (i > 0) {
+            bytes_put_u8(&key, '/');
+        }
+        bytes_put(&key, leaf->key[i].bytes.data, leaf->key[i].bytes.len);
+    }
+    if (leaf->key_count == 1) {
+        bind_value(stmt, at, &leaf->key[0]);
+    } else if (texts) {
+        sqlite3_bind_text(stmt, at, (const char *)key.data, (int)key.len,
+                          SQLITE_TRANSIENT);
+    } else {
+        bytes_clear(&key);
+        leaf_encode_key(leaf, &key);
+        sqlite3_bind_blob(stmt, at, key.data, (int)key.len, SQLITE_TRANSIENT);
+    }
+    bytes_free(&key);
+}
+
+/* One cell of a leaf, or (column 0 and on, negative) of its key. */
+static void put_cell(struct gathered *c, int column, const struct value *v)
+{
+    sqlite3_stmt *stmt =
+        gathered_ask(c->db, "INSERT INTO cell VALUES(?1, ?2, ?3)");
+    sqlite3_bind_int64(stmt, 1, c->leaf);
+    sqlite3_bind_int(stmt, 2, column);
+    bind_value(stmt, 3, v);
+    done(c, stmt);
+}
+
+static void put_covered(struct gathered *c, const struct leaf *leaf, int column)
+{
+    struct context context = context_of(leaf->contexts, (uint16_t)column);
+    struct context_entry entry;
+    while (context_next(&context, &entry)) {
+        sqlite3_stmt *stmt = gathered_ask(
+            c->db, "INSERT INTO covers VALUES(?1, ?2, ?3, ?4, ?5)");
+        sqlite3_bind_int64(stmt, 1, c->leaf);
+        sqlite3_bind_int(stmt, 2, column);
+        bind_hex(stmt, 3, entry.origin, sizeof entry.origin);
+        bind_hex64(stmt, 4, entry.incarnation);
+        sqlite3_bind_int64(stmt, 5, (int64_t)entry.seq);
+        done(c, stmt);
+    }
+}
+
+static void put_element(struct gathered *c, int column, bool adds,
+                        const struct value *v)
+{
+    sqlite3_stmt *stmt =
+        gathered_ask(c->db, "INSERT INTO element VALUES(?1, ?2, ?3, ?4)");
+    sqlite3_bind_int64(stmt, 1, c->leaf);
+    sqlite3_bind_int(stmt, 2, column);
+    sqlite3_bind_int(stmt, 3, adds);
+    bind_value(stmt, 4, v);
+    done(c, stmt);
+}
+
+/* What a cell does to a list, if it is one of a list. */
+static void put_elements(struct gathered *c, const struct table *t,
+                         const struct leaf_cell *cell)
+{
+    const struct column *column =
+        t == NULL ? NULL : table_column(t, cell->column);
+    struct elements elements;
+    if (column == NULL || column->policy != POLICY_UNION) {
+        return;
+    }
+    if (!elements_decode(&cell->value, &elements)) {
+        sim_fail("check: a list that is none, in %s.%s", t->name, column->name);
+    }
+    for (size_t i = 0; i < elements.added_count; i++) {
+        put_element(c, cell->column, true, &elements.added[i]);
+    }
+    for (size_t i = 0; i < elements.removed_count; i++) {
+        put_element(c, cell->column, false, &elements.removed[i]);
+    }
+    elements_clear(&elements);
+}
+
+static void put_cells(struct gathered *c, const struct table *t,
+                      const struct leaf *leaf)
+{
+    for (size_t i = 0; i < leaf->key_count; i++) {
+        put_cell(c, -(int)i, &leaf->key[i]);
+    }
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        put_cell(c, leaf->cells[i].column, &leaf->cells[i].value);
+        put_covered(c, leaf, leaf->cells[i].column);
+        put_elements(c, t, &leaf->cells[i]);
+    }
+}
+
+static bool counts(struct machine *m, const struct delivery *d, size_t index)
+{
+    char sql[160];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM sync_verdict"
+                   " WHERE position = %llu AND leaf = %zu",
+                   (unsigned long long)d->position, index);
+    return machine_number(m, sql) == 0;
+}
+
+static void put_leaf(struct gathered *c, struct machine *m,
+                     const struct delivery *d, const struct hash *node,
+                     const struct leaf *leaf, size_t index)
+{
+    sqlite3_stmt *stmt = gathered_ask(
+        c->db, "INSERT INTO leaf VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+               " ?9, ?10, ?11, ?12, ?13, ?14)");
+    const struct value to = {.type = VALUE_TEXT, .bytes = leaf->scope.id};
+    sqlite3_bind_int(stmt, 1, m->index);
+    bind_hex(stmt, 2, node->bytes, HASH_BYTES);
+    bind_hex64(stmt, 3, d->incarnation);
+    sqlite3_bind_int64(stmt, 4, (int64_t)d->seq);
+    bind_hex64(stmt, 5, d->hlc);
+    sqlite3_bind_int(stmt, 6, leaf->class_id);
+    sqlite3_bind_int(stmt, 7, leaf->scope.kind);
+    sqlite3_bind_int64(stmt, 8, leaf->table);
+    bind_key(stmt, 9, leaf);
+    sqlite3_bind_int(stmt, 10, leaf->op);
+    sqlite3_bind_int64(stmt, 11, leaf->cl);
+    sqlite3_bind_int(stmt, 12, leaf->owned);
+    sqlite3_bind_int(stmt, 13, counts(m, d, index));
+    if (leaf->scope.kind == SCOPE_SITE) {
+        bind_value(stmt, 14, &to);
+    }
+    done(c, stmt);
+    c->leaf = sqlite3_last_insert_rowid(c->db);
+    put_cells(c, manifest_table(replica_manifest(m->replica), leaf->table),
+              leaf);
+}
+
+static void put_leaves(struct gathered *c, struct machine *m,
+                       const struct delivery *d, const struct hash *node)
+{
+    struct changeset *cs = NULL;
+    struct leaf *leaf = malloc(sizeof *leaf);
+    sim_must(journal_open(m->replica->merger.packer, &m->replica->self.network,
+                          node, d, &cs, said));
+    if (leaf == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < cs->header.leaf_count; i++) {
+        const struct slot *slot = &cs->slots[i];
+        if (slot->form == SLOT_VISIBLE) {
+            sim_must(leaf_decode(slot->head, slot->body, leaf, said));
+            put_leaf(c, m, d, node, leaf, i);
+        }
+    }
+    free(leaf);
+    changeset_destroy(&cs);
+}
+
+static void put_held(struct gathered *c, struct machine *m,
+                     const struct delivery *d, const struct hash *node)
+{
+    sqlite3_stmt *stmt = gathered_ask(
+        c->db, "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    sqlite3_bind_int(stmt, 1, m->index);
+    bind_hex(stmt, 2, node->bytes, HASH_BYTES);
+    bind_hex64(stmt, 3, d->incarnation);
+    sqlite3_bind_int64(stmt, 4, (int64_t)d->seq);
+    bind_hex(stmt, 5, d->hash.bytes, HASH_BYTES);
+    bind_hex(stmt, 6, d->signature, SIGNATURE_BYTES);
+    sqlite3_bind_int(stmt, 7, d->voided);
+    done(c, stmt);
+}
+
+static void put_journal(struct gathered *c, struct machine *m)
+{
+    struct replica *r = m->replica;
+    struct delivery d = {.position = 0};
+    struct err e = {0};
+    int rc;
+    while ((rc = journal_next(r->db, d.position, 0, &d, &e)) == 1) {
+        const struct origin *o =
+            registry_origin_no(r->merger.registry, d.origin_no);
+        put_held(c, m, &d, &o->node);
+        put_leaves(c, m, &d, &o->node);
+    }
+    if (rc < 0) {
+        sim_fail("%s: %s", m->site, e.text);
+    }
+}
+
+/* --- tables ------------------------------------------------------------------------- */
+
+static void put_columns(struct gathered *c, const struct manifest *m)
+{
+    static const char *const kinds[] = {
+        [TABLE_CONTROL] = "control",
+        [TABLE_EVENT] = "event",
+        [TABLE_RECORD] = "record",
+        [TABLE_REFERENCE] = "reference",
+    };
+    for (size_t i = 0; i < m->table_count; i++) {
+        const struct table *t = &m->tables[i];
+        for (size_t k = 0; k < t->column_count; k++) {
+            sqlite3_stmt *stmt =
+                gathered_ask(c->db, "INSERT INTO col(tbl, col, name, kind)"
+                                    " VALUES(?1, ?2, ?3, ?4)");
+            sqlite3_bind_int64(stmt, 1, t->id);
+            sqlite3_bind_int(stmt, 2, t->columns[k].id);
+            sqlite3_bind_text(stmt, 3, t->columns[k].name, -1, SQLITE_STATIC);
+            sqlite3_bind_text(stmt, 4, kinds[t->kind], -1, SQLITE_STATIC);
+            done(c, stmt);
+        }
+    }
+}
+
+/* What the schema's own rows say of columns, and its tables of keys. */
+static void put_policies(struct gathered *c, struct machine *m)
+{
+    sqlite3_stmt *from = gathered_ask(
+        m->client,
+        "SELECT c.table_id, c.column_id, c.policy, t.base_class,"
+        " nullif(p.pk, 0) - 1, min(f.column_id)"
+        " FROM sync_column c JOIN sync_table t USING(table_id)"
+        " JOIN pragma_table_info(t.name) p ON p.name = c.name"
+        " JOIN sync_column f ON f.table_id = c.table_id"
+        "  AND (f.column_id = c.column_id OR f.group_name = c.group_name)"
+        " GROUP BY c.table_id, c.column_id");
+    while (sqlite3_step(from) == SQLITE_ROW) {
+        sqlite3_stmt *stmt = gathered_ask(
+            c->db, "UPDATE col SET policy = ?3, base = ?4, nth = ?5, lead = ?6"
+                   " WHERE tbl = ?1 AND col = ?2");
+        for (int i = 0; i < 6; i++) {
+            sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
+        }
+        done(c, stmt);
+    }
+    sqlite3_finalize(from);
+}
+
+/* A column that was added later shows its default until it is written. */
+static void put_defaults(struct gathered *c, struct machine *m)
+{
+    sqlite3_stmt *from = gathered_ask(
+        m->client, "SELECT s.table_id, p.name, trim(p.dflt_value, '''')"
+                   " FROM sync_table s JOIN pragma_table_info(s.name) p"
+                   " WHERE p.dflt_value GLOB '''*'''");
+    while (sqlite3_step(from) == SQLITE_ROW) {
+        sqlite3_stmt *stmt = gathered_ask(
+            c->db, "UPDATE col SET missing = ?3 WHERE tbl = ?1 AND name = ?2");
+        for (int i = 0; i < 3; i++) {
+            sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
+        }
+        done(c, stmt);
+    }
+    sqlite3_finalize(from);
+}
+
+static void put_row(struct gathered *c, struct machine *m,
+                    const struct table *t, sqlite3_stmt *row)
+{
+    for (size_t k = 0; k < t->column_count; k++) {
+        if (sqlite3_column_type(row, (int)k + 1) == SQLITE_NULL) {
+            continue;
+        }
+        sqlite3_stmt *stmt =
+            gathered_ask(c->db, "INSERT INTO shown VALUES(?1, ?2, ?3, ?4, ?5)");
+        sqlite3_bind_int(stmt, 1, m->index);
+        sqlite3_bind_int64(stmt, 2, t->id);
+        sqlite3_bind_value(stmt, 3, sqlite3_column_value(row, 0));
+        sqlite3_bind_int(stmt, 4, t->columns[k].id);
+        sqlite3_bind_value(stmt, 5, sqlite3_column_value(row, (int)k + 1));
+        done(c, stmt);
+    }
+}
+
+/* The columns that every program of the world knows. */
+static void put_table(struct gathered *c, struct machine *m,
+                      const struct table *t)
+{
+    char sql[4096];
+    size_t len =
+        (size_t)snprintf(sql, sizeof sql, "SELECT %s", t->key[0]->name);
+    for (size_t k = 1; k < t->key_count; k++) {
+        len += (size_t)snprintf(sql + len, sizeof sql - len, " || '/' || %s",
+                                t->key[k]->name);
+    }
+    for (size_t k = 0; k < t->column_count; k++) {
+        len += (size_t)snprintf(sql + len, sizeof sql - len, ", %s",
+                                t->columns[k].name);
+    }
+    (void)snprintf(sql + len, sizeof sql - len, " FROM %s", t->name);
+    sqlite3_stmt *row = gathered_ask(m->client, sql);
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        put_row(c, m, t, row);
+    }
+    sqlite3_finalize(row);
+}
+
+static void put_tables(struct gathered *c, struct machine *m,
+                       const struct manifest *known)
+{
+    for (size_t i = 0; i < known->table_count; i++) {
+        const struct table *t = &known->tables[i];
+        if (t->kind != TABLE_CONTROL) {
+            put_table(c, m, t);
+        }
+    }
+}
+
+/* --- reviews ------------------------------------------------------------------------- */
+
+static void put_values(struct gathered *c, struct machine *m,
+                       const struct review_name *name)
+{
+    const struct value key = value_text(name->key);
+    struct review *review = NULL;
+    sim_must(review_open(m->replica, name->table, &key, name->column, &review,
+                         said));
+    for (size_t i = 0; i < review->count; i++) {
+        const struct review_value *v = &review->values[i];
+        sqlite3_stmt *stmt = gathered_ask(
+            c->db, "INSERT INTO kept VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        sqlite3_bind_int(stmt, 1, m->index);
+        sqlite3_bind_int64(stmt, 2, name->table->id);
+        sqlite3_bind_text(stmt, 3, name->key, -1, SQLITE_STATIC);
+        sqlite3_bind_int(stmt, 4, name->column->id);
+        bind_hex64(stmt, 5, v->hlc);
+        sqlite3_bind_int64(stmt, 6, (int64_t)v->seq);
+        sqlite3_bind_int(stmt, 7, v->shown);
+        done(c, stmt);
+    }
+    review_close(&review);
+}
+
+/* What its table of reviews has, and what a person is shown of each. */
+static void put_reviews(struct gathered *c, struct machine *m)
+{
+    struct review_name *names = NULL;
+    size_t count = 0;
+    sqlite3_stmt *from = gathered_ask(
+        m->client, "SELECT table_id, row_key, column_id FROM sync_review");
+    while (sqlite3_step(from) == SQLITE_ROW) {
+        sqlite3_stmt *stmt =
+            gathered_ask(c->db, "INSERT INTO asks VALUES(?4, ?1, ?2, ?3)");
+        for (int i = 0; i < 3; i++) {
+            sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
+        }
+        sqlite3_bind_int(stmt, 4, m->index);
+        done(c, stmt);
+    }
+    sqlite3_finalize(from);
+    sim_must(review_list(m->replica, &names, &count, said));
+    for (size_t i = 0; i < count; i++) {
+        put_values(c, m, &names[i]);
+    }
+    free(names);
+}
+
+/* --- who is there -------------------------------------------------------------------- */
+
+static const char *district_of(const struct world *w, const struct machine *m)
+{
+    const struct machine *top = m;
+    while (top->parent > 0) {
+        top = &w->machines[top->parent];
+    }
+    return top->site;
+}
+
+static void put_machine(struct gathered *c, struct machine *m)
+{
+    sqlite3_stmt *stmt = gathered_ask(
+        c->db, "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    sqlite3_bind_int(stmt, 1, m->index);
+    bind_hex(stmt, 2, replica_self(m->replica)->node.bytes, HASH_BYTES);
+    sqlite3_bind_text(stmt, 3, district_of(c->world, m), -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 4, m->parent);
+    sqlite3_bind_int(stmt, 5, m->parent < 0);
+    sqlite3_bind_int(stmt, 6, m->ended);
+    sqlite3_bind_text(stmt, 7, m->site, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 8, m->was_put_back);
+    done(c, stmt);
+}
+
+static void put_written(struct gathered *c)
+{
+    for (size_t i = 0; i < c->world->written_count; i++) {
+        const struct written *w = &c->world->written[i];
+        char key[WRITER_KEY_BYTES];
+        sqlite3_stmt *stmt =
+            gathered_ask(c->db, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4, ?5)");
+        writer_key(w->table, w->number, key);
+        sqlite3_bind_int(stmt, 1, w->machine);
+        sqlite3_bind_text(stmt, 2, writer_tables[w->table].name, -1,
+                          SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 3, key, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_int(stmt, 4, w->past);
+        sqlite3_bind_int(stmt, 5, holding_is_lost(c->world, w));
+        done(c, stmt);
+    }
+}
+
+static void put_settled(struct gathered *c)
+{
+    for (size_t i = 0; i < c->world->settled_count; i++) {
+        const struct settled *s = &c->world->settled[i];
+        sqlite3_stmt *stmt = gathered_ask(
+            c->db, "INSERT INTO settled VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+        sqlite3_bind_int(stmt, 1, s->machine);
+        sqlite3_bind_int64(stmt, 2, s->table);
+        sqlite3_bind_text(stmt, 3, s->key, -1, SQLITE_STATIC);
+        sqlite3_bind_int(stmt, 4, s->column);
+        bind_hex64(stmt, 5, s->hlc);
+        sqlite3_bind_int64(stmt, 6, (int64_t)s->seq);
+        done(c, stmt);
+    }
+}
+
+/* A manifest that no program of the world lacks anything of. */
+static struct machine *oldest(struct world *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        if (w->machines[i].schema == &schema_embedded) {
+            return &w->machines[i];
+        }
+    }
+    return &w->machines[0];
+}
+
+void gather(struct world *w, struct gathered *ret)
+{
+    struct machine *old = oldest(w);
+    *ret = (struct gathered){.world = w};
+    if (sqlite3_open(":memory:", &ret->db) != SQLITE_OK) {
+        sim_fail("check: no memory");
+    }
+    gathered_run(ret, tables);
+    gathered_run(ret, "BEGIN");
+    put_columns(ret, replica_manifest(old->replica));
+    put_policies(ret, old);
+    put_defaults(ret, old);
+    put_written(ret);
+    put_settled(ret);
+    for (int i = 0; i < w->count; i++) {
+        struct machine *m = &w->machines[i];
+        sim.running = m;
+        put_machine(ret, m);
+        put_journal(ret, m);
+        put_tables(ret, m, replica_manifest(old->replica));
+        put_reviews(ret, m);
+    }
+    sim.running = NULL;
+    gathered_run(ret, "CREATE INDEX leaf_row ON leaf(machine, tbl, key);"
+                      "CREATE INDEX leaf_name"
+                      " ON leaf(machine, node, incarnation, seq);"
+                      "CREATE INDEX cell_leaf ON cell(leaf);"
+                      "CREATE INDEX covers_leaf ON covers(leaf, col);"
+                      "CREATE INDEX element_leaf ON element(leaf, col);"
+                      "CREATE INDEX held_name ON held(node, incarnation, seq)");
+}

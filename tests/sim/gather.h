@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Gather: all that the machines of a world hold, in one database in memory:
+ * the leaves of their journals as they say, the rows of their tables as they
+ * show, and what programs were told. check.c asks of it in SQL; nothing here
+ * merges.
+ *
+ * Numbers that are unsigned, and hashes, stand as hex: they compare as text.
+ * The key of a row stands as one text, with '/' between its columns.
+ */
+#ifndef SANGAM_SIM_GATHER_H
+#define SANGAM_SIM_GATHER_H
+
+#include "world.h"
+
+struct gathered {
+    struct world *world;
+    sqlite3 *db;  /* in memory; whoever gathered closes it */
+    int64_t leaf; /* the last id */
+};
+
+/* Opens the database and puts all of it in. All machines are on. */
+void gather(struct world *w, struct gathered *ret);
+
+/* SQL that must work: without and with rows. */
+void gathered_run(struct gathered *c, const char *sql);
+sqlite3_stmt *gathered_ask(sqlite3 *db, const char *sql);
+
+#endif
