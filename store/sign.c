@@ -56,8 +56,35 @@ static size_t cut_length(const struct draft *drafts, size_t count)
 
 /* --- prior --------------------------------------------------------------- */
 
-static int prior_of(struct replica *r, const struct draft *d, uint64_t *ret,
-                    struct err *e)
+/* The last number before `seq` with such a leaf, from the journal: what was
+ * remembered is on a branch that goes further than the chain does now, of a node
+ * that took back what it had signed, or got back what it had lost. */
+static int prior_before(struct replica *r, const struct draft *d, uint64_t seq,
+                        uint64_t *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT max(d.seq) FROM sync_delivery AS d JOIN sync_changeset AS c"
+        " ON c.origin_no = d.origin_no AND c.seq = d.seq"
+        " AND c.incarnation = d.incarnation WHERE d.origin_no = ?1"
+        " AND d.seq < ?2 AND instr(d.scopes, ?3) % 4 = 1 AND NOT c.voided";
+    uint8_t mark[JOURNAL_MARK_BYTES];
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    journal_mark(d->scope_bytes, d->class_id, mark);
+    sqlite3_bind_int64(stmt, 1, replica_own_origin(r)->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    sqlite3_bind_blob(stmt, 3, mark, sizeof mark, SQLITE_STATIC);
+    rc = database_step(r->db, stmt, e);
+    *ret = rc == 1 ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
+    sqlite3_reset(stmt);
+    return rc < 0 ? rc : 0;
+}
+
+static int prior_of(struct replica *r, const struct draft *d, uint64_t seq,
+                    uint64_t *ret, struct err *e)
 {
     static const char sql[] =
         "SELECT seq FROM sync_prior WHERE scope = ?1 AND class_id = ?2";
@@ -72,6 +99,9 @@ static int prior_of(struct replica *r, const struct draft *d, uint64_t *ret,
     rc = database_step(r->db, stmt, e);
     *ret = rc == 1 ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
     sqlite3_reset(stmt);
+    if (rc >= 0 && *ret >= seq) {
+        return prior_before(r, d, seq, ret, e);
+    }
     return rc < 0 ? rc : 0;
 }
 
@@ -117,7 +147,7 @@ static int encode_heads(struct replica *r, const struct cut *cut, uint64_t seq,
     for (size_t i = 0; rc == 0 && i < cut->count; i++) {
         const struct draft *d = &cut->drafts[i];
         if (starts_scope(cut, i)) {
-            rc = prior_of(r, d, &prior, e);
+            rc = prior_of(r, d, seq, &prior, e);
             if (rc == 0) {
                 rc = prior_save(r, d, seq, e);
             }

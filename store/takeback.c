@@ -207,59 +207,6 @@ static int give_back_prior(struct tail *t, const struct changeset *cs,
     return rc;
 }
 
-/* What still names a number after the good one was signed on a branch that the
- * tail is not on; the last number up to there with such a leaf is named. */
-static int clamp_prior(struct tail *t, struct slice scope, int class_id,
-                       struct err *e)
-{
-    static const char sql[] =
-        "UPDATE sync_prior SET seq = coalesce((SELECT max(d.seq)"
-        " FROM sync_delivery AS d WHERE d.origin_no = ?4 AND d.seq <= ?3"
-        " AND instr(d.scopes, ?5) % 4 = 1), 0)"
-        " WHERE scope = ?1 AND class_id = ?2";
-    uint8_t mark[JOURNAL_MARK_BYTES];
-    sqlite3_stmt *stmt;
-    int rc = database_statement(t->r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    journal_mark(scope, (uint16_t)class_id, mark);
-    sqlite3_bind_blob(stmt, 1, scope.data, (int)scope.len, SQLITE_STATIC);
-    sqlite3_bind_int(stmt, 2, class_id);
-    sqlite3_bind_int64(stmt, 3, (int64_t)t->good.seq);
-    sqlite3_bind_int64(stmt, 4, replica_own_origin(t->r)->no);
-    sqlite3_bind_blob(stmt, 5, mark, sizeof mark, SQLITE_STATIC);
-    return database_done(t->r->db, stmt, e);
-}
-
-static int clamp_priors(struct tail *t, struct err *e)
-{
-    static const char sql[] =
-        "SELECT scope, class_id FROM sync_prior WHERE seq > ?1 LIMIT 1";
-    struct bytes scope = {0};
-    int rc = 1;
-    while (rc == 1) {
-        sqlite3_stmt *stmt;
-        rc = database_statement(t->r->db, sql, &stmt, e);
-        if (rc != 0) {
-            break;
-        }
-        sqlite3_bind_int64(stmt, 1, (int64_t)t->good.seq);
-        rc = database_step(t->r->db, stmt, e);
-        if (rc == 1) {
-            struct value v = database_column(stmt, 0);
-            int class_id = sqlite3_column_int(stmt, 1);
-            bytes_clear(&scope);
-            bytes_put(&scope, v.bytes.data, v.bytes.len);
-            (void)sqlite3_reset(stmt);
-            rc = clamp_prior(t, slice_of(&scope), class_id, e);
-            rc = rc == 0 ? 1 : rc;
-        }
-    }
-    bytes_free(&scope);
-    return rc;
-}
-
 /* --- contexts ------------------------------------------------------------ */
 
 /* What a write of the tail covers of the tail itself has another name now. */
@@ -537,9 +484,6 @@ static int sign_tail(struct tail *t, struct err *e)
     uint64_t rows = 0;
     uint64_t floor = 0;
     int rc = for_each(t, give_back_prior, e);
-    if (rc == 0) {
-        rc = clamp_priors(t, e);
-    }
     if (rc == 0) {
         rc = find_floor(t, &floor, e);
     }

@@ -942,6 +942,37 @@ static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
     tree_free(t);
 }
 
+/* The copy's branch is shorter than the original's, and stamped later: numbers of
+ * the original that come after its head are no longer before the next one. */
+static void a_shorter_branch_that_comes_back_is_gone_on_from(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    struct err e;
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = journal_end(t, copy);
+    for (int n = 1; n < 5; n++) {
+        add_dose(t, LDH_C, n);
+    }
+    tree_send(t, LDH_C, LDH_H);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[copy].ahead_ms = year_ms;
+    add_dose(t, copy, 9);
+    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
+    t->nodes[LDH_H].ahead_ms = 0;
+    sync_without(t, 1);
+    assert_int_equal(head_of(t, LDH_C, LDH_C), 2);
+    add_dose(t, LDH_C, 5);
+    sync_without(t, 1);
+    for (int i = 0; i < copy; i++) {
+        assert_string_equal(doses(t, i), "d1,d2,d3,d4,d5,d9");
+    }
+    check_without(t, 1);
+    tree_free(t);
+}
+
 static void of_a_restored_node_everything_counts(void **state)
 {
     (void)state;
@@ -1179,6 +1210,7 @@ int main(void)
         cmocka_unit_test(of_a_clone_that_ran_meanwhile_only_events_count),
         cmocka_unit_test(a_clone_is_found_whichever_comes_first),
         cmocka_unit_test(what_was_taken_back_comes_back_and_leads_nowhere),
+        cmocka_unit_test(a_shorter_branch_that_comes_back_is_gone_on_from),
         cmocka_unit_test(of_a_restored_node_everything_counts),
         cmocka_unit_test(whatever_the_order_all_end_equal),
     };
