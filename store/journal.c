@@ -344,19 +344,21 @@ int journal_set_voided(struct database *db, const struct delivery *d,
     return database_done(db, stmt, e);
 }
 
-int journal_tip(struct database *db, uint32_t origin_no,
+int journal_tip(struct database *db, uint32_t origin_no, uint64_t before_hlc,
                 struct changeset_header *ret, struct hash *ret_hash,
                 struct err *e)
 {
     static const char sql[] =
         "SELECT seq, incarnation, hlc, certificate, hash FROM sync_changeset"
-        " WHERE origin_no = ?1 AND NOT voided ORDER BY hlc DESC LIMIT 1";
+        " WHERE origin_no = ?1 AND hlc < ?2 AND NOT voided"
+        " ORDER BY hlc DESC LIMIT 1";
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
     sqlite3_bind_int64(stmt, 1, origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)before_hlc);
     rc = database_step(db, stmt, e);
     if (rc != 1) {
         return rc;

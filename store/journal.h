@@ -98,9 +98,10 @@ int journal_find(struct database *db, uint32_t origin_no, uint64_t seq,
 /* Marks a changeset that is held as taken back, or not. */
 int journal_set_voided(struct database *db, const struct delivery *d,
                        bool voided, struct err *e);
-/* The last changeset of an origin in time that was not taken back: 1, with its
- * header but for leaves and root in *ret, and its hash; 0 none. */
-int journal_tip(struct database *db, uint32_t origin_no,
+/* The last changeset of an origin in time that was not taken back, of those
+ * stamped before `before_hlc` (INT64_MAX: of all): 1, with its header but for
+ * leaves and root in *ret, and its hash; 0 none. */
+int journal_tip(struct database *db, uint32_t origin_no, uint64_t before_hlc,
                 struct changeset_header *ret, struct hash *ret_hash,
                 struct err *e);
 

@@ -192,7 +192,7 @@ static int move_head(struct applying *a, struct origin *o, struct err *e)
 {
     struct changeset_header tip = {.seq = 0};
     struct hash hash = {0};
-    int rc = journal_tip(a->m->journal, o->no, &tip, &hash, e);
+    int rc = journal_tip(a->m->journal, o->no, INT64_MAX, &tip, &hash, e);
     if (rc < 0) {
         return rc;
     }

@@ -282,8 +282,9 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
     bool any = true;
     int rc = 0;
     const struct registry *registry = in->r->merger.registry;
-    if (c->held && standing_of(registry_standing(registry), &c->header) !=
-                       STAND_VOID) { /* certificates came ahead of the walk */
+    /* Certificates come ahead of the walk; what was taken back leads nowhere. */
+    if (c->held &&
+        standing_of(registry_standing(registry), &c->header) != STAND_VOID) {
         replica_advance(c->origin, &c->header, &c->hash);
     }
     if (c->held && c->held_leaves == c->changeset->header.leaf_count) {

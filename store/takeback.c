@@ -56,28 +56,13 @@ static void set_from(struct tail *t, const struct delivery *refused)
  * a node that was put back or copied has branches. */
 static int find_good(struct tail *t, struct err *e)
 {
-    static const char sql[] =
-        "SELECT seq, incarnation, hlc, hash FROM sync_changeset"
-        " WHERE origin_no = ?1 AND hlc < ?2 AND NOT voided"
-        " ORDER BY hlc DESC LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(t->r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)t->from_hlc);
-    rc = database_step(t->r->db, stmt, e);
-    if (rc == 1) {
-        struct taken *good = &t->good;
-        good->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
-        good->incarnation = (uint64_t)sqlite3_column_int64(stmt, 1);
-        good->hlc = (uint64_t)sqlite3_column_int64(stmt, 2);
-        if (sqlite3_column_bytes(stmt, 3) == HASH_BYTES) {
-            memcpy(good->hash.bytes, sqlite3_column_blob(stmt, 3), HASH_BYTES);
-        }
-        (void)sqlite3_reset(stmt);
-    }
+    struct changeset_header tip = {.seq = 0};
+    struct taken *good = &t->good;
+    int rc = journal_tip(t->r->db, replica_own_origin(t->r)->no, t->from_hlc,
+                         &tip, &good->hash, e);
+    good->seq = tip.seq;
+    good->incarnation = tip.incarnation;
+    good->hlc = tip.hlc;
     return rc < 0 ? rc : 0;
 }
 

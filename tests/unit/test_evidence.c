@@ -658,8 +658,8 @@ static void what_was_taken_back_stays_so_at_a_node_that_ends(void **state)
     tree_free(t);
 }
 
-/* The end of the node comes before its voids: what it took back it sends again
- * to a hub that was put back, and nothing comes of it. */
+/* The end of the node comes before its voids, so that what it took back counts as
+ * not taken back; it is not taken back once more when it is turned away again. */
 static void a_node_that_ended_takes_nothing_back(void **state)
 {
     (void)state;
