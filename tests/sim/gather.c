@@ -527,7 +527,7 @@ static void put_settled(struct gathered *c)
 static struct machine *oldest(struct world *w)
 {
     for (int i = 0; i < w->count; i++) {
-        if (w->machines[i].schema == &schema_embedded) {
+        if (w->machines[i].schema == sim.schema) {
             return &w->machines[i];
         }
     }

@@ -36,7 +36,7 @@ static void make_folder(struct machine *m)
         (struct home){.folder = m->folder, .replica = m->path, .lock_fd = -1};
     m->disk = storage_disk(m->folder);
     keys_generate(&m->keys);
-    m->schema = &schema_embedded;
+    m->schema = sim.schema;
 }
 
 static struct replica_birth birth_of(const struct machine *m)

@@ -36,6 +36,7 @@ struct machine {
     uint64_t holds_until;
     uint64_t copy_holds_until;
     uint64_t acked_by[SIM_MACHINES_MAX];
+    uint64_t looked_at; /* disk_changed() then */
     /* the clock: what it is ahead of the true time, and gains an hour */
     int64_t ahead_ms;
     int64_t drift_ms;

@@ -77,6 +77,7 @@ struct auth {
 static struct {
     struct line lines[SIM_MACHINES_MAX + 1];
     struct wire wires[WIRES_MAX];
+    size_t wire_count;    /* behind these none was ever used */
     struct thing *things; /* in order of arrival */
     struct transport *listening;
     struct auth *doors[SIM_MACHINES_MAX + 1];
@@ -197,6 +198,7 @@ static struct wire *new_wire(void)
     for (size_t i = 0; i < WIRES_MAX; i++) {
         if (!net.wires[i].used) {
             net.wires[i] = (struct wire){.used = true};
+            net.wire_count = i < net.wire_count ? net.wire_count : i + 1;
             return &net.wires[i];
         }
     }
@@ -375,7 +377,7 @@ bool network_waits(int machine)
         (door != NULL && door->first != NULL)) {
         return true;
     }
-    for (size_t i = 0; i < WIRES_MAX; i++) {
+    for (size_t i = 0; i < net.wire_count; i++) {
         const struct wire *w = &net.wires[i];
         if (w->used && w->caller != NULL && w->child == machine &&
             (w->caller->first != NULL || w->caller->state != TRANSPORT_UP)) {
@@ -398,7 +400,7 @@ static void forget_asking(int machine)
 void network_leave(int machine, bool says_goodbye)
 {
     forget_asking(machine);
-    for (size_t i = 0; i < WIRES_MAX; i++) {
+    for (size_t i = 0; i < net.wire_count; i++) {
         struct wire *w = &net.wires[i];
         if (w->used && w->child == machine && w->caller != NULL) {
             w->caller->wire = NULL;
@@ -574,7 +576,7 @@ bool transport_receive(struct transport *t, struct inbound *ret)
 static struct wire *wire_of_route(const struct transport *t,
                                   const struct route *route)
 {
-    for (size_t i = 0; i < WIRES_MAX; i++) {
+    for (size_t i = 0; i < net.wire_count; i++) {
         struct wire *w = &net.wires[i];
         if (w->used && w->taker == t && route_equal(&w->route, route)) {
             return w;

@@ -19,13 +19,17 @@ enum {
 };
 
 struct machine;
+struct schema;
 
 struct sim {
     int64_t now_ms;          /* true time since 1970; only ever grows */
     struct machine *running; /* whose turn it is; NULL: nobody's */
     struct dice chance;      /* keys, nonces, ids: what the program draws */
-    bool traces;             /* print each line of it */
-    uint64_t trace;          /* a digest of all lines so far */
+    /* What a program knows today: in most worlds no more than people write
+     * here, and no rules (support/small.h). */
+    const struct schema *schema;
+    bool traces;    /* print each line of it */
+    uint64_t trace; /* a digest of all lines so far */
 };
 
 extern struct sim sim;

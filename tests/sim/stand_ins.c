@@ -232,6 +232,27 @@ const char *holders_say(const struct holders *h, char out[HOLDERS_TEXT_BYTES])
     return out;
 }
 
+/* --- rules, cards and numbers ----------------------------------------------------- */
+
+/* Where there is nothing to judge by (support/small.h) nobody is asked to. */
+#define ONLY_WHOLE(call, result)                                               \
+    int __real_##call(struct replica *r, int64_t now_ms, struct result *ret,   \
+                      struct err *e);                                          \
+    int __wrap_##call(struct replica *r, int64_t now_ms, struct result *ret,   \
+                      struct err *e);                                          \
+    int __wrap_##call(struct replica *r, int64_t now_ms, struct result *ret,   \
+                      struct err *e)                                           \
+    {                                                                          \
+        *ret = (struct result){0};                                             \
+        return sim.schema == &schema_embedded                                  \
+                   ? __real_##call(r, now_ms, ret, e)                          \
+                   : 0;                                                        \
+    }
+
+ONLY_WHOLE(replica_judge, judged)
+ONLY_WHOLE(replica_tell, told)
+ONLY_WHOLE(replica_numbers, numbered)
+
 /* --- node/zone.h --------------------------------------------------------------------- */
 
 static struct zone_offset india = {.from_s = 0, .offset_s = 19800};

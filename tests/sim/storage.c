@@ -29,13 +29,13 @@ struct change {
     bool truncates;
     size_t at; /* or the new size */
     struct extent now;
+    struct extent was; /* from `at` on, as far as there was anything */
+    size_t size;       /* of the file before it */
 };
 
 /* A file with changes that are not synced. */
 struct unsynced {
     char name[SIM_PATH_BYTES]; /* "": free */
-    bool was_there;
-    struct extent before; /* all of it, when it was last synced */
     struct change *changes;
     size_t count;
     size_t cap;
@@ -55,6 +55,7 @@ struct disk {
     struct copied copy[COPIED_FILES];
     struct unsynced files[FILES_MAX];
     size_t until_death; /* SIZE_MAX: not soon */
+    uint64_t changed;   /* times */
     bool dead;
     bool full;
     bool sync_fails;
@@ -205,7 +206,7 @@ static struct unsynced *find_file(struct disk *d, const char *name)
     return NULL;
 }
 
-/* The notes of a file, begun before its first change. */
+/* The notes of a file. */
 static struct unsynced *note_file(struct disk *d, const char *name)
 {
     struct unsynced *u = find_file(d, name);
@@ -215,13 +216,32 @@ static struct unsynced *note_file(struct disk *d, const char *name)
     u = find_file(d, "");
     assert(u != NULL);
     (void)snprintf(u->name, sizeof u->name, "%s", name);
-    u->before = read_all(name, &u->was_there);
     return u;
 }
 
-static void note(struct disk *d, const char *name, struct change c)
+/* What the change takes away: `len` bytes, if there are so many. */
+static void keep_what_was(sqlite3_file *f, size_t len, struct change *c)
 {
-    struct unsynced *u = note_file(d, name);
+    sqlite3_int64 size = 0;
+    int rc = below(f)->pMethods->xFileSize(below(f), &size);
+    c->size = (size_t)size;
+    size_t rest = c->at < c->size ? c->size - c->at : 0;
+    c->was.len = len < rest ? len : rest;
+    c->was.data = checked(malloc(c->was.len + 1));
+    if (rc == SQLITE_OK && c->was.len > 0) {
+        rc = below(f)->pMethods->xRead(below(f), c->was.data, (int)c->was.len,
+                                       (sqlite3_int64)c->at);
+    }
+    if (rc != SQLITE_OK) {
+        abort();
+    }
+}
+
+static void note(struct disk *d, sqlite3_file *f, struct change c)
+{
+    struct unsynced *u = note_file(d, ((struct file *)f)->name);
+    keep_what_was(f, c.truncates ? SIZE_MAX : c.now.len, &c);
+    d->changed++;
     if (u->count == u->cap) {
         u->cap = u->cap == 0 ? 64 : 2 * u->cap;
         u->changes = checked(realloc(u->changes, u->cap * sizeof c));
@@ -233,14 +253,17 @@ static void forget(struct unsynced *u)
 {
     for (size_t i = 0; i < u->count; i++) {
         free(u->changes[i].now.data);
+        free(u->changes[i].was.data);
     }
     free(u->changes);
-    free(u->before.data);
-    *u = (struct unsynced){.was_there = false};
+    *u = (struct unsynced){.count = 0};
 }
 
 static void put(struct extent *e, size_t at, const uint8_t *data, size_t len)
 {
+    if (len == 0) {
+        return;
+    }
     if (at + len > e->len) {
         e->data = checked(realloc(e->data, at + len));
         memset(e->data + e->len, 0, at + len - e->len);
@@ -275,25 +298,32 @@ static void write_all(const char *name, const struct extent *e)
 
 enum left { LEFT_NOTHING, LEFT_ALL, LEFT_SOME, LEFT_COUNT };
 
-static void cut_file(struct unsynced *u, enum left left, struct dice *dice)
+/* As it was when it was last synced. */
+static struct extent read_synced(const struct unsynced *u)
 {
-    struct extent e = u->before;
-    u->before = (struct extent){.len = 0};
-    bool there = u->was_there;
+    bool there;
+    struct extent e = read_all(u->name, &there);
+    for (size_t i = u->count; i > 0; i--) {
+        const struct change *c = &u->changes[i - 1];
+        put(&e, c->at, c->was.data, c->was.len);
+        e.len = c->size;
+    }
+    return e;
+}
+
+static void cut_file(const struct unsynced *u, enum left left,
+                     struct dice *dice)
+{
+    struct extent e = read_synced(u);
     for (size_t i = 0; left == LEFT_SOME && i < u->count; i++) {
         const struct change *c = &u->changes[i];
-        there = true;
         if (!c->truncates) {
             put_sectors(&e, c, dice);
         } else if (c->at < e.len && dice_even(dice)) {
             e.len = c->at;
         }
     }
-    if (there) {
-        write_all(u->name, &e);
-    } else {
-        (void)unlink(u->name);
-    }
+    write_all(u->name, &e);
     free(e.data);
 }
 
@@ -330,6 +360,11 @@ void disk_copy(struct disk *d)
         free(c->bytes.data);
         c->bytes = read_all(path, &c->there);
     }
+}
+
+uint64_t disk_changed(const struct disk *d)
+{
+    return d->changed;
 }
 
 void disk_put_back(struct disk *d)
@@ -397,7 +432,7 @@ static int x_write(sqlite3_file *f, const void *data, int len, sqlite3_int64 at)
         struct change c = {.at = (size_t)at, .now.len = (size_t)len};
         c.now.data = checked(malloc((size_t)len));
         memcpy(c.now.data, data, (size_t)len);
-        note(d, ((struct file *)f)->name, c);
+        note(d, f, c);
     }
     return below(f)->pMethods->xWrite(below(f), data, len, at);
 }
@@ -409,8 +444,7 @@ static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
         return SQLITE_IOERR_TRUNCATE;
     }
     if (d != NULL) {
-        note(d, ((struct file *)f)->name,
-             (struct change){.truncates = true, .at = (size_t)size});
+        note(d, f, (struct change){.truncates = true, .at = (size_t)size});
     }
     return below(f)->pMethods->xTruncate(below(f), size);
 }

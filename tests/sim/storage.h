@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "support/dice.h"
 
@@ -23,6 +24,9 @@ void storage_install(void);
 
 /* The disk of this folder, which is there. */
 struct disk *storage_disk(const char *folder);
+
+/* How often anything of it was changed. */
+uint64_t disk_changed(const struct disk *d);
 
 /* --- faults -------------------------------------------------------------- */
 

@@ -81,7 +81,9 @@ static void turn(struct world *w, struct machine *m)
 {
     struct err e = {0};
     int rc = machine_turn(m, &e);
-    if (rc == 0 && !disk_is_dead(m->disk)) {
+    if (rc == 0 && !disk_is_dead(m->disk) &&
+        disk_changed(m->disk) != m->looked_at) {
+        m->looked_at = disk_changed(m->disk);
         holding_note(w, m);
         check_log(m);
     }
@@ -349,13 +351,13 @@ static void cut(struct world *w, struct line *line)
 /* A program of tomorrow starts in the place of today's. */
 static void upgrade(struct world *w, struct machine *m)
 {
-    if (m->schema != &schema_embedded) {
+    if (m->schema != sim.schema) {
         return;
     }
     if (m->on) {
         machine_stop(m);
     }
-    m->schema = later_schema(LATER_COLUMNS);
+    m->schema = later_schema(sim.schema, LATER_COLUMNS);
     start(w, m);
 }
 

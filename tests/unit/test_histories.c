@@ -479,7 +479,7 @@ static void move_clock(struct history *h)
 /* What a site of one version enrols, any version may join. */
 static void upgrade_one(struct history *h, int node)
 {
-    const struct schema *later = later_schema(LATER_COLUMNS);
+    const struct schema *later = later_schema(&schema_embedded, LATER_COLUMNS);
     if (h->mixed && h->tree->nodes[node].schema != later) {
         tree_upgrade(h->tree, node, later);
     }

@@ -777,7 +777,7 @@ static void cr_sqlite_445_a_new_column_is_not_sent_for_each_row(void **state)
     struct drained drained;
     struct err e;
     for (int i = 0; i < t->count; i++) {
-        tree_upgrade(t, i, later_schema(LATER_COLUMNS));
+        tree_upgrade(t, i, later_schema(&schema_embedded, LATER_COLUMNS));
         assert_int_equal(
             replica_drain(t->nodes[i].replica, t->now_ms, &drained, &e), 0);
         assert_int_equal(drained.leaves, 0);
@@ -792,15 +792,15 @@ static void cr_sqlite_378_an_older_relay_loses_nothing_newer(void **state)
 {
     (void)state;
     struct tree *t = district();
-    tree_upgrade(t, CLINIC, later_schema(LATER_COLUMNS));
-    tree_upgrade(t, PRISON, later_schema(LATER_COLUMNS));
+    tree_upgrade(t, CLINIC, later_schema(&schema_embedded, LATER_COLUMNS));
+    tree_upgrade(t, PRISON, later_schema(&schema_embedded, LATER_COLUMNS));
     write_at(t, CLINIC, "UPDATE person SET guardian = 'aunt', phone = '1'");
     tree_sync(t); /* through a hub that has no such column */
     assert_everywhere(t, phone, "1");
     static const char guardian[] = "SELECT guardian FROM person";
     assert_string_equal(tree_get(t, PRISON, guardian), "aunt");
-    tree_upgrade(t, HUB, later_schema(LATER_COLUMNS));
-    tree_upgrade(t, HQ, later_schema(LATER_COLUMNS));
+    tree_upgrade(t, HUB, later_schema(&schema_embedded, LATER_COLUMNS));
+    tree_upgrade(t, HQ, later_schema(&schema_embedded, LATER_COLUMNS));
     assert_everywhere(t, guardian, "aunt");
     end(t);
 }

@@ -44,7 +44,7 @@ static struct tree *tree_of_ludhiana(void)
 
 static void upgrade(struct tree *t, int node)
 {
-    tree_upgrade(t, node, later_schema(LATER_COLUMNS));
+    tree_upgrade(t, node, later_schema(&schema_embedded, LATER_COLUMNS));
 }
 
 /* What a program of the later version writes. */
@@ -387,7 +387,7 @@ static void newer_rows_of_one_key_in_two_scopes_are_one_row(void **state)
 
 static void upgrade_class(struct tree *t, int node)
 {
-    tree_upgrade(t, node, later_schema(LATER_CLASS));
+    tree_upgrade(t, node, later_schema(&schema_embedded, LATER_CLASS));
 }
 
 static void write_class(struct tree *t, int node, const char *value)
@@ -651,7 +651,7 @@ static void the_file_is_copied_before_and_until_the_next_upgrade(void **state)
     assert_int_equal(sqlite3_column_int(stmt, 1), 0);
     sqlite3_finalize(stmt);
     sqlite3_close(db);
-    tree_upgrade(t, CLINIC, later_schema(LATER_CLASS));
+    tree_upgrade(t, CLINIC, later_schema(&schema_embedded, LATER_CLASS));
     assert_int_equal(size_of(copy_of(n, 9001)), -1);
     assert_true(size_of(copy_of(n, 9002)) > 0);
     tree_free(t);
@@ -678,7 +678,9 @@ static void a_step_that_fails_changes_nothing(void **state)
     struct tree *t = tree_of_ludhiana();
     struct err e;
     const char *version = tree_get(t, CLINIC, "PRAGMA user_version");
-    assert_true(tree_upgrade_try(t, CLINIC, later_schema(LATER_WRONG), &e) < 0);
+    assert_true(tree_upgrade_try(t, CLINIC,
+                                 later_schema(&schema_embedded, LATER_WRONG),
+                                 &e) < 0);
     assert_non_null(strstr(e.text, "schema step 9003_wrong.sql"));
     assert_as_before(t, CLINIC, version);
     tree_free(t);
@@ -696,7 +698,8 @@ static void without_room_for_the_copy_there_is_no_upgrade(void **state)
     struct rlimit little = {.rlim_cur = 64 * 1024, .rlim_max = before.rlim_max};
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
-    int rc = tree_upgrade_try(t, CLINIC, later_schema(LATER_COLUMNS), &e);
+    int rc = tree_upgrade_try(
+        t, CLINIC, later_schema(&schema_embedded, LATER_COLUMNS), &e);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     (void)signal(SIGXFSZ, SIG_DFL);
     assert_true(rc == ERR_FULL || rc == ERR_IO);
@@ -714,7 +717,7 @@ static bool killed_upgrade(struct tree *t, int node, unsigned after_us)
     if (pid == 0) {
         const struct tree_node *n = &t->nodes[node];
         const struct replica_start start = {
-            .schema = later_schema(LATER_COLUMNS),
+            .schema = later_schema(&schema_embedded, LATER_COLUMNS),
             .now_ms = t->now_ms,
         };
         struct replica *r = NULL;
@@ -750,7 +753,9 @@ static void a_killed_upgrade_leaves_the_old_file_or_the_new(void **state)
             database_open(n->path, DATABASE_READER, DATABASE_EXISTING, &db, &e),
             0);
         assert_int_equal(
-            schema_of(db, later_schema(LATER_COLUMNS), &version, &e), 0);
+            schema_of(db, later_schema(&schema_embedded, LATER_COLUMNS),
+                      &version, &e),
+            0);
         database_close(&db);
         assert_true(version == 9001 ||
                     version == schema_version(&schema_embedded));
@@ -811,7 +816,9 @@ static void the_business_day_follows_the_rules_of_the_zone(void **state)
     /* and so do the tables of a later step */
     struct err e;
     assert_int_equal(
-        tree_upgrade_try(t, CLINIC, later_schema(LATER_COLUMNS), &e), 0);
+        tree_upgrade_try(t, CLINIC,
+                         later_schema(&schema_embedded, LATER_COLUMNS), &e),
+        0);
     shows(t, CLINIC,
           "SELECT dflt_value FROM pragma_table_info('visit')"
           " WHERE name = 'day'",

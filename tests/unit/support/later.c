@@ -86,16 +86,20 @@ static const struct schema_file later[] = {
 
 enum { LATER = sizeof later / sizeof later[0] };
 
-const struct schema *later_schema(enum later version)
+const struct schema *later_schema(const struct schema *today,
+                                  enum later version)
 {
     static struct schema_file files[FILES_MAX];
     static struct schema schemas[LATER];
-    size_t embedded = schema_embedded.count;
+    static const struct schema *base;
+    size_t count = today->count;
     size_t steps = (size_t)version - LATER_COLUMNS + 1;
-    assert_true(embedded + LATER <= FILES_MAX && steps <= LATER);
-    memcpy(files, schema_embedded.files, embedded * sizeof files[0]);
-    memcpy(files + embedded, later, sizeof later);
+    assert_true(base == NULL || base == today);
+    assert_true(count + LATER <= FILES_MAX && steps <= LATER);
+    base = today;
+    memcpy(files, today->files, count * sizeof files[0]);
+    memcpy(files + count, later, sizeof later);
     schemas[steps - 1] =
-        (struct schema){.files = files, .count = embedded + steps};
+        (struct schema){.files = files, .count = count + steps};
     return &schemas[steps - 1];
 }

@@ -19,7 +19,8 @@ enum later {
     LATER_WRONG = 9003, /* fails half way */
 };
 
-/* The embedded steps and those up to this one. */
-const struct schema *later_schema(enum later version);
+/* The steps of `today` and those up to this one. One `today` in a process. */
+const struct schema *later_schema(const struct schema *today,
+                                  enum later version);
 
 #endif

@@ -113,12 +113,17 @@ static void open_node(struct tree *t, struct tree_node *n)
 
 struct tree *tree_new(void)
 {
+    return tree_new_knowing(&schema_embedded);
+}
+
+struct tree *tree_new_knowing(const struct schema *schema)
+{
     struct tree *t = calloc(1, sizeof *t);
     assert_non_null(t);
     assert_true(sodium_init() >= 0);
     t->folder = scratch_folder();
     t->now_ms = INT64_C(1790000000000);
-    t->schema = &schema_embedded;
+    t->schema = schema;
     struct tree_node *root = new_node(t, -1);
     struct replica_birth birth = {
         .network = keys_node(root->keys.sign_public),

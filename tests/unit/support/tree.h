@@ -38,6 +38,8 @@ struct tree {
 
 /* Starts with the root, site PB-HQ, and its register of sites. */
 struct tree *tree_new(void);
+/* Where programs know this schema. */
+struct tree *tree_new_knowing(const struct schema *schema);
 void tree_free(struct tree *t);
 
 /* Enrols a node for a site of the register; returns its index. Its parent
