@@ -604,6 +604,45 @@ static void a_proof_against_a_node_nobody_knows_waits(void **state)
     assert_non_null(strstr(e.text, "certificate is not held"));
 }
 
+/* The clinic is enrolled, and is proved to have signed two contents under the
+ * number of `header`. */
+static void fork_it(void)
+{
+    struct standing *s = registry_standing(registry);
+    const struct hash root = {{1}};
+    const struct certificate of_root = {
+        .node = root, .parent = root, .serial = 1};
+    const struct changeset_header by_root = {.origin = root, .seq = 1};
+    struct fork_proof p = {.clone = false};
+    clinic.parent = root;
+    clinic.serial = 1;
+    standing_add_certificate(s, &of_root, &by_root);
+    standing_add_certificate(s, &clinic, &by_root);
+    p.first.header = header;
+    p.second.header = header;
+    assert_true(standing_add_fork(s, &p, &by_root, true));
+}
+
+static void of_a_fork_only_events_count(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    fork_it();
+    birth(EVENT);
+    assert_int_equal(
+        admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
+        ADMISSION_YES);
+    birth(PLAIN);
+    assert_int_equal(
+        admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
+        ADMISSION_WAITING);
+    assert_non_null(strstr(e.text, "ran twice"));
+    header.seq--; /* before it forked */
+    assert_int_equal(
+        admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e),
+        ADMISSION_YES);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -626,6 +665,7 @@ int main(void)
         CASE(a_control_table_holds_no_rows),
         CASE(a_certificate_by_a_node_nobody_knows_is_refused),
         CASE(a_proof_against_a_node_nobody_knows_waits),
+        CASE(of_a_fork_only_events_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
