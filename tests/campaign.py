@@ -38,6 +38,7 @@ MODEL = SOURCE / "build" / "model" / "tests"
 FUZZ = SOURCE / "build" / "fuzz" / "tests"
 FIRST_SEED = 100_000          # those below are tried by hand and by tests/run
 ROUND_S = 600
+FAULT_PARTS = 40              # each some minutes long
 CORES = os.cpu_count() or 1
 
 # What the table is to reach, and what each line of it sums.
@@ -179,8 +180,11 @@ def cut_power(seconds):
 
 
 def fail_disks(_):
-    said, well = play("faults", [MODEL / "test_faults"])
-    return 0, not well, {"failing": round(number(r"(\d+) in all", said))}
+    """Each operation of each act fails, in so many parts, the next each time."""
+    part = sum(r["part"] == "faults" for r in records()) % FAULT_PARTS
+    said, well = play("faults", [MODEL / "test_faults"],
+                      SANGAM_PART=f"{part}/{FAULT_PARTS}")
+    return part, not well, {"failing": round(number(r"(\d+) in all", said))}
 
 
 def kill(seconds):

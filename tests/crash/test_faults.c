@@ -6,7 +6,8 @@
  *
  *     test_faults [FAILURE [ACT]]
  *
- * plays only those with these words in their names. */
+ * plays only those with these words in their names. Few operations fail, all of
+ * them with SANGAM_LONG, and a part of all with SANGAM_PART. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,12 @@ struct failure {
     bool (*end)(void);
     bool ends_process; /* as every shortage of memory does here */
     bool each;         /* once at each place of the program that can fail */
+};
+
+/* Of all operations those at `number`, `number` + `of` and so on; of 0: few. */
+struct part {
+    size_t number;
+    size_t of;
 };
 
 /* --- chance -------------------------------------------------------------- */
@@ -313,13 +320,27 @@ static bool fail_at(struct scene *s, const struct failure *f, size_t after,
     return failed;
 }
 
+/* SANGAM_PART: 3/20 is the fourth of twenty parts of all operations. */
+static struct part the_part(void)
+{
+    struct part p = {.of = getenv("SANGAM_LONG") != NULL ? 1 : 0};
+    const char *asked = getenv("SANGAM_PART");
+    if (asked != NULL &&
+        (sscanf(asked, "%zu/%zu", &p.number, &p.of) != 2 || p.number >= p.of)) {
+        fail_msg("SANGAM_PART=%s is no part; 3/20 is one", asked);
+    }
+    return p;
+}
+
 /* The first operations one by one, those behind them less and less often; all
  * of them where there is time. */
 static size_t fail_everywhere(struct scene *s, const struct failure *f)
 {
-    bool all = f->each || getenv("SANGAM_LONG") != NULL;
+    struct part part = the_part();
+    size_t step = f->each ? 1 : part.of;
     size_t count = 0;
-    for (size_t at = 0; fail_at(s, f, at, false); at += all ? 1 : 2 + at) {
+    for (size_t at = f->each ? 0 : part.number; fail_at(s, f, at, false);
+         at += step > 0 ? step : 2 + at) {
         count++;
         if (!f->each) {
             (void)fail_at(s, f, at, true);
@@ -331,7 +352,7 @@ static size_t fail_everywhere(struct scene *s, const struct failure *f)
 
 static bool has_time(void)
 {
-    return getenv("SANGAM_LONG") != NULL || only_act[0] != '\0';
+    return the_part().of > 0 || only_act[0] != '\0';
 }
 
 static size_t play_act(const struct act *act)
@@ -357,7 +378,8 @@ static size_t play_act(const struct act *act)
     s->end = file_digest_shown(node_of(s)->client);
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
         if (strstr(failures[i].name, only_failure) == NULL ||
-            (act->at_length && !failures[i].each && !has_time())) {
+            (act->at_length && !failures[i].each && !has_time()) ||
+            (failures[i].each && the_part().number > 0)) {
             continue;
         }
         size_t here = fail_everywhere(s, &failures[i]);

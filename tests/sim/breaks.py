@@ -103,6 +103,26 @@ BREAKS = {
         "store/memory.c",
         "        if (!vector_covers(&e->removed, &e->adds.entries[i])) {",
         "        if (kept < e->adds.count) {", r"\[I-2\]"),
+    "of-what-is-added-one-is-forgotten": (
+        "store/memory.c",
+        "    for (size_t i = 0; i < elements->added_count; i++) {",
+        "    for (size_t i = 1; i < elements->added_count; i++) {", r"\[I-2\]"),
+    "what-was-taken-away-never-comes-back": (
+        "store/memory.c",
+        "    return !vector_covers(&e->removed, dot) &&",
+        "    return e->removed.count == 0 &&", r"\[I-2\]|\[I-10\]"),
+    "of-a-group-only-the-first-shows": (
+        "store/merge.c", "        if (column_lead(c) != lead) {",
+        "        if (c != lead) {", r"\[I-2\]"),
+    "of-a-group-only-the-first-disagrees": (
+        "store/merge.c",
+        "    for (size_t i = 0; lead->group != NULL && i < m->leaf->cell_count; i++) {",
+        "    for (size_t i = 0; lead->group == NULL && i < m->leaf->cell_count; i++) {",
+        r"\[I-11\]|\[I-2\]"),
+    "one-bad-list-stops-the-rest": (
+        "store/draft_say.c", "    if (rc == ERR_INPUT) {\n",
+        "    if (rc == ERR_INPUT && d->r == NULL) {\n",
+        r"\[I-6\]|not quiet|ended:"),
     "one-column-names-a-row": (
         "store/sql.c", 'i == 0 ? "WHERE" : "AND"', 'i == 0 ? "WHERE" : "OR"',
         r"\[I-\d+\]|nobody wrote|not quiet|ended"),
