@@ -113,7 +113,7 @@ BREAKS = {
         "    return e->removed.count == 0 &&", r"\[I-2\]|\[I-10\]"),
     "of-a-group-only-the-first-shows": (
         "store/merge.c", "        if (column_lead(c) != lead) {",
-        "        if (c != lead) {", r"\[I-2\]"),
+        "        if (c != lead) {", r"\[I-2\]|\[I-10\]"),
     "of-a-group-only-the-first-disagrees": (
         "store/merge.c",
         "    for (size_t i = 0; lead->group != NULL && i < m->leaf->cell_count; i++) {",
@@ -133,6 +133,9 @@ BREAKS = {
         "store/database.c",
         "info.st_size >= (off_t)CHECKPOINT_FRAMES * WAL_FRAME_BYTES;",
         "info.st_size < 0;", r"\[I-12\]"),
+    "what-a-scrub-used-stays": (
+        "store/scrub.c", "    database_close(&s.scratch);\n", "",
+        r"\[I-12\] each machine"),
     "nothing-is-given-back": (
         "store/walk.c", "(back && d->position > w->to->return_until)",
         "back", r"\[I-1\] \[I-13\]|\[I-6\]"),

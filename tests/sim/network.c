@@ -593,6 +593,9 @@ int transport_send(struct transport *t, const struct route *to,
     if (w == NULL || (to == NULL && t->state != TRANSPORT_UP)) {
         return err_set(e, ERR_UNKNOWN, "the connection is gone");
     }
+    if (frame.len > FRAME_BYTES_MAX) {
+        sim_fail("[I-12] a frame of %zu bytes", frame.len);
+    }
     if (w->on_way[way] >= ROOM_FRAMES) {
         return err_set(e, ERR_BUSY, "no room for more frames");
     }

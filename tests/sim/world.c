@@ -9,6 +9,7 @@
 #include "support/later.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -181,6 +182,18 @@ static void say_unsettled(struct world *w)
     }
 }
 
+/* Node, disk and the program beside it; half of it is what SQLite knows of the
+ * schema, once for each connection [I-12]. */
+static void check_memory(const struct world *w)
+{
+    enum { SMALL_BYTES = 13 * 512 * 1024, WHOLE_BYTES = 24 * 1024 * 1024 };
+    struct mallinfo2 memory = mallinfo2();
+    size_t used = (memory.uordblks + memory.hblkhd) / (size_t)w->count;
+    if (used > (sim.schema == &schema_embedded ? WHOLE_BYTES : SMALL_BYTES)) {
+        sim_fail("[I-12] each machine uses %zu bytes of memory", used);
+    }
+}
+
 /* Until everybody has everything, and a while longer in which nothing may
  * happen: an echo would [I-5]. */
 static void wait_for_quiet(struct world *w, int64_t began_ms)
@@ -193,6 +206,7 @@ static void wait_for_quiet(struct world *w, int64_t began_ms)
         world_run(w, LOOK_MS);
     }
     w->healed_ms = sim.now_ms - began_ms;
+    check_memory(w);
     uint64_t before = heads(w);
     world_run(w, QUIET_MS);
     if (!is_settled(w) || heads(w) != before) {
