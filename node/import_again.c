@@ -264,7 +264,7 @@ static void say_all(struct again *a)
 static int change_row(struct again *a, const struct value *key, struct err *e)
 {
     struct import *i = a->i;
-    struct refusal refusal;
+    struct row_refusal refusal;
     sqlite3_stmt *stmt = NULL;
     char what[ERR_TEXT_BYTES];
     int rc = target_update(i->target, key, &stmt, e);

@@ -182,7 +182,7 @@ static int take_known_key(struct import *i, uint64_t line, struct err *e)
 /* The table did not take the row. */
 static int take_refusal(struct import *i, uint64_t line, struct err *e)
 {
-    struct refusal refusal;
+    struct row_refusal refusal;
 
     if (!refusal_happened(i->target)) {
         return database_error(i->db, e, i->order.path);

@@ -31,7 +31,7 @@ static const struct target_column *column_of_check(const struct target *t,
 
 /* "CHECK constraint failed: kind IN ('a',\n   'b')" in one line. */
 static void read_check(const struct target *t, const char *says,
-                       struct refusal *ret)
+                       struct row_refusal *ret)
 {
     static const char begins[] = "breaks the rule ";
     const char *colon = strstr(says, ": ");
@@ -58,12 +58,12 @@ bool refusal_happened(const struct target *t)
     return (code & 0xff) == SQLITE_CONSTRAINT;
 }
 
-void refusal_read(const struct target *t, struct refusal *ret)
+void refusal_read(const struct target *t, struct row_refusal *ret)
 {
     sqlite3 *handle = database_handle(t->db);
     const char *says = sqlite3_errmsg(handle);
 
-    *ret = (struct refusal){.column = NULL};
+    *ret = (struct row_refusal){.column = NULL};
     ret->guard = sqlite3_extended_errcode(handle) == SQLITE_CONSTRAINT_TRIGGER;
     if (sqlite3_extended_errcode(handle) == SQLITE_CONSTRAINT_CHECK) {
         read_check(t, says, ret);

@@ -9,7 +9,7 @@
 
 #include "node/target.h"
 
-struct refusal {
+struct row_refusal {
     bool guard; /* a guard refused: who may write, and what (store/sql.h) */
     const struct target_column *column; /* NULL: it is about the whole row */
     char text[ERR_TEXT_BYTES];
@@ -21,6 +21,6 @@ bool refusal_happened(const struct target *t);
 
 /* Reads it, at once after the failed statement: CHECKs with their column, guards
  * and the rest in the words of SQLite. */
-void refusal_read(const struct target *t, struct refusal *ret);
+void refusal_read(const struct target *t, struct row_refusal *ret);
 
 #endif
