@@ -46,8 +46,9 @@ BREAKS = {
         r"where it should not be"),
     "own-rows-do-not-go-up": (
         "store/walk.c",
-        "    if (up && !back) {",
-        "    if (up && !back && d->position % 16 != 9) {",
+        "    if (up && !back) {\n        return DUE_WHOLE;",
+        "    if (up && !back) {\n"
+        "        return d->position % 16 == 9 ? DUE_NOTHING : DUE_WHOLE;",
         r"\[I-1\] \[I-13\]|\[I-6\]|not quiet"),
     "tokens-go-past-what-was-lost": (
         "protocol/session_receive.c",
