@@ -209,11 +209,12 @@ static int for_each(struct tail *t, each_function *each, struct err *e)
     for (size_t i = 0; rc == 0 && i < t->place_count; i++) {
         struct changeset *cs = NULL;
         rc = journal_next(r->db, t->places[i].position - 1, 0, &d, e);
+        assert(rc != 0); /* it was there, in this transaction */
         if (rc == 1) {
             rc = journal_open(r->merger.packer, &r->self.network, &own->node,
                               &d, &cs, e);
         }
-        if (rc == 0) {
+        if (rc == 0 && cs != NULL) {
             rc = each(t, cs, e);
         }
         changeset_destroy(&cs);
@@ -378,6 +379,7 @@ static int draft_leaf(struct tail *t, size_t i, const struct slot *slot,
 static struct taken *begin_anew(struct tail *t, const struct changeset *cs)
 {
     struct taken *at = taken_of(t, cs->header.seq, cs->header.incarnation);
+    assert(at != NULL); /* find_places() */
     if (at->incarnation != t->anew) {
         t->anew = at->incarnation;
         randombytes_buf(&t->r->self.incarnation, sizeof t->r->self.incarnation);
