@@ -596,6 +596,39 @@ static void only_the_owner_deletes_a_row(void **state)
     end_wide(t);
 }
 
+static void a_row_may_live_again_elsewhere(void **state)
+{
+    (void)state;
+    struct tree *t = wide_ludhiana();
+    tree_sql(t, CLINIC,
+             "INSERT INTO person(person_id, beneficiary_no)"
+             " VALUES('q', 'N-2');"
+             "DELETE FROM ours; DELETE FROM note");
+    tree_sync(t);
+    tree_sql(t, PRISON,
+             "INSERT INTO ours VALUES('m', 'q', 'LDH-P', 'new');"
+             "INSERT INTO note(k, person_id, says) VALUES('n', 'q', 'new')");
+    tree_sync(t);
+    /* REPLACE is compared with a fold, which has to know the life before */
+    tree_sql(t, PRISON,
+             "INSERT OR REPLACE INTO ours VALUES('m', 'q', 'LDH-P', 'newer')");
+    tree_sync(t);
+    assert_everywhere(t, "SELECT person_id || says FROM ours", "qnewer");
+    /* and when that life is over too, what it covered stays over */
+    tree_sql(t, PRISON, "DELETE FROM ours; DELETE FROM note");
+    tree_sync(t);
+    tree_sql(t, CLINIC,
+             "INSERT INTO ours VALUES('m', 'p', 'LDH-C', 'back');"
+             "INSERT INTO note(k, person_id, says) VALUES('n', 'p', 'back')");
+    tree_sync(t);
+    tree_sql(t, CLINIC,
+             "INSERT OR REPLACE INTO ours VALUES('m', 'p', 'LDH-C', 'here')");
+    tree_sync(t);
+    assert_everywhere(t, "SELECT person_id || says FROM ours", "phere");
+    assert_everywhere(t, "SELECT person_id || says FROM note", "pback");
+    end_wide(t);
+}
+
 static void a_table_that_forbids_it_keeps_its_rows(void **state)
 {
     (void)state;
@@ -627,6 +660,7 @@ int main(void)
         cmocka_unit_test(deleted_and_written_within_one_drain_is_a_change),
         cmocka_unit_test(the_same_row_may_be_deleted_twice),
         cmocka_unit_test(only_the_owner_deletes_a_row),
+        cmocka_unit_test(a_row_may_live_again_elsewhere),
         cmocka_unit_test(a_table_that_forbids_it_keeps_its_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
