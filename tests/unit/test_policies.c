@@ -425,6 +425,25 @@ static void a_row_goes_to_the_site_it_is_offered_to(void **state)
     end(t);
 }
 
+static void the_next_owner_may_write_the_row_whole(void **state)
+{
+    (void)state;
+    struct tree *t = ludhiana();
+    offer(t, CLINIC, "LDH-P");
+    tree_sql(t, PRISON, "UPDATE enrolment SET owner_site = 'LDH-P'");
+    tree_sync(t);
+    /* the epoch is left out, and becomes its default */
+    tree_sql(t, PRISON,
+             "INSERT OR REPLACE INTO enrolment(enrolment_id, person_id,"
+             " programme, status, named_worker) VALUES('e', 'p', 'OOAT',"
+             " 'on_hold', 'W')");
+    tree_sync(t);
+    assert_everywhere(t, owner, "LDH-P 2 W");
+    assert_everywhere(t, "SELECT status FROM enrolment", "on_hold");
+    assert_everywhere(t, "SELECT count(*) FROM sync_parked", "0");
+    end(t);
+}
+
 static void who_no_longer_owns_a_row_loses_where_the_next_wrote(void **state)
 {
     (void)state;
@@ -652,6 +671,7 @@ int main(void)
         cmocka_unit_test(a_list_that_is_none_is_parked),
         cmocka_unit_test(a_group_is_never_mixed),
         cmocka_unit_test(a_row_goes_to_the_site_it_is_offered_to),
+        cmocka_unit_test(the_next_owner_may_write_the_row_whole),
         cmocka_unit_test(who_no_longer_owns_a_row_loses_where_the_next_wrote),
         cmocka_unit_test(of_two_that_took_a_row_the_first_owns_it),
         cmocka_unit_test(only_the_owner_can_offer_a_row),
