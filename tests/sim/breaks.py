@@ -119,7 +119,7 @@ BREAKS = {
     "of-two-takers-who-is-heard-first-owns": (
         "store/merge.c", "        return MERGE_REFOLD;\n    }\n    if (order == 0 ||",
         "        return refuse_site(m, held);\n    }\n    if (order == 0 ||",
-        r"\[I-2\]|\[I-10\]"),
+        r"\[I-2\]|\[I-10\]|\[I-6\] what a program"),
     "two-that-took-a-row-are-no-review": (
         "store/merge.c", "    if (!held->contested) {", "    if (held->contested) {",
         r"\[I-11\] a review that there is"),
