@@ -158,10 +158,6 @@ BREAKS = {
     "who-lost-a-row-is-not-told": (
         "store/merge.c", "    return refuse_site(m, held);\n}",
         "    return MERGE_SUPERSEDED;\n}", r"\[I-6\] a change counts"),
-    "anybody-offers-a-row": (
-        "store/offers.c", '" AND from_site = :from AND to_site = :to AND epoch = :epoch"',
-        '" AND :from <> \'\' AND to_site = :to AND epoch = :epoch"',
-        r"\[I-6\] what a program was told|\[I-2\]|\[I-6\]"),
     "an-offer-is-for-anybody": (
         "store/sql.c", "    put(out, \"    WHEN OLD.\\\"%w\\\" IS NOT %Q\", t->owner_column->name,\n"
         "        site->site_id);\n    if (t->epoch_column != NULL) {",
@@ -185,15 +181,19 @@ BREAKS = {
         "unmakes(&m) && leaf->cl > state->cl ? MERGE_REFOLD",
         r"\[I-2\]|\[I-10\]|\[I-6\]"),
     "the-life-before-is-forgotten": (
-        "store/state.c", "        change_scopes(s, scope, before);",
-        "        change_scopes(s, scope, scope);", r"\[I-2\]|\[I-10\]"),
+        "store/state.c",
+        "    if (s->cl > 0) {\n        change_scopes(s, scope, before);",
+        "    if (s->cl == 0) {\n        change_scopes(s, scope, before);",
+        r"\[I-2\]|\[I-10\]"),
     "a-row-that-is-replaced-was-deleted": (
         "store/draft.c", "        return draft_replaced(d, row, e);",
-        "        return draft_delete(d, row, e);",
-        r"\[I-8\]|\[I-6\] what a program was told"),
+        "        return d->state.owner_count == 0 ? draft_replaced(d, row, e)\n"
+        "                                         : draft_delete(d, row, e);",
+        r"\[I-8\]"),
     "what-a-life-said-is-said-in-the-next": (
         "store/state.c", "    clear_life(s);\n    s->cl = cl;",
-        "    s->owner_count = 0;\n    s->cl = cl;", r"\[I-2\]|\[I-10\]|\[I-11\]|ended by"),
+        "    s->owner_count = 0;\n    s->cl = cl;",
+        r"\[I-2\]|\[I-10\]|\[I-11\]|ended by"),
 }
 
 

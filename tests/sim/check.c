@@ -357,6 +357,13 @@ static void check_settled(struct gathered *c)
 
 static void check_written(struct gathered *c)
 {
+    check_none(c, "[I-8] a deletion that nobody made",
+               "SELECT format('table %d key %s of %s %d', l.tbl, l.key,"
+               "  l.node, l.seq)"
+               " FROM leaf l JOIN machine m USING(node) WHERE op = 3"
+               "  AND NOT EXISTS(SELECT 1 FROM deleted d"
+               "   WHERE d.machine = m.machine AND d.tbl = l.tbl"
+               "    AND d.key = l.key)");
     check_none(c, "[I-6] a row that a program wrote is not at headquarters",
                "SELECT format('table %d key %s of machine %d', tbl, key,"
                " machine) FROM wrote JOIN machine USING(machine)"
@@ -371,13 +378,6 @@ static void check_written(struct gathered *c)
                "   JOIN cell n ON n.leaf = v.leaf AND n.col = 2"
                "   WHERE v.tbl = 5 AND v.machine = 0"
                "     AND lower(hex(n.value)) = machine.node))");
-    check_none(c, "[I-8] a deletion that nobody made",
-               "SELECT format('table %d key %s of %s %d', l.tbl, l.key,"
-               "  l.node, l.seq)"
-               " FROM leaf l JOIN machine m USING(node) WHERE op = 3"
-               "  AND NOT EXISTS(SELECT 1 FROM deleted d"
-               "   WHERE d.machine = m.machine AND d.tbl = l.tbl"
-               "    AND d.key = l.key)");
 }
 
 /* What a guard let through is signed, unless its node came to an end. One leaf
