@@ -138,7 +138,7 @@ static int for_each(struct tail *t, each_function *each, struct err *e)
     while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1 &&
            d.position <= t->head) {
         struct changeset *cs = NULL;
-        if (d.origin_no != own->no ||
+        if (d.origin_no != own->no || (d.reach & REACH_REPEAT) != 0 ||
             taken_of(t, d.seq, d.incarnation) == NULL) {
             continue;
         }
