@@ -5,7 +5,8 @@
  * for those of scope `site` that name another site than its own: they go to the
  * nodes of that site and to those on the way (registry_leads()), and to nobody
  * else. Everybody still gets every changeset of headquarters, with such leaves
- * withheld, so that its chain has no hole anywhere.
+ * withheld, so that its chain has no hole anywhere. While a site has no node they
+ * go to nobody; they follow its first certificate (repeat.c).
  */
 #ifndef SANGAM_ADDRESSED_H
 #define SANGAM_ADDRESSED_H

@@ -20,6 +20,10 @@ int replica_replay(struct replica *r, struct merger *into, uint64_t *position,
     int rc = 1;
     while (leaves < REPLAY_LEAVES &&
            (rc = journal_next(r->db, d.position, 0, &d, e)) == 1) {
+        *position = d.position;
+        if ((d.reach & REACH_REPEAT) != 0) {
+            continue;
+        }
         const struct origin *o =
             registry_origin_no(into->registry, d.origin_no);
         struct changeset *cs = NULL;
@@ -32,7 +36,6 @@ int replica_replay(struct replica *r, struct merger *into, uint64_t *position,
         assert(cs != NULL);
         leaves += cs->header.leaf_count;
         batch_add(batch, into, &cs, d.position, BATCH_REMOTE);
-        *position = d.position;
         rc = 1;
     }
     if (rc >= 0) {

@@ -507,6 +507,8 @@ int database_commit(struct database *db, struct err *e)
 
 void database_rollback(struct database *db)
 {
+    /* What was read halfway would keep this connection at what it sees now. */
+    database_rest(db);
     /* Some errors (a full disk, an I/O error) have rolled back already. */
     if (sqlite3_get_autocommit(db->handle) == 0) {
         (void)run_statement(db, "ROLLBACK", NULL);

@@ -93,6 +93,9 @@ static int collect_delivery(struct collecting *c, const struct delivery *d,
 {
     const struct origin *o = registry_origin_no(c->m->registry, d->origin_no);
     struct changeset *cs = NULL;
+    if ((d->reach & REACH_REPEAT) != 0) {
+        return 0;
+    }
     if (o == NULL) {
         return err_set(e, ERR_CORRUPT, "delivery %llu has no origin",
                        (unsigned long long)d->position);

@@ -485,7 +485,10 @@ int journal_append(struct database *db, const struct arrival *a,
     const struct changeset_header *h = &a->changeset->header;
     struct bytes marks = {0};
     sqlite3_stmt *stmt;
-    int rc = a->again ? append_more(db, a, e) : append_header(db, a, e);
+    int rc = 0;
+    if (!a->repeat) {
+        rc = a->again ? append_more(db, a, e) : append_header(db, a, e);
+    }
     if (rc == 0) {
         rc = database_statement(db, sql, &stmt, e);
     }
@@ -493,6 +496,7 @@ int journal_append(struct database *db, const struct arrival *a,
         return rc;
     }
     int reach = mark_leaves(a->changeset, &marks);
+    reach |= a->repeat ? REACH_REPEAT : 0;
     sqlite3_bind_int64(stmt, 1, a->origin_no);
     sqlite3_bind_int64(stmt, 2, (int64_t)h->seq);
     sqlite3_bind_int64(stmt, 3, (int64_t)h->incarnation);

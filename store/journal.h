@@ -19,6 +19,7 @@ enum {
     REACH_CONTROL = 4, /* has control leaves */
     REACH_PART = 8,    /* some leaves of the changeset did not come with it */
     REACH_SITE = 16,   /* has leaves of scope `site` (addressed.h) */
+    REACH_REPEAT = 32, /* its leaves stand in an earlier one too (repeat.c) */
 };
 
 /* One arrival with the header of its changeset. */
@@ -79,7 +80,8 @@ int journal_held(struct database *db, uint32_t origin_no, uint64_t seq,
                  uint64_t incarnation, struct held *ret, struct err *e);
 
 /* Appends a verified changeset (or, with `again`, more leaves of one that is
- * held) with its packed leaves. */
+ * held; or, with `repeat`, leaves that are held already) with its packed
+ * leaves. */
 struct arrival {
     const struct changeset *changeset;
     struct slice packed;
@@ -87,6 +89,7 @@ struct arrival {
     uint32_t origin_no;
     uint32_t from_no;
     bool again;
+    bool repeat;
     bool voided;
 };
 int journal_append(struct database *db, const struct arrival *arrival,

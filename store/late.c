@@ -209,6 +209,9 @@ static int apply_delivery(struct applying *a, const struct delivery *d,
 {
     struct changeset *cs = NULL;
     struct merger *m = a->m;
+    if ((d->reach & REACH_REPEAT) != 0) {
+        return 0; /* counted where they stand first */
+    }
     int rc = journal_open(m->packer, m->network, &o->node, d, &cs, e);
     if (rc != 0) {
         return rc;

@@ -16,6 +16,7 @@
  *   judge.c     what the rules find           numbers.c  for cards, of nodes
  *   tell.c      what it says of others' rows  carry.c    alerts to other sites
  *   own.c       rows it writes by itself      card.c     registry cards
+ *   repeat.c    what a site missed
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H
@@ -112,6 +113,11 @@ struct incoming {
     enum batch_source source;
 };
 int replica_take(struct replica *r, struct incoming *in, struct err *e);
+/* Journals once more, in the caller's transaction, the leaves held that
+ * headquarters addressed to sites whose first certificate is among those from
+ * index `from` on (registry_certificate_at()). Hubs hear of a site before they are
+ * sent any, so that it is headquarters that does this. */
+int replica_repeat(struct replica *r, size_t from, struct err *e);
 /* The head of an origin is the last held in time of what it did not take
  * back. */
 void replica_advance(struct origin *o, const struct changeset_header *h,

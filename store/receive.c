@@ -459,7 +459,8 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
     }
     if (rc == 0 &&
         registry_certificate_count(in->r->merger.registry) > certificates) {
-        rc = replica_renew(in->r, in->now_ms, e);
+        rc = replica_repeat(in->r, certificates, e);
+        rc = rc == 0 ? replica_renew(in->r, in->now_ms, e) : rc;
     }
     in->ret->leaves = in->tally.leaves;
     in->ret->waiting = in->tally.waiting;

@@ -14,10 +14,14 @@ struct entry {
 };
 
 /* What the root addressed to one site. */
+struct said {
+    struct leaf_sum held;
+    uint64_t from; /* registry_repeat_addressed() */
+};
 struct addressed {
     char site[SITE_BYTES_MAX + 1];
-    struct leaf_sum now;
-    struct leaf_sum marked;
+    struct said now;
+    struct said marked;
     bool changed; /* since the mark */
 };
 
@@ -183,8 +187,9 @@ static int save_addressed(struct database *db, const struct addressed *a,
                           struct err *e)
 {
     static const char sql[] =
-        "INSERT INTO sync_addressed(site, leaves, sum) VALUES(?1, ?2, ?3)"
-        " ON CONFLICT(site) DO UPDATE SET leaves = ?2, sum = ?3";
+        "INSERT INTO sync_addressed(site, leaves, sum, repeated)"
+        " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(site) DO UPDATE"
+        " SET leaves = ?2, sum = ?3, repeated = ?4";
     const struct value site = value_text(a->site);
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
@@ -192,8 +197,10 @@ static int save_addressed(struct database *db, const struct addressed *a,
         return rc;
     }
     database_bind_at(stmt, 1, &site);
-    sqlite3_bind_int64(stmt, 2, (int64_t)a->now.leaves);
-    sqlite3_bind_blob(stmt, 3, a->now.sum.bytes, HASH_BYTES, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, (int64_t)a->now.held.leaves);
+    sqlite3_bind_blob(stmt, 3, a->now.held.sum.bytes, HASH_BYTES,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 4, (int64_t)a->now.from);
     return database_done(db, stmt, e);
 }
 
@@ -512,12 +519,22 @@ bool registry_leads(const struct registry *r, struct slice site,
 
 /* --- leaves of the root for one site ------------------------------------- */
 
-static struct addressed *addressed_of(struct registry *r, struct slice site)
+static struct addressed *find_addressed(const struct registry *r,
+                                        struct slice site)
 {
     for (size_t i = 0; i < r->addressed_count; i++) {
         if (is_named(r->addressed[i]->site, site)) {
             return r->addressed[i];
         }
+    }
+    return NULL;
+}
+
+static struct addressed *addressed_of(struct registry *r, struct slice site)
+{
+    struct addressed *held = find_addressed(r, site);
+    if (held != NULL) {
+        return held;
     }
     struct addressed *added = calloc(1, sizeof *added);
     if (added == NULL) {
@@ -534,8 +551,28 @@ void registry_count_addressed(struct registry *r, struct slice site,
                               const struct hash *leaf, bool removed)
 {
     struct addressed *a = addressed_of(r, site);
-    (removed ? leaf_sum_remove : leaf_sum_add)(&a->now, leaf);
+    (removed ? leaf_sum_remove : leaf_sum_add)(&a->now.held, leaf);
     a->changed = true;
+}
+
+bool registry_has_addressed(const struct registry *r, struct slice site)
+{
+    const struct addressed *a = find_addressed(r, site);
+    return a != NULL && a->now.held.leaves > 0;
+}
+
+void registry_repeat_addressed(struct registry *r, struct slice site,
+                               uint64_t position)
+{
+    struct addressed *a = addressed_of(r, site);
+    a->now.from = position;
+    a->changed = true;
+}
+
+uint64_t registry_addressed_from(const struct registry *r, struct slice site)
+{
+    const struct addressed *a = find_addressed(r, site);
+    return a == NULL ? 0 : a->now.from;
 }
 
 struct leaf_sum registry_addressed_elsewhere(const struct registry *r,
@@ -546,8 +583,8 @@ struct leaf_sum registry_addressed_elsewhere(const struct registry *r,
         const struct addressed *a = r->addressed[i];
         const struct value site = value_text(a->site);
         if (!registry_leads(r, site.bytes, node)) {
-            leaf_sum_add(&sum, &a->now.sum);
-            sum.leaves += a->now.leaves - 1;
+            leaf_sum_add(&sum, &a->now.held.sum);
+            sum.leaves += a->now.held.leaves - 1;
         }
     }
     return sum;
@@ -600,7 +637,8 @@ static int load_origins(struct registry *r, struct database *db, struct err *e)
 static int load_addressed(struct registry *r, struct database *db,
                           struct err *e)
 {
-    static const char sql[] = "SELECT site, leaves, sum FROM sync_addressed";
+    static const char sql[] =
+        "SELECT site, leaves, sum, repeated FROM sync_addressed";
     sqlite3_stmt *stmt;
     int rc = database_statement(db, sql, &stmt, e);
     if (rc != 0) {
@@ -612,8 +650,9 @@ static int load_addressed(struct registry *r, struct database *db,
         sound = site.bytes.len <= SITE_BYTES_MAX;
         if (sound) {
             struct addressed *a = addressed_of(r, site.bytes);
-            a->now.leaves = (uint64_t)sqlite3_column_int64(stmt, 1);
-            sound = copy_hash(stmt, 2, &a->now.sum);
+            a->now.held.leaves = (uint64_t)sqlite3_column_int64(stmt, 1);
+            sound = copy_hash(stmt, 2, &a->now.held.sum);
+            a->now.from = (uint64_t)sqlite3_column_int64(stmt, 3);
         }
     }
     sqlite3_reset(stmt);

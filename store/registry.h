@@ -111,6 +111,14 @@ bool registry_leads(const struct registry *r, struct slice site,
 
 void registry_count_addressed(struct registry *r, struct slice site,
                               const struct hash *leaf, bool removed);
+/* Is any held for this site? */
+bool registry_has_addressed(const struct registry *r, struct slice site);
+/* From this position of the journal on they stand there a second time (repeat.c):
+ * before it they lead nowhere. */
+void registry_repeat_addressed(struct registry *r, struct slice site,
+                               uint64_t position);
+/* That position; 0: there is none. */
+uint64_t registry_addressed_from(const struct registry *r, struct slice site);
 /* Those held that do not go to or through `node`. */
 struct leaf_sum registry_addressed_elsewhere(const struct registry *r,
                                              const struct hash *node);

@@ -185,7 +185,9 @@ static int find_places(struct tail *t, struct err *e)
     while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1 &&
            d.position <= t->head) {
         const struct taken *at =
-            d.origin_no == own->no ? taken_of(t, d.seq, d.incarnation) : NULL;
+            d.origin_no == own->no && (d.reach & REACH_REPEAT) == 0
+                ? taken_of(t, d.seq, d.incarnation)
+                : NULL;
         if (at != NULL) {
             append_place(t,
                          &(struct place){d.position, first_of(t, at)->hlc, at});

@@ -83,8 +83,9 @@ static enum due due_of(const struct walking *w, const struct delivery *d,
     return (d->reach & REACH_ALL) != 0 && !up ? DUE_ALL_SCOPE : DUE_NOTHING;
 }
 
-static bool is_due(const struct walking *w, const struct slot *slot,
-                   const struct origin *origin, enum due due)
+static bool is_due(const struct walking *w, const struct delivery *d,
+                   const struct slot *slot, const struct origin *origin,
+                   enum due due)
 {
     const struct registry *registry = w->r->merger.registry;
     struct slice site;
@@ -95,7 +96,8 @@ static bool is_due(const struct walking *w, const struct slot *slot,
         return slot_is_of_all(slot);
     }
     return !addressed_to(registry, &origin->node, slot, &site) ||
-           registry_leads(registry, site, &w->to->node);
+           (d->position >= registry_addressed_from(registry, site) &&
+            registry_leads(registry, site, &w->to->node));
 }
 
 /* Packs anew with only the leaves that are due. */
@@ -113,7 +115,7 @@ static int pack_due(struct walking *w, const struct delivery *d,
         return rc;
     }
     for (size_t i = 0; i < cs->header.leaf_count; i++) {
-        keep[i] = is_due(w, &cs->slots[i], origin, due);
+        keep[i] = is_due(w, d, &cs->slots[i], origin, due);
     }
     rc = changeset_withhold(cs, keep, &fewer, e);
     if (rc == 0) {

@@ -266,7 +266,7 @@ CREATE TABLE sync_delivery(
   seq         INTEGER NOT NULL,
   incarnation INTEGER NOT NULL,
   from_no     INTEGER NOT NULL,     -- origin_no of the node that sent it; our own: ours
-  reach       INTEGER NOT NULL,     -- 1: has leaves of scope all; 2: has others; 4: has control leaves; 8: lacks some; 16: has leaves of scope site
+  reach       INTEGER NOT NULL,     -- 1: has leaves of scope all; 2: has others; 4: has control leaves; 8: lacks some; 16: has leaves of scope site; 32: they stand in an earlier delivery too
   scopes      BLOB NOT NULL,        -- sorted 4-byte hashes of the (scope, class) of its leaves
   leaves      BLOB NOT NULL         -- packed (docs/protocol.md)
 ) STRICT;

@@ -81,9 +81,10 @@ INSERT INTO sync_column(table_id, column_id, name, class_id, policy) VALUES
 -- Leaves of headquarters that are addressed to one site (store/addressed.h): how
 -- many of each are held, and the sum of their hashes.
 CREATE TABLE sync_addressed(
-  site   TEXT PRIMARY KEY NOT NULL,
-  leaves INTEGER NOT NULL,
-  sum    BLOB NOT NULL
+  site     TEXT PRIMARY KEY NOT NULL,
+  leaves   INTEGER NOT NULL,
+  sum      BLOB NOT NULL,
+  repeated INTEGER NOT NULL         -- position from which those written before the site had a node stand again; 0: none
 ) STRICT, WITHOUT ROWID;
 
 -- Whom this node has to look at again for what it says of others (store/tell.h):

@@ -331,6 +331,23 @@ static void a_read_transaction_sees_what_was_there_when_it_began(void **state)
     database_close(&reader);
 }
 
+/* A statement left in the middle would hold what it sees. */
+static void after_a_rollback_the_newest_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct err e = {0};
+    sqlite3_stmt *stmt = NULL;
+    run(f->db, "INSERT INTO t VALUES('a', 1), ('b', 2)");
+    ready(database_begin(f->db, &e), &e);
+    ready(database_statement(f->db, "SELECT k FROM t", &stmt, &e), &e);
+    assert_int_equal(database_step(f->db, stmt, &e), 1);
+    database_rollback(f->db);
+    struct database *tool = open_as(f, DATABASE_TOOL);
+    run(tool, "INSERT INTO t VALUES('c', 3)");
+    assert_int_equal(number(f->db, "SELECT count(*) FROM t"), 3);
+    database_close(&tool);
+}
+
 static void another_programs_commit_changes_the_data_version(void **state)
 {
     struct fixture *f = *state;
@@ -511,6 +528,7 @@ int main(void)
         TEST(a_write_transaction_that_finds_a_writer_fails_alone),
         TEST(a_program_that_writes_without_a_pause_is_not_waited_for_long),
         TEST(a_read_transaction_sees_what_was_there_when_it_began),
+        TEST(after_a_rollback_the_newest_is_read),
         TEST(another_programs_commit_changes_the_data_version),
         TEST(a_long_wal_is_checkpointed_and_a_short_one_left),
         TEST(a_statement_is_prepared_once),
