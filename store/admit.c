@@ -383,14 +383,19 @@ static bool writer_fits(const struct table *table, const struct registry *r,
     return owner_fits(table, origin, leaf, says);
 }
 
-/* Events of both branches of a fork stay: what was dispensed was dispensed. */
+/* Events of both branches of a fork stay, and those of what was taken back: what
+ * was dispensed was dispensed. Signed anew they are the same rows; and who says of
+ * a register that it was ahead of its time withdraws nothing. */
 static enum admission stands(const struct table *table, struct registry *r,
                              const struct changeset_header *header,
                              struct err *says)
 {
     int rc = header == NULL ? 0 : evidence_verdict(r, header, says);
-    return rc == ERR_FORK && table->kind == TABLE_EVENT ? ADMISSION_YES
-                                                        : admission_of(rc);
+    bool stays =
+        rc == ERR_FORK || (rc == ERR_FUTURE &&
+                           !standing_is_cut_off(registry_standing(r), header));
+    return stays && table->kind == TABLE_EVENT ? ADMISSION_YES
+                                               : admission_of(rc);
 }
 
 enum admission admit_leaf(const struct manifest *m, struct registry *r,

@@ -455,9 +455,10 @@ static int finish_record(struct group *g, struct record *r, struct err *e)
     if (rc == 1) {
         struct slice scope = {.data = r->state.scope,
                               .len = r->state.scope_len};
-        rc = r->changed && g->m->drains_ms != 0
+        bool lasts = g->m->drains_ms != 0 || r->state.scopes.len > 0;
+        rc = r->changed && lasts
                  ? row_state_save(g->m, &g->name, &r->state, e)
-                 : 0; /* or the fold makes it */
+                 : 0; /* or the fold makes it, and needs nothing of it */
         return rc == 0 ? refold(g, scope, e) : rc;
     }
     if (rc != 0 || !r->changed) {

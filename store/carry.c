@@ -45,21 +45,35 @@ static bool sees(const struct registry *registry, const struct hash *site,
            (here != NULL && there != NULL && hash_equal(here, there));
 }
 
+/* Does some machine of a site write what the other does not see, and this node
+ * alone sees both? A site may have machines in two districts. */
+static bool is_hidden(const struct telling *t, const struct hash *from,
+                      struct slice site)
+{
+    const struct registry *registry = t->r->merger.registry;
+    for (size_t i = 0; i < registry_certificate_count(registry); i++) {
+        const struct certificate *c = registry_certificate_at(registry, i);
+        const struct value named = value_text(c->site);
+        const struct hash *meet = slice_equal(named.bytes, site)
+                                      ? registry_meet(registry, from, &c->node)
+                                      : NULL;
+        if (meet != NULL && hash_equal(meet, &t->r->self.node) &&
+            !sees(registry, from, &c->node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Has this node to tell that site of it? */
 static bool tells(const struct telling *t, const struct breach *b,
                   const struct hash *site)
 {
-    const struct registry *registry = t->r->merger.registry;
     if (hash_equal(site, &t->r->self.node)) {
         return false; /* it has found it */
     }
     for (size_t i = 0; i < b->site_count; i++) {
-        const struct hash *other =
-            registry_node_of(registry, b->sites[i].bytes);
-        const struct hash *meet =
-            other == NULL ? NULL : registry_meet(registry, site, other);
-        if (meet != NULL && hash_equal(meet, &t->r->self.node) &&
-            !sees(registry, site, other)) {
+        if (is_hidden(t, site, b->sites[i].bytes)) {
             return true;
         }
     }

@@ -441,6 +441,21 @@ static void captured_values(struct drafting *d, const struct touched *row,
     }
 }
 
+/* REPLACE gives an epoch that it leaves out its default. The owner has not
+ * changed by that, and the row goes back to the epoch it has. */
+static void keep_epoch(struct drafting *d, const struct table *t,
+                       struct fold_values *held)
+{
+    const struct owner *last = state_last_owner(&d->state);
+    bool ours = t->epoch_column != NULL && last != NULL &&
+                strcmp(last->site, d->r->self.site) == 0;
+    size_t at = ours ? (size_t)(t->epoch_column - t->columns) : 0;
+    if (ours && differs(d, held, at)) {
+        held->set[at] = false;
+        draft_undo(d);
+    }
+}
+
 /* A row that was there was written whole again (REPLACE): compare with a
  * fold. */
 static int draft_replaced(struct drafting *d, const struct touched *row,
@@ -460,6 +475,7 @@ static int draft_replaced(struct drafting *d, const struct touched *row,
     }
     rc = fold_values(&d->r->merger, &fold, &values, e);
     if (rc == 0) {
+        keep_epoch(d, row->table, values);
         rc = draft_update(d, row, values, e);
     }
     fold_values_destroy(&values);

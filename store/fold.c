@@ -195,32 +195,38 @@ static int collect_judged(struct collecting *c, const struct row_name *row,
     return rc;
 }
 
-/* All leaves held of the row: those in the scope it has, those in the scope
- * asked for, and those that have a verdict. */
+/* All leaves held of the row: those in the scopes that its lives have, those in
+ * the scope asked for, and those that have a verdict. */
 static int collect(struct collecting *c, struct slice scope, struct err *e)
 {
     struct bytes name_bytes = {0};
     struct bytes marks = {0};
-    struct bytes shown = {0};
+    struct bytes known = {0};
     row_key(c->key, &name_bytes);
     const struct row_name row = {
         .table = c->table->id,
         .key = slice_of(&name_bytes),
     };
-    int rc = row_scope(c->m, c->table, c->key, &shown, e);
-    if (rc >= 0) {
+    int rc = row_scopes(c->m, c->table, c->key, &known, e);
+    struct cursor each = cursor_of(slice_of(&known));
+    if (rc == 0) {
         mark_scope(c->table, scope, &marks);
-        if (!slice_equal(scope, slice_of(&shown))) {
-            mark_scope(c->table, slice_of(&shown), &marks);
+    }
+    while (rc == 0 && cursor_left(&each) > 0) {
+        struct slice other = cursor_slice(&each, UINT32_MAX);
+        if (!slice_equal(scope, other)) {
+            mark_scope(c->table, other, &marks);
         }
-        rc = marks.len == 0 ? 0 : collect_marked(c, slice_of(&marks), e);
+    }
+    if (rc == 0 && marks.len > 0) {
+        rc = collect_marked(c, slice_of(&marks), e);
     }
     if (rc == 0) {
         rc = collect_judged(c, &row, e);
     }
     bytes_free(&name_bytes);
     bytes_free(&marks);
-    bytes_free(&shown);
+    bytes_free(&known);
     return rc;
 }
 

@@ -80,17 +80,61 @@ static int is_number_held(struct database *journal, const struct origin *o,
     return rc;
 }
 
+/* Is any delivery with leaves for all held of this number? */
+static int is_for_all(struct database *journal, const struct origin *o,
+                      uint64_t seq, struct err *e)
+{
+    /* by the index sync_delivery_all */
+    static const char sql[] = "SELECT 1 FROM sync_delivery WHERE origin_no = ?1"
+                              " AND seq = ?2 AND reach & 1 LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(journal, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, o->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    rc = database_step(journal, stmt, e);
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
+/* Is one changeset of this number held whole? */
+static int is_whole_held(struct database *journal, const struct origin *o,
+                         uint64_t seq, struct err *e)
+{
+    static const char sql[] =
+        "SELECT 1 FROM sync_changeset WHERE origin_no = ?1 AND seq = ?2"
+        " AND held = leaf_count LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(journal, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, o->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    rc = database_step(journal, stmt, e);
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
 /* Where of the changesets of a number only parts are held: did leaves of this
  * (scope, class) come with them? Of one that is held whole there is no doubt; a
  * root that was put back from a copy has several of a number. */
 static int is_part_held(struct database *journal, const struct origin *o,
                         const struct leaf *leaf, struct err *e)
 {
-    static const char sql[] = "SELECT scopes, reach & 8 FROM sync_delivery"
-                              " WHERE origin_no = ?1 AND seq = ?2";
+    /* by the index sync_delivery_part: the journal is long */
+    static const char sql[] =
+        "SELECT scopes FROM sync_delivery"
+        " WHERE origin_no = ?1 AND seq = ?2 AND reach & 8";
     uint8_t mark[JOURNAL_MARK_BYTES];
     sqlite3_stmt *stmt;
-    int rc = database_statement(journal, sql, &stmt, e);
+    int rc = is_whole_held(journal, o, leaf->prior, e);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = database_statement(journal, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
@@ -102,7 +146,6 @@ static int is_part_held(struct database *journal, const struct origin *o,
     while (!found && (rc = database_step(journal, stmt, e)) == 1) {
         const struct value marks = database_column(stmt, 0);
         parts = true;
-        found = sqlite3_column_int(stmt, 1) == 0;
         for (size_t i = 0; i < marks.bytes.len; i += JOURNAL_MARK_BYTES) {
             found = found ||
                     memcmp(marks.bytes.data + i, mark, JOURNAL_MARK_BYTES) == 0;
@@ -144,8 +187,33 @@ int gaps_check_root_prior(struct database *journal, const struct origin *o,
     return rc < 0 ? rc : 0;
 }
 
+/* What stands before a leaf for all is held. Who holds the whole chain looks for
+ * such a leaf there: others have only what is for all, and would wait for a number
+ * that never comes to them. */
+static int check_number(struct database *journal, const struct origin *o,
+                        const struct leaf *leaf, bool whole_chain,
+                        struct err *e)
+{
+    int rc = whole_chain ? is_for_all(journal, o, leaf->prior, e)
+                         : is_number_held(journal, o, leaf->prior, e);
+    if (rc != 0) {
+        return rc < 0 ? rc : 0;
+    }
+    return whole_chain
+               ? err_set(e, ERR_CHAIN,
+                         "it says that number %llu has leaves for all, which "
+                         "it has not; what its node remembers is damaged",
+                         (unsigned long long)leaf->prior)
+               : err_set(e, ERR_CHAIN,
+                         "number %llu with leaves for all of class %u is "
+                         "missing before it; something on the way hides it",
+                         (unsigned long long)leaf->prior,
+                         (unsigned)leaf->class_id);
+}
+
 int gaps_check_prior(struct database *journal, const struct origin *o,
-                     const struct changeset *cs, struct err *e)
+                     const struct changeset *cs, bool whole_chain,
+                     struct err *e)
 {
     struct leaf *leaf = malloc(sizeof *leaf);
     uint16_t last_class = 0;
@@ -161,18 +229,8 @@ int gaps_check_prior(struct database *journal, const struct origin *o,
             continue;
         }
         last_class = leaf->class_id;
-        if (leaf->prior == 0) {
-            continue;
-        }
-        rc = is_number_held(journal, o, leaf->prior, e);
-        rc = rc == 0  ? err_set(e, ERR_CHAIN,
-                                "number %llu with leaves for all of class %u "
-                                 "is missing before it; something on the way "
-                                 "hides it",
-                                (unsigned long long)leaf->prior,
-                                (unsigned)leaf->class_id)
-             : rc < 0 ? rc
-                      : 0;
+        rc = leaf->prior == 0 ? 0
+                              : check_number(journal, o, leaf, whole_chain, e);
     }
     free(leaf);
     return rc;

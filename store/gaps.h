@@ -26,10 +26,13 @@ int gaps_check_shown(const struct changeset *cs, bool all_due, struct err *e);
 int gaps_check_chain(struct database *journal, const struct origin *o,
                      const struct changeset_header *h, struct err *e);
 
-/* Of an origin of which only leaves of scope `all` come here: each names the
- * number of the one before it, and what it names must be here. */
+/* Leaves of scope `all` go everywhere: each names the number of the one before it,
+ * and what it names must be here; whole_chain: and have such a leaf, so that a
+ * wrong number is turned away where all of its origin comes, and stops nobody
+ * else. Not of the root. */
 int gaps_check_prior(struct database *journal, const struct origin *o,
-                     const struct changeset *cs, struct err *e);
+                     const struct changeset *cs, bool whole_chain,
+                     struct err *e);
 
 /* The root withholds what it addressed to others. That it does so, and not
  * somebody on the way, is seen from what comes next of the same scope and class,

@@ -213,11 +213,7 @@ static enum merge_outcome begin_life(struct merging *m)
     if (may != MERGE_WON) {
         return may;
     }
-    state_clear(state);
-    state->cl = m->leaf->cl;
-    state->life = *m->stamp;
-    state->scope_len = m->leaf->scope_bytes.len;
-    memcpy(state->scope, m->leaf->scope_bytes.data, state->scope_len);
+    state_begin_life(state, m->leaf->cl, m->stamp, m->leaf->scope_bytes);
     if (first_owner(m, &owner)) {
         state_put_owner(state, 1, &owner);
     }
@@ -460,6 +456,8 @@ void merge_leaf(struct row_state *state, const struct table *table,
     *ret = (struct merge_result){.outcome = MERGE_SUPERSEDED};
     if (is_life(table, leaf)) {
         merge_life(&m);
+        bool noted = state_note_scope(state, leaf->scope_bytes);
+        ret->changed = ret->changed || (noted && state->cl > 0);
         bool begins = ret->outcome == MERGE_WON || leaf->cl <= state->cl;
         if (!begins || ret->outcome == MERGE_REFOLD || ret->died) {
             return;

@@ -208,12 +208,13 @@ static int check_gaps(struct receiving *in, struct checked *c, struct err *e)
     bool of_root = registry_is_root(registry, &c->travelling->origin);
     int rc = gaps_check_shown(c->changeset, c->whole_chain && !of_root, e);
     if (rc == 0) {
-        rc = c->whole_chain
-                 ? check_chain(in, c, e)
-                 : gaps_check_prior(in->r->db, c->origin, c->changeset, e);
+        rc = c->whole_chain ? check_chain(in, c, e) : 0;
     }
-    if (rc == 0 && of_root) {
-        rc = gaps_check_root_prior(in->r->db, c->origin, c->changeset, e);
+    if (rc == 0) {
+        rc = of_root
+                 ? gaps_check_root_prior(in->r->db, c->origin, c->changeset, e)
+                 : gaps_check_prior(in->r->db, c->origin, c->changeset,
+                                    c->whole_chain, e);
     }
     return rc;
 }

@@ -189,8 +189,10 @@ static int scope_shown(struct merger *m, const struct table *t,
     return rc;
 }
 
-int row_scope(struct merger *m, const struct table *t, struct slice key,
-              struct bytes *ret, struct err *e)
+/* The scope of a row, and those of its other lives. */
+static int find_scopes(struct merger *m, const struct table *t,
+                       struct slice key, struct bytes *ret,
+                       struct bytes *ret_others, struct err *e)
 {
     struct row_state *state = calloc(1, sizeof *state);
     struct bytes name_bytes = {0};
@@ -202,6 +204,7 @@ int row_scope(struct merger *m, const struct table *t, struct slice key,
     int rc = row_state_load(m, &name, state, e);
     if (rc == 0 && state->cl > 0) {
         bytes_put(ret, state->scope, state->scope_len);
+        bytes_put(ret_others, state->scopes.data, state->scopes.len);
         rc = 1;
     } else if (rc == 0) {
         rc = scope_shown(m, t, key, ret, e);
@@ -210,6 +213,33 @@ int row_scope(struct merger *m, const struct table *t, struct slice key,
     state_clear(state);
     free(state);
     return rc;
+}
+
+int row_scope(struct merger *m, const struct table *t, struct slice key,
+              struct bytes *ret, struct err *e)
+{
+    struct bytes others = {0};
+    int rc = find_scopes(m, t, key, ret, &others, e);
+    bytes_free(&others);
+    return rc;
+}
+
+int row_scopes(struct merger *m, const struct table *t, struct slice key,
+               struct bytes *ret, struct err *e)
+{
+    struct bytes own = {0};
+    struct bytes others = {0};
+    int rc = find_scopes(m, t, key, &own, &others, e);
+    struct cursor c = cursor_of(slice_of(&others));
+    if (own.len > 0) {
+        bytes_put_slice(ret, slice_of(&own));
+    }
+    while (cursor_left(&c) > 0) {
+        bytes_put_slice(ret, state_next_scope(&c));
+    }
+    bytes_free(&own);
+    bytes_free(&others);
+    return rc < 0 ? rc : 0;
 }
 
 /* --- verdicts ------------------------------------------------------------ */

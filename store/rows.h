@@ -60,6 +60,11 @@ int row_scope(struct merger *m, const struct table *t, struct slice key,
 int row_key_of(const struct table *t, struct slice key,
                struct value ret[KEY_COLUMNS_MAX], struct err *e);
 
+/* Appends, as slices, the scopes in which leaves of a row may lie: its own, as
+ * row_scope() has it, and those of its other lives. */
+int row_scopes(struct merger *m, const struct table *t, struct slice key,
+               struct bytes *ret, struct err *e);
+
 struct verdict {
     uint64_t position;
     uint32_t leaf;

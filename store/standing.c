@@ -479,6 +479,14 @@ bool standing_is_forked(struct standing *s, const struct changeset_header *h)
            (is_said(o, KIND_FORK, NOW, h) || is_said(o, KIND_CLONE, NOW, h));
 }
 
+bool standing_is_cut_off(struct standing *s, const struct changeset_header *h)
+{
+    const struct subject *o = find(s, &h->origin);
+    weigh_all(s);
+    return o != NULL &&
+           (is_cut_off_above(o, NOW, h) || is_said(o, KIND_RETIREMENT, NOW, h));
+}
+
 /* --- change -------------------------------------------------------------- */
 
 bool standing_changed(const struct standing *s)

@@ -54,6 +54,8 @@ bool standing_is_above(const struct standing *s, const struct hash *above,
                        const struct hash *node);
 /* Is a fork of this incarnation proved, from this number or an earlier one? */
 bool standing_is_forked(struct standing *s, const struct changeset_header *h);
+/* Is it beyond the end of its origin, taken back or not? */
+bool standing_is_cut_off(struct standing *s, const struct changeset_header *h);
 
 /* Has evidence come since standing_settled()? */
 bool standing_changed(const struct standing *s);

@@ -14,7 +14,7 @@ struct stamps {
     size_t count;
 };
 
-void state_clear(struct row_state *s)
+static void clear_life(struct row_state *s)
 {
     for (size_t i = 0; i < s->column_count; i++) {
         memory_destroy(&s->columns[i].memory);
@@ -25,6 +25,71 @@ void state_clear(struct row_state *s)
     s->column_count = 0;
     s->scope_len = 0;
     s->cl = 0;
+}
+
+void state_clear(struct row_state *s)
+{
+    clear_life(s);
+    bytes_free(&s->scopes);
+}
+
+/* --- lives --------------------------------------------------------------- */
+
+struct slice state_next_scope(struct cursor *c)
+{
+    const uint8_t *at = c->at;
+    (void)cursor_u8(c);
+    (void)cursor_slice(c, SCOPE_ID_BYTES_MAX);
+    return (struct slice){.data = at, .len = c->bad ? 0 : (size_t)(c->at - at)};
+}
+
+/* The remembered scopes without `gone`, and with `more` where it belongs; either
+ * may be empty. */
+static void change_scopes(struct row_state *s, struct slice gone,
+                          struct slice more)
+{
+    struct bytes changed = {0};
+    struct cursor c = cursor_of(slice_of(&s->scopes));
+    while (cursor_left(&c) > 0) {
+        struct slice scope = state_next_scope(&c);
+        int order = more.len == 0 ? -1 : slice_compare(scope, more);
+        if (order >= 0) {
+            bytes_put(&changed, more.data, more.len);
+            more.len = 0;
+        }
+        if (order != 0 && !slice_equal(scope, gone)) {
+            bytes_put(&changed, scope.data, scope.len);
+        }
+    }
+    bytes_put(&changed, more.data, more.len);
+    bytes_free(&s->scopes);
+    s->scopes = changed;
+}
+
+bool state_note_scope(struct row_state *s, struct slice scope)
+{
+    const struct slice own = {.data = s->scope, .len = s->scope_len};
+    size_t before = s->scopes.len;
+    if (s->cl > 0 && slice_equal(own, scope)) {
+        return false;
+    }
+    change_scopes(s, (struct slice){0}, scope);
+    return s->scopes.len != before;
+}
+
+void state_begin_life(struct row_state *s, uint32_t cl,
+                      const struct stamp *stamp, struct slice scope)
+{
+    const struct slice before = {.data = s->scope, .len = s->scope_len};
+    if (s->cl > 0) {
+        change_scopes(s, scope, before);
+    }
+    change_scopes(s, scope, (struct slice){0});
+    clear_life(s);
+    s->cl = cl;
+    s->life = *stamp;
+    s->scope_len = scope.len;
+    memcpy(s->scope, scope.data, scope.len);
 }
 
 /* --- columns ------------------------------------------------------------- */
@@ -196,6 +261,11 @@ void state_encode(const struct row_state *s, struct bytes *out)
             memory_encode(s->columns[i].memory, &rest);
         }
     }
+    if (s->cl > 0 && s->scopes.len > 0) {
+        bytes_put_varint(&rest, 0); /* no column has this id */
+        bytes_put_varint(&rest, s->scopes.len);
+        bytes_put(&rest, s->scopes.data, s->scopes.len);
+    }
     bytes_put_varint(out, stamps.count);
     for (size_t i = 0; i < stamps.count; i++) {
         stamp_encode(&stamps.items[i], out);
@@ -262,14 +332,12 @@ static void decode_life(struct cursor *c, const struct stamps *stamps,
                         struct row_state *s)
 {
     s->life = stamp_at(c, stamps);
-    const uint8_t *scope = c->at;
-    (void)cursor_u8(c);
-    (void)cursor_slice(c, SCOPE_ID_BYTES_MAX);
+    struct slice scope = state_next_scope(c);
     if (c->bad) {
         return;
     }
-    s->scope_len = (size_t)(c->at - scope);
-    memcpy(s->scope, scope, s->scope_len);
+    s->scope_len = scope.len;
+    memcpy(s->scope, scope.data, scope.len);
     uint64_t owners = cursor_varint(c);
     for (uint64_t i = 0; i < owners && !c->bad; i++) {
         decode_owner(c, stamps, s);
@@ -297,10 +365,31 @@ static void decode_run(struct cursor *c, const struct stamps *stamps,
     }
 }
 
+static void decode_scopes(struct cursor *c, struct row_state *s)
+{
+    uint64_t len = cursor_varint(c);
+    const uint8_t *scopes =
+        len <= cursor_left(c) ? cursor_take(c, (size_t)len) : NULL;
+    if (scopes == NULL || len == 0 || s->scopes.len > 0) {
+        c->bad = true;
+        return;
+    }
+    struct cursor each = {.at = scopes, .end = scopes + len};
+    while (cursor_left(&each) > 0 && !each.bad) {
+        (void)state_next_scope(&each);
+    }
+    c->bad = c->bad || each.bad;
+    bytes_put(&s->scopes, scopes, (size_t)len);
+}
+
 static void decode_memory(struct cursor *c, const struct registry *r,
                           struct row_state *s)
 {
     uint64_t column = cursor_varint(c);
+    if (column == 0) {
+        decode_scopes(c, s);
+        return;
+    }
     size_t at = place_of(s, (uint16_t)column);
     bool found = column <= UINT16_MAX && at < s->column_count &&
                  s->columns[at].column == column;

@@ -14,6 +14,7 @@
  *   varint columns' runs, each: varint first column, varint count,
  *                        varint stamp, varint epoch
  *   then each: varint column, memory (memory.h)
+ *   if lives lie elsewhere: varint 0, varint length and bytes of their scopes
  */
 #ifndef SANGAM_STATE_H
 #define SANGAM_STATE_H
@@ -41,6 +42,8 @@ struct row_state {
     struct stamp life;
     uint8_t scope[SCOPE_ID_BYTES_MAX + 5]; /* canonical */
     size_t scope_len;
+    struct bytes scopes;  /* owned; others that lives of it were said to lie in,
+                             canonical, ascending, no two equal */
     struct owner *owners; /* owned; [epoch - 1] */
     size_t owner_count;   /* 0: nothing is owned */
     size_t column_count;
@@ -49,6 +52,16 @@ struct row_state {
 
 /* Back to a row never heard of. A zeroed state is one. */
 void state_clear(struct row_state *s);
+
+/* Another life, in which nothing is written or owned yet. The scope of the last
+ * is remembered: what a fold of the row is made of lies there too. */
+void state_begin_life(struct row_state *s, uint32_t cl,
+                      const struct stamp *stamp, struct slice scope);
+/* Remembers the scope of a life that is over, or did not win; false when it is
+ * the row's own, or remembered. */
+bool state_note_scope(struct row_state *s, struct slice scope);
+/* The next of canonical scopes that follow each other, as those remembered do. */
+struct slice state_next_scope(struct cursor *c);
 
 /* The write that shows in a column, or NULL: never written. */
 const struct column_state *state_column(const struct row_state *s,

@@ -22,7 +22,15 @@ struct taken {
     uint64_t prev_incarnation;
     uint64_t hlc;
     struct hash hash;
-    uint64_t again; /* the number it has now; 0: none yet */
+    uint64_t again;             /* the number it has now; 0: none yet, */
+    uint64_t again_incarnation; /* and the incarnation */
+};
+
+/* A delivery of one of the tail. */
+struct place {
+    uint64_t position;
+    uint64_t began; /* stamp of the first of its incarnation in the tail */
+    const struct taken *at;
 };
 
 struct tail {
@@ -32,7 +40,11 @@ struct tail {
     struct taken good;   /* the last that stays; seq 0: none does */
     struct taken *taken; /* owned; ascending by incarnation and number */
     size_t count;
+    struct place *places; /* owned; of all of them, branch by branch */
+    size_t place_count;
+    size_t place_cap;
     uint64_t head; /* of the journal, before anything is signed anew */
+    uint64_t anew; /* the incarnation of the tail that is being signed anew */
     struct leaf leaf;
     struct bytes memory; /* of the drafts of one changeset, */
     struct draft drafts[LEAVES_MAX];
@@ -126,6 +138,67 @@ static struct taken *taken_of(const struct tail *t, uint64_t seq,
 
 /* --- its changesets one by one ------------------------------------------- */
 
+/* The first of the tail in the same incarnation. */
+static const struct taken *first_of(const struct tail *t,
+                                    const struct taken *at)
+{
+    while (at > t->taken && at[-1].incarnation == at->incarnation) {
+        at--;
+    }
+    return at;
+}
+
+static void append_place(struct tail *t, const struct place *place)
+{
+    if (t->place_count == t->place_cap) {
+        t->place_cap = t->place_cap == 0 ? 64 : t->place_cap * 2;
+        t->places = realloc(t->places, t->place_cap * sizeof *t->places);
+        if (t->places == NULL) {
+            abort();
+        }
+    }
+    t->places[t->place_count++] = *place;
+}
+
+/* Branch by branch as they began, each in the order of its chain: what came back
+ * of one that was lost is older than what was written since, and stays so. */
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *x = a;
+    const struct place *y = b;
+    if (x->began != y->began) {
+        return x->began > y->began ? 1 : -1;
+    }
+    int order = compare_taken(x->at, y->at);
+    return order != 0
+               ? order
+               : (x->position > y->position) - (x->position < y->position);
+}
+
+/* Where they are in the journal, which is read once. */
+static int find_places(struct tail *t, struct err *e)
+{
+    struct replica *r = t->r;
+    const struct origin *own = replica_own_origin(r);
+    struct delivery d = {0};
+    int rc;
+    while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1 &&
+           d.position <= t->head) {
+        const struct taken *at =
+            d.origin_no == own->no && (d.reach & REACH_REPEAT) == 0
+                ? taken_of(t, d.seq, d.incarnation)
+                : NULL;
+        if (at != NULL) {
+            append_place(t,
+                         &(struct place){d.position, first_of(t, at)->hlc, at});
+        }
+    }
+    if (t->place_count > 0) {
+        qsort(t->places, t->place_count, sizeof *t->places, compare_places);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 typedef int each_function(struct tail *t, const struct changeset *cs,
                           struct err *e);
 
@@ -134,25 +207,21 @@ static int for_each(struct tail *t, each_function *each, struct err *e)
     struct replica *r = t->r;
     const struct origin *own = replica_own_origin(r);
     struct delivery d = {0};
-    int rc;
-    while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1 &&
-           d.position <= t->head) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->place_count; i++) {
         struct changeset *cs = NULL;
-        if (d.origin_no != own->no || (d.reach & REACH_REPEAT) != 0 ||
-            taken_of(t, d.seq, d.incarnation) == NULL) {
-            continue;
+        rc = journal_next(r->db, t->places[i].position - 1, 0, &d, e);
+        assert(rc != 0); /* it was there, in this transaction */
+        if (rc == 1) {
+            rc = journal_open(r->merger.packer, &r->self.network, &own->node,
+                              &d, &cs, e);
         }
-        rc = journal_open(r->merger.packer, &r->self.network, &own->node, &d,
-                          &cs, e);
-        if (rc == 0) {
+        if (rc == 0 && cs != NULL) {
             rc = each(t, cs, e);
         }
         changeset_destroy(&cs);
-        if (rc != 0) {
-            break;
-        }
     }
-    return rc == 1 ? 0 : rc;
+    return rc;
 }
 
 /* Of what came back after a loss there may be leaves that others did not hold:
@@ -216,24 +285,21 @@ static void cover(struct covering *c, const struct context_entry *entry)
 static void cover_anew(struct tail *t, struct covering *c,
                        const struct context_entry *entry)
 {
-    const struct replica_self *self = &t->r->self;
     struct context_entry own = *entry;
     const struct taken *at =
-        memcmp(entry->origin, self->node.bytes, HASH_BYTES) == 0
+        memcmp(entry->origin, t->r->self.node.bytes, HASH_BYTES) == 0
             ? taken_of(t, entry->seq, entry->incarnation)
             : NULL;
     if (at == NULL) {
         cover(c, entry);
         return;
     }
-    own.incarnation = self->incarnation;
+    own.incarnation = at->again_incarnation;
     own.seq = at->again;
     if (own.seq > 0) {
         cover(c, &own);
     }
-    while (at > t->taken && at[-1].incarnation == at->incarnation) {
-        at--;
-    }
+    at = first_of(t, at);
     if (at->seq > 1 && at->prev_incarnation == at->incarnation) {
         own.incarnation = at->incarnation;
         own.seq = at->seq - 1;
@@ -310,10 +376,24 @@ static int draft_leaf(struct tail *t, size_t i, const struct slot *slot,
                           (int)CONTEXT_ENTRIES_MAX);
 }
 
+/* An incarnation of the tail becomes one of its own: a write that covers another
+ * says so by a number, and would cover those of the other branches before it. */
+static struct taken *begin_anew(struct tail *t, const struct changeset *cs)
+{
+    struct taken *at = taken_of(t, cs->header.seq, cs->header.incarnation);
+    assert(at != NULL); /* find_places() */
+    if (at->incarnation != t->anew) {
+        t->anew = at->incarnation;
+        randombytes_buf(&t->r->self.incarnation, sizeof t->r->self.incarnation);
+    }
+    return at;
+}
+
 /* The rows they touch are folded when all is signed, not merged. */
 static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 {
     struct replica *r = t->r;
+    struct taken *at = begin_anew(t, cs);
     size_t count = 0;
     int rc = 0;
     bytes_clear(&t->memory);
@@ -334,8 +414,8 @@ static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
         return rc;
     }
     batch_drop(r->batch);
-    taken_of(t, cs->header.seq, cs->header.incarnation)->again =
-        replica_own_origin(r)->head_seq;
+    at->again = replica_own_origin(r)->head_seq;
+    at->again_incarnation = r->self.incarnation;
     return 0;
 }
 
@@ -527,6 +607,9 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
         rc = find_tail(t, e);
     }
     if (rc == 0) {
+        rc = find_places(t, e);
+    }
+    if (rc == 0) {
         ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);
         rc = sign_tail(t, e);
     }
@@ -554,6 +637,7 @@ int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
         r->self.incarnation = incarnation;
     }
     free(t->taken);
+    free(t->places);
     bytes_free(&t->memory);
     free(t);
     return rc;

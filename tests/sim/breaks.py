@@ -140,6 +140,60 @@ BREAKS = {
     "nothing-is-given-back": (
         "store/walk.c", "(back && d->position > w->to->return_until)",
         "back", r"\[I-1\] \[I-13\]|\[I-6\]"),
+    "of-two-takers-who-is-heard-first-owns": (
+        "store/merge.c", "        return MERGE_REFOLD;\n    }\n    if (order == 0 ||",
+        "        return refuse_site(m, held);\n    }\n    if (order == 0 ||",
+        r"\[I-2\]|\[I-10\]|\[I-6\] what a program"),
+    "two-that-took-a-row-are-no-review": (
+        "store/merge.c", "    if (!held->contested) {", "    if (held->contested) {",
+        r"\[I-11\] a review that there is"),
+    "who-owned-a-row-once-owns-it": (
+        "store/merge.c", "return m->leaf->owner.epoch > held->epoch;",
+        "return order > 0;", r"\[I-2\]"),
+    "nobody-is-asked-whether-he-owns-it": (
+        "store/merge.c",
+        "    return slice_is_text(claim->site, owner->site) ? MERGE_WON\n"
+        "                                                   : refuse_site(m, owner);",
+        "    return MERGE_WON;", r"\[I-2\]|\[I-6\] a change counts"),
+    "who-lost-a-row-is-not-told": (
+        "store/merge.c", "    return refuse_site(m, held);\n}",
+        "    return MERGE_SUPERSEDED;\n}", r"\[I-6\] a change counts"),
+    "an-offer-is-for-anybody": (
+        "store/sql.c", "    put(out, \"    WHEN OLD.\\\"%w\\\" IS NOT %Q\", t->owner_column->name,\n"
+        "        site->site_id);\n    if (t->epoch_column != NULL) {",
+        "    put(out, \"    WHEN OLD.\\\"%w\\\" IS NULL AND %Q\", t->owner_column->name,\n"
+        "        site->site_id);\n    if (t->epoch_column != NULL) {",
+        "no guard of .* refused"),
+    "who-was-offered-a-row-may-not-take-it": (
+        "store/sql.c", 'put(out, " AND NOT ");', 'put(out, " OR NOT ");',
+        "refused what the site may write"),
+    "an-epoch-that-is-left-out-is-said": (
+        "store/draft.c", "    if (ours && differs(d, held, at)) {",
+        "    if (!ours && differs(d, held, at)) {",
+        r"\[I-6\] what a program was told"),
+    "who-owned-a-row-once-ends-it": (
+        "store/merge.c",
+        "if (last != NULL && leaf->owner.epoch < m->state->owner_count) {",
+        "if (last != NULL && leaf->owner.epoch > m->state->owner_count) {",
+        r"\[I-2\]|\[I-6\] a change"),
+    "a-late-taker-finds-the-row-gone": (
+        "store/merge.c", "unmakes(&m) && leaf->cl < state->cl ? MERGE_REFOLD",
+        "unmakes(&m) && leaf->cl > state->cl ? MERGE_REFOLD",
+        r"\[I-2\]|\[I-10\]|\[I-6\]"),
+    "the-life-before-is-forgotten": (
+        "store/state.c",
+        "    if (s->cl > 0) {\n        change_scopes(s, scope, before);",
+        "    if (s->cl == 0) {\n        change_scopes(s, scope, before);",
+        r"\[I-2\]|\[I-10\]"),
+    "a-row-that-is-replaced-was-deleted": (
+        "store/draft.c", "        return draft_replaced(d, row, e);",
+        "        return d->state.owner_count == 0 ? draft_replaced(d, row, e)\n"
+        "                                         : draft_delete(d, row, e);",
+        r"\[I-8\]"),
+    "what-a-life-said-is-said-in-the-next": (
+        "store/state.c", "    clear_life(s);\n    s->cl = cl;",
+        "    s->owner_count = 0;\n    s->cl = cl;",
+        r"\[I-2\]|\[I-10\]|\[I-11\]|ended by"),
 }
 
 

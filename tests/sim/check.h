@@ -9,7 +9,10 @@
 #ifndef SANGAM_SIM_CHECK_H
 #define SANGAM_SIM_CHECK_H
 
-#include "world.h"
+#include "gather.h"
+
+/* No row may come of the SQL: the first says what is wrong. */
+void check_none(struct gathered *c, const char *invariant, const char *sql);
 
 /* sim_fail() names the invariant that does not hold. */
 void check_world(struct world *w);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gather.h"
 
-#include "holding.h"
+#include "asked.h"
 #include "protocol/context.h"
 #include "protocol/elements.h"
 #include "store/parts.h"
-#include "store/review.h"
+#include "told.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -14,11 +14,13 @@
 static const char tables[] =
     "CREATE TABLE machine(machine INTEGER PRIMARY KEY, node TEXT,"
     " district TEXT, parent INTEGER, root INTEGER, ended INTEGER, site TEXT,"
-    " put_back INTEGER);"
+    " put_back INTEGER, wrote_past INTEGER);"
     "CREATE TABLE held(machine, node, incarnation, seq, hash, signature,"
     " voided);"
     "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine, node, incarnation,"
-    " seq, hlc, class, scope, tbl, key, op, cl, owned, counts, to_site);"
+    " seq, hlc, class, scope, tbl, key, op, cl, counts, scope_id, hash,"
+    /* what an owned leaf claims; the offer is the hash of a leaf */
+    " claims, epoch, offer, to_site AS (iif(scope = 1, scope_id, NULL)));"
     "CREATE TABLE cell(leaf, col, value ANY);"
     /* what a write covers, and what it does to a list */
     "CREATE TABLE covers(leaf, col, node, incarnation, seq);"
@@ -31,8 +33,14 @@ static const char tables[] =
     "CREATE TABLE kept(machine, tbl, key, col, hlc, seq, shows);"
     "CREATE TABLE shown(machine, tbl, key, col, value ANY);"
     "CREATE TABLE wrote(machine, tbl, key, past, lost);"
-    /* values that a person saw and settled */
-    "CREATE TABLE settled(machine, tbl, key, col, hlc, seq);";
+    /* what was written and is not signed */
+    "CREATE TABLE parked(machine, tbl, col, says);"
+    /* values that a person saw and settled, rows that one deleted */
+    "CREATE TABLE settled(machine, tbl, key, col, hlc, seq);"
+    "CREATE TABLE deleted(machine, tbl, key);"
+    /* tables whose rows have an owner; and where they change hands, by which
+     * rows of which table they are offered */
+    "CREATE TABLE hand(tbl, owner, epoch, offers, row, to_site, offered);";
 
 void gathered_run(struct gathered *c, const char *sql)
 {
@@ -51,7 +59,7 @@ sqlite3_stmt *gathered_ask(sqlite3 *db, const char *sql)
     return stmt;
 }
 
-static void done(struct gathered *c, sqlite3_stmt *stmt)
+void gathered_done(struct gathered *c, sqlite3_stmt *stmt)
 {
     if (sqlite3_step(stmt) != SQLITE_DONE) {
         sim_fail("check: %s", sqlite3_errmsg(c->db));
@@ -73,7 +81,7 @@ static void bind_hex(sqlite3_stmt *stmt, int at, const void *bytes, size_t len)
     sqlite3_bind_text(stmt, at, hex, -1, SQLITE_TRANSIENT);
 }
 
-static void bind_hex64(sqlite3_stmt *stmt, int at, uint64_t n)
+void gathered_bind_hex64(sqlite3_stmt *stmt, int at, uint64_t n)
 {
     char hex[17];
     hex64(n, hex);
@@ -136,7 +144,7 @@ static void put_cell(struct gathered *c, int column, const struct value *v)
     sqlite3_bind_int64(stmt, 1, c->leaf);
     sqlite3_bind_int(stmt, 2, column);
     bind_value(stmt, 3, v);
-    done(c, stmt);
+    gathered_done(c, stmt);
 }
 
 static void put_covered(struct gathered *c, const struct leaf *leaf, int column)
@@ -149,9 +157,9 @@ static void put_covered(struct gathered *c, const struct leaf *leaf, int column)
         sqlite3_bind_int64(stmt, 1, c->leaf);
         sqlite3_bind_int(stmt, 2, column);
         bind_hex(stmt, 3, entry.origin, sizeof entry.origin);
-        bind_hex64(stmt, 4, entry.incarnation);
+        gathered_bind_hex64(stmt, 4, entry.incarnation);
         sqlite3_bind_int64(stmt, 5, (int64_t)entry.seq);
-        done(c, stmt);
+        gathered_done(c, stmt);
     }
 }
 
@@ -164,7 +172,7 @@ static void put_element(struct gathered *c, int column, bool adds,
     sqlite3_bind_int(stmt, 2, column);
     sqlite3_bind_int(stmt, 3, adds);
     bind_value(stmt, 4, v);
-    done(c, stmt);
+    gathered_done(c, stmt);
 }
 
 /* What a cell does to a list, if it is one of a list. */
@@ -212,32 +220,48 @@ static bool counts(struct machine *m, const struct delivery *d, size_t index)
     return machine_number(m, sql) == 0;
 }
 
+static void put_claim(struct gathered *c, const struct leaf *leaf)
+{
+    const struct value site = {.type = VALUE_TEXT, .bytes = leaf->owner.site};
+    sqlite3_stmt *stmt =
+        gathered_ask(c->db, "UPDATE leaf SET claims = ?2, epoch = ?3,"
+                            " offer = ?4 WHERE leaf = ?1");
+    sqlite3_bind_int64(stmt, 1, c->leaf);
+    bind_value(stmt, 2, &site);
+    sqlite3_bind_int64(stmt, 3, leaf->owner.epoch);
+    bind_hex(stmt, 4, leaf->owner.offer, HASH_BYTES);
+    gathered_done(c, stmt);
+}
+
 static void put_leaf(struct gathered *c, struct machine *m,
                      const struct delivery *d, const struct hash *node,
-                     const struct leaf *leaf, size_t index)
+                     const struct leaf *leaf, const struct changeset *cs,
+                     size_t index)
 {
     sqlite3_stmt *stmt = gathered_ask(
         c->db, "INSERT INTO leaf VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-               " ?9, ?10, ?11, ?12, ?13, ?14)");
-    const struct value to = {.type = VALUE_TEXT, .bytes = leaf->scope.id};
+               " ?9, ?10, ?11, ?12, ?13, ?14, NULL, NULL, NULL)");
+    const struct value scope = {.type = VALUE_TEXT, .bytes = leaf->scope.id};
+    const struct hash hash = changeset_leaf_hash(cs, index);
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, node->bytes, HASH_BYTES);
-    bind_hex64(stmt, 3, d->incarnation);
+    gathered_bind_hex64(stmt, 3, d->incarnation);
     sqlite3_bind_int64(stmt, 4, (int64_t)d->seq);
-    bind_hex64(stmt, 5, d->hlc);
+    gathered_bind_hex64(stmt, 5, d->hlc);
     sqlite3_bind_int(stmt, 6, leaf->class_id);
     sqlite3_bind_int(stmt, 7, leaf->scope.kind);
     sqlite3_bind_int64(stmt, 8, leaf->table);
     bind_key(stmt, 9, leaf);
     sqlite3_bind_int(stmt, 10, leaf->op);
     sqlite3_bind_int64(stmt, 11, leaf->cl);
-    sqlite3_bind_int(stmt, 12, leaf->owned);
-    sqlite3_bind_int(stmt, 13, counts(m, d, index));
-    if (leaf->scope.kind == SCOPE_SITE) {
-        bind_value(stmt, 14, &to);
-    }
-    done(c, stmt);
+    sqlite3_bind_int(stmt, 12, counts(m, d, index));
+    bind_value(stmt, 13, &scope);
+    bind_hex(stmt, 14, hash.bytes, HASH_BYTES);
+    gathered_done(c, stmt);
     c->leaf = sqlite3_last_insert_rowid(c->db);
+    if (leaf->owned) {
+        put_claim(c, leaf);
+    }
     put_cells(c, manifest_table(replica_manifest(m->replica), leaf->table),
               leaf);
 }
@@ -256,7 +280,7 @@ static void put_leaves(struct gathered *c, struct machine *m,
         const struct slot *slot = &cs->slots[i];
         if (slot->form == SLOT_VISIBLE) {
             sim_must(leaf_decode(slot->head, slot->body, leaf, said));
-            put_leaf(c, m, d, node, leaf, i);
+            put_leaf(c, m, d, node, leaf, cs, i);
         }
     }
     free(leaf);
@@ -270,12 +294,12 @@ static void put_held(struct gathered *c, struct machine *m,
         c->db, "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, node->bytes, HASH_BYTES);
-    bind_hex64(stmt, 3, d->incarnation);
+    gathered_bind_hex64(stmt, 3, d->incarnation);
     sqlite3_bind_int64(stmt, 4, (int64_t)d->seq);
     bind_hex(stmt, 5, d->hash.bytes, HASH_BYTES);
     bind_hex(stmt, 6, d->signature, SIGNATURE_BYTES);
     sqlite3_bind_int(stmt, 7, d->voided);
-    done(c, stmt);
+    gathered_done(c, stmt);
 }
 
 static void put_journal(struct gathered *c, struct machine *m)
@@ -315,7 +339,7 @@ static void put_columns(struct gathered *c, const struct manifest *m)
             sqlite3_bind_int(stmt, 2, t->columns[k].id);
             sqlite3_bind_text(stmt, 3, t->columns[k].name, -1, SQLITE_STATIC);
             sqlite3_bind_text(stmt, 4, kinds[t->kind], -1, SQLITE_STATIC);
-            done(c, stmt);
+            gathered_done(c, stmt);
         }
     }
 }
@@ -339,7 +363,35 @@ static void put_policies(struct gathered *c, struct machine *m)
         for (int i = 0; i < 6; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
-        done(c, stmt);
+        gathered_done(c, stmt);
+    }
+    sqlite3_finalize(from);
+}
+
+static void put_hands(struct gathered *c, struct machine *m)
+{
+    sqlite3_stmt *from = gathered_ask(
+        m->client,
+        "SELECT t.table_id, o.column_id, e.column_id, f.table_id, r.column_id,"
+        " s.column_id, n.column_id FROM sync_table t JOIN sync_column o"
+        "  ON o.table_id = t.table_id AND o.name = t.owner_column"
+        " LEFT JOIN sync_handover h ON h.table_id = t.table_id"
+        " LEFT JOIN sync_table f ON f.name = h.offer_table"
+        " LEFT JOIN sync_column e"
+        "  ON e.table_id = t.table_id AND e.name = h.epoch_column"
+        " LEFT JOIN sync_column r"
+        "  ON r.table_id = f.table_id AND r.name = h.row_column"
+        " LEFT JOIN sync_column s"
+        "  ON s.table_id = f.table_id AND s.name = h.to_column"
+        " LEFT JOIN sync_column n"
+        "  ON n.table_id = f.table_id AND n.name = h.offer_epoch");
+    while (sqlite3_step(from) == SQLITE_ROW) {
+        sqlite3_stmt *stmt = gathered_ask(
+            c->db, "INSERT INTO hand VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        for (int i = 0; i < 7; i++) {
+            sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
+        }
+        gathered_done(c, stmt);
     }
     sqlite3_finalize(from);
 }
@@ -357,7 +409,7 @@ static void put_defaults(struct gathered *c, struct machine *m)
         for (int i = 0; i < 3; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
-        done(c, stmt);
+        gathered_done(c, stmt);
     }
     sqlite3_finalize(from);
 }
@@ -376,7 +428,7 @@ static void put_row(struct gathered *c, struct machine *m,
         sqlite3_bind_value(stmt, 3, sqlite3_column_value(row, 0));
         sqlite3_bind_int(stmt, 4, t->columns[k].id);
         sqlite3_bind_value(stmt, 5, sqlite3_column_value(row, (int)k + 1));
-        done(c, stmt);
+        gathered_done(c, stmt);
     }
 }
 
@@ -414,55 +466,6 @@ static void put_tables(struct gathered *c, struct machine *m,
     }
 }
 
-/* --- reviews ------------------------------------------------------------------------- */
-
-static void put_values(struct gathered *c, struct machine *m,
-                       const struct review_name *name)
-{
-    const struct value key = value_text(name->key);
-    struct review *review = NULL;
-    sim_must(review_open(m->replica, name->table, &key, name->column, &review,
-                         said));
-    for (size_t i = 0; i < review->count; i++) {
-        const struct review_value *v = &review->values[i];
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "INSERT INTO kept VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
-        sqlite3_bind_int(stmt, 1, m->index);
-        sqlite3_bind_int64(stmt, 2, name->table->id);
-        sqlite3_bind_text(stmt, 3, name->key, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 4, name->column->id);
-        bind_hex64(stmt, 5, v->hlc);
-        sqlite3_bind_int64(stmt, 6, (int64_t)v->seq);
-        sqlite3_bind_int(stmt, 7, v->shown);
-        done(c, stmt);
-    }
-    review_close(&review);
-}
-
-/* What its table of reviews has, and what a person is shown of each. */
-static void put_reviews(struct gathered *c, struct machine *m)
-{
-    struct review_name *names = NULL;
-    size_t count = 0;
-    sqlite3_stmt *from = gathered_ask(
-        m->client, "SELECT table_id, row_key, column_id FROM sync_review");
-    while (sqlite3_step(from) == SQLITE_ROW) {
-        sqlite3_stmt *stmt =
-            gathered_ask(c->db, "INSERT INTO asks VALUES(?4, ?1, ?2, ?3)");
-        for (int i = 0; i < 3; i++) {
-            sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
-        }
-        sqlite3_bind_int(stmt, 4, m->index);
-        done(c, stmt);
-    }
-    sqlite3_finalize(from);
-    sim_must(review_list(m->replica, &names, &count, said));
-    for (size_t i = 0; i < count; i++) {
-        put_values(c, m, &names[i]);
-    }
-    free(names);
-}
-
 /* --- who is there -------------------------------------------------------------------- */
 
 static const char *district_of(const struct world *w, const struct machine *m)
@@ -477,7 +480,8 @@ static const char *district_of(const struct world *w, const struct machine *m)
 static void put_machine(struct gathered *c, struct machine *m)
 {
     sqlite3_stmt *stmt = gathered_ask(
-        c->db, "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+        c->db,
+        "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, replica_self(m->replica)->node.bytes, HASH_BYTES);
     sqlite3_bind_text(stmt, 3, district_of(c->world, m), -1, SQLITE_STATIC);
@@ -486,41 +490,8 @@ static void put_machine(struct gathered *c, struct machine *m)
     sqlite3_bind_int(stmt, 6, m->ended);
     sqlite3_bind_text(stmt, 7, m->site, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 8, m->was_put_back);
-    done(c, stmt);
-}
-
-static void put_written(struct gathered *c)
-{
-    for (size_t i = 0; i < c->world->written_count; i++) {
-        const struct written *w = &c->world->written[i];
-        char key[WRITER_KEY_BYTES];
-        sqlite3_stmt *stmt =
-            gathered_ask(c->db, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4, ?5)");
-        writer_key(w->table, w->number, key);
-        sqlite3_bind_int(stmt, 1, w->machine);
-        sqlite3_bind_text(stmt, 2, writer_tables[w->table].name, -1,
-                          SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 3, key, -1, SQLITE_TRANSIENT);
-        sqlite3_bind_int(stmt, 4, w->past);
-        sqlite3_bind_int(stmt, 5, holding_is_lost(c->world, w));
-        done(c, stmt);
-    }
-}
-
-static void put_settled(struct gathered *c)
-{
-    for (size_t i = 0; i < c->world->settled_count; i++) {
-        const struct settled *s = &c->world->settled[i];
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "INSERT INTO settled VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
-        sqlite3_bind_int(stmt, 1, s->machine);
-        sqlite3_bind_int64(stmt, 2, s->table);
-        sqlite3_bind_text(stmt, 3, s->key, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 4, s->column);
-        bind_hex64(stmt, 5, s->hlc);
-        sqlite3_bind_int64(stmt, 6, (int64_t)s->seq);
-        done(c, stmt);
-    }
+    sqlite3_bind_int(stmt, 9, m->wrote_past);
+    gathered_done(c, stmt);
 }
 
 /* A manifest that no program of the world lacks anything of. */
@@ -546,15 +517,15 @@ void gather(struct world *w, struct gathered *ret)
     put_columns(ret, replica_manifest(old->replica));
     put_policies(ret, old);
     put_defaults(ret, old);
-    put_written(ret);
-    put_settled(ret);
+    put_hands(ret, old);
+    told_put(ret, replica_manifest(old->replica));
     for (int i = 0; i < w->count; i++) {
         struct machine *m = &w->machines[i];
         sim.running = m;
         put_machine(ret, m);
         put_journal(ret, m);
         put_tables(ret, m, replica_manifest(old->replica));
-        put_reviews(ret, m);
+        asked_put(ret, m);
     }
     sim.running = NULL;
     gathered_run(ret, "CREATE INDEX leaf_row ON leaf(machine, tbl, key);"

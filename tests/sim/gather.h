@@ -26,5 +26,8 @@ void gather(struct world *w, struct gathered *ret);
 /* SQL that must work: without and with rows. */
 void gathered_run(struct gathered *c, const char *sql);
 sqlite3_stmt *gathered_ask(sqlite3 *db, const char *sql);
+/* The end of a statement that has no rows. */
+void gathered_done(struct gathered *c, sqlite3_stmt *stmt);
+void gathered_bind_hex64(sqlite3_stmt *stmt, int at, uint64_t n);
 
 #endif

@@ -31,6 +31,7 @@ struct machine {
     bool ended;                  /* revoked: what it says counts no more */
     bool copied;                 /* there is a copy of its disk */
     bool was_put_back;           /* to it */
+    bool wrote_past;             /* a program, with the triggers off */
     /* holding.h: how far its journal was looked at, that of the copy; and what
      * each neighbour has acknowledged of it */
     uint64_t holds_until;

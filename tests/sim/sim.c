@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "network.h"
+#include "papers.h"
 #include "stand_ins.h"
 #include "store/schema.h"
 #include "support/small.h"
@@ -98,8 +99,8 @@ static noreturn void live(const struct plan *plan)
     (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     stand_in_for_chance();
-    sim.schema =
-        plan->seed % WHOLE_SEEDS == 0 ? &schema_embedded : small_schema();
+    sim.whole = plan->seed % WHOLE_SEEDS == 0;
+    sim.schema = papers_schema(sim.whole ? &schema_embedded : small_schema());
     storage_install();
     world_make(&w, plan, ".");
     world_live(&w);

@@ -28,6 +28,7 @@ struct sim {
     /* What a program knows today: in most worlds no more than people write
      * here, and no rules (support/small.h). */
     const struct schema *schema;
+    bool whole;     /* it is all of it, and the rules look */
     bool traces;    /* print each line of it */
     uint64_t trace; /* a digest of all lines so far */
 };

@@ -244,9 +244,7 @@ const char *holders_say(const struct holders *h, char out[HOLDERS_TEXT_BYTES])
                       struct err *e)                                           \
     {                                                                          \
         *ret = (struct result){0};                                             \
-        return sim.schema == &schema_embedded                                  \
-                   ? __real_##call(r, now_ms, ret, e)                          \
-                   : 0;                                                        \
+        return sim.whole ? __real_##call(r, now_ms, ret, e) : 0;               \
     }
 
 ONLY_WHOLE(replica_judge, judged)

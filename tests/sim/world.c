@@ -186,10 +186,10 @@ static void say_unsettled(struct world *w)
  * schema, once for each connection [I-12]. */
 static void check_memory(const struct world *w)
 {
-    enum { SMALL_BYTES = 13 * 512 * 1024, WHOLE_BYTES = 24 * 1024 * 1024 };
+    enum { SMALL_BYTES = 15 * 512 * 1024, WHOLE_BYTES = 24 * 1024 * 1024 };
     struct mallinfo2 memory = mallinfo2();
     size_t used = (memory.uordblks + memory.hblkhd) / (size_t)w->count;
-    if (used > (sim.schema == &schema_embedded ? WHOLE_BYTES : SMALL_BYTES)) {
+    if (used > (sim.whole ? WHOLE_BYTES : SMALL_BYTES)) {
         sim_fail("[I-12] each machine uses %zu bytes of memory", used);
     }
 }

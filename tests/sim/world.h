@@ -36,7 +36,7 @@ enum fault {
 
 extern const char *const fault_names[FAULT_KINDS];
 
-enum { WRITES_MAX = 8192, SETTLED_MAX = 1024 };
+enum { WRITES_MAX = 8192, SETTLED_MAX = 1024, DELETED_MAX = 1024 };
 
 /* A row that a program was told is written. */
 struct written {
@@ -61,6 +61,14 @@ struct settled {
     uint64_t seq;
 };
 
+/* A row that a person deleted. No guard refused it; that the program was told so
+ * is not needed: its disk may have died meanwhile. */
+struct deleted {
+    uint16_t machine;
+    uint16_t table; /* index in writer.c */
+    char key[32];
+};
+
 struct plan {
     uint64_t seed;
     int machines;     /* 0: as the seed says */
@@ -80,6 +88,8 @@ struct world {
     size_t written_count;
     struct settled settled[SETTLED_MAX];
     size_t settled_count;
+    struct deleted deleted[DELETED_MAX];
+    size_t deleted_count;
     uint32_t numbers;
     uint64_t faults[FAULT_KINDS]; /* how often */
     uint64_t sql_refused;

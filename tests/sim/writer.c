@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * Writers: what people at a site do, in the SQL of their programs.
- */
-#include "world.h"
+#include "writer.h"
 
 #include "holding.h"
 #include "store/review.h"
@@ -11,22 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SQL_BYTES = 1024 };
-
-enum {
-    PERSON,
-    DOSE,
-    ORDER,
-    ITEM,
-    CODE,
-};
-
 const struct writer_table writer_tables[] = {
     [PERSON] = {"person", "person_id", 'P'},
     [DOSE] = {"dose_event", "dose_id", 'D'},
     [ORDER] = {"treatment_order", "order_id", 'O'},
     [ITEM] = {"ref_item", "item_code", 'I'},
     [CODE] = {"ref_code", "code_system || '/' || code", 'C'},
+    [ENROLMENT] = {"enrolment", "enrolment_id", 'E'},
+    [REFERRAL] = {"referral", "referral_id", 'R'},
+    [NOTE] = {"note", "note_id", 'N'},
+    [PAPER] = {"paper", "paper_id", 'A'},
+    [PAPER_OFFER] = {"paper_offer", "offer_id", 'F'},
 };
 const size_t writer_table_count = sizeof writer_tables / sizeof *writer_tables;
 
@@ -47,59 +39,65 @@ void writer_key(size_t table, unsigned number, char out[WRITER_KEY_BYTES])
     }
 }
 
-static size_t below(struct world *w, size_t sides)
+size_t writer_below(struct world *w, size_t sides)
 {
     return dice_below(&w->writers, sides);
+}
+
+const char *writer_pick(struct world *w, struct machine *m, int table,
+                        const char *where, char out[256])
+{
+    char sql[WRITER_SQL_BYTES];
+    const struct writer_table *t = &writer_tables[table];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE %s", t->name,
+                   where);
+    int64_t count = machine_number(m, sql);
+    size_t at = writer_below(w, 1000);
+    if (count == 0) {
+        out[0] = '\0';
+        return out;
+    }
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT %s FROM %s WHERE %s ORDER BY 1 LIMIT 1 OFFSET %lld",
+                   t->key, t->name, where, (long long)((int64_t)at % count));
+    return machine_text(m, sql, out);
 }
 
 /* Any row that this site has; "" if there is none. */
 static const char *any_key(struct world *w, struct machine *m, int table,
                            char out[256])
 {
-    char sql[SQL_BYTES];
-    const struct writer_table *t = &writer_tables[table];
-    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", t->name);
-    int64_t count = machine_number(m, sql);
-    size_t at = below(w, 1000);
-    if (count == 0) {
-        out[0] = '\0';
-        return out;
-    }
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT %s FROM %s ORDER BY 1 LIMIT 1 OFFSET %lld", t->key,
-                   t->name, (long long)((int64_t)at % count));
-    return machine_text(m, sql, out);
+    return writer_pick(w, m, table, "1", out);
 }
 
 /* A program that is told of success relies on it. */
-static void run(struct world *w, struct machine *m, const char *sql)
+int writer_run(struct world *w, struct machine *m, const char *sql)
 {
     int rc = machine_sql(m, sql);
     sim_say("%s ran %s: %s", m->site, sql,
             rc == SQLITE_OK ? "done" : sqlite3_errmsg(m->client));
     w->sql_refused += rc != SQLITE_OK;
+    return rc;
+}
+
+static void run(struct world *w, struct machine *m, const char *sql)
+{
+    int rc = writer_run(w, m, sql);
     if (rc != SQLITE_OK && sqlite3_get_autocommit(m->client) == 0) {
         (void)machine_sql(m, "ROLLBACK");
     }
 }
 
-/* Mostly nobody else's; some are, as where two sites enter one paper form. */
-static unsigned draw_number(struct world *w)
+unsigned writer_draw_number(struct world *w)
 {
-    return below(w, 8) == 0 ? 100000 + (unsigned)below(w, 4) : ++w->numbers;
+    return writer_below(w, 8) == 0 ? 100000 + (unsigned)writer_below(w, 4)
+                                   : ++w->numbers;
 }
 
-static void insert(struct world *w, struct machine *m, int table, bool past,
+void writer_insert(struct world *w, struct machine *m, int table, bool past,
                    unsigned number, const char *sql)
 {
-    int rc = machine_sql(m, sql);
-    sim_say("%s ran %s: %s", m->site, sql,
-            rc == SQLITE_OK ? "done" : sqlite3_errmsg(m->client));
-    if (rc != SQLITE_OK) {
-        w->sql_refused++;
-        return;
-    }
-    if (w->written_count < WRITES_MAX) {
+    if (writer_run(w, m, sql) == SQLITE_OK && w->written_count < WRITES_MAX) {
         struct written *row = &w->written[w->written_count++];
         *row = (struct written){.machine = (uint16_t)m->index,
                                 .table = (uint16_t)table,
@@ -111,76 +109,78 @@ static void insert(struct world *w, struct machine *m, int table, bool past,
 
 /* --- what is written ------------------------------------------------------------ */
 
-static void write_person(struct world *w, struct machine *m, bool past)
+void writer_person(struct world *w, struct machine *m, bool past)
 {
-    char sql[SQL_BYTES];
-    unsigned number = draw_number(w);
+    char sql[WRITER_SQL_BYTES];
+    unsigned number = writer_draw_number(w);
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO person(person_id, beneficiary_no, given_name,"
                    " recorded_by) VALUES('P%u', 'B%zu', 'name %zu', 'sim')",
-                   number, below(w, 1000), below(w, 1000));
-    insert(w, m, PERSON, past, number, sql);
+                   number, writer_below(w, 1000), writer_below(w, 1000));
+    writer_insert(w, m, PERSON, past, number, sql);
 }
 
 static void change_person(struct world *w, struct machine *m)
 {
     static const char *const columns[] = {
         "phone", "given_name", "home_locality", "preferred_language"};
-    char key[256], sql[SQL_BYTES];
+    char key[256], sql[WRITER_SQL_BYTES];
     (void)snprintf(sql, sizeof sql,
                    "UPDATE person SET %s = 'text %zu' WHERE person_id = '%s'",
-                   columns[below(w, 4)], below(w, 1000),
+                   columns[writer_below(w, 4)], writer_below(w, 1000),
                    any_key(w, m, PERSON, key));
     run(w, m, sql);
 }
 
 /* Who a person is: two that disagree are a review; a birth is said whole. */
-static void draw_who(struct world *w, const char *key, char sql[SQL_BYTES])
+static void draw_who(struct world *w, const char *key,
+                     char sql[WRITER_SQL_BYTES])
 {
     static const char *const sexes[] = {"'male'", "'female'", "'other'",
                                         "NULL"};
-    size_t year = 1950 + below(w, 3);
-    if (below(w, 2) == 0) {
-        (void)snprintf(sql, SQL_BYTES,
+    size_t year = 1950 + writer_below(w, 3);
+    if (writer_below(w, 2) == 0) {
+        (void)snprintf(sql, WRITER_SQL_BYTES,
                        "UPDATE person SET sex = %s WHERE person_id = '%s'",
-                       sexes[below(w, 4)], key);
+                       sexes[writer_below(w, 4)], key);
     } else {
-        (void)snprintf(sql, SQL_BYTES,
+        (void)snprintf(sql, WRITER_SQL_BYTES,
                        "UPDATE person SET birth_year = %zu, birth_date ="
                        " nullif('%zu-01-0%zu', '%zu-01-01'),"
                        " birth_precision = 'day' WHERE person_id = '%s'",
-                       year, year, 1 + below(w, 3), year, key);
+                       year, year, 1 + writer_below(w, 3), year, key);
     }
 }
 
 /* A list: something is added, taken away, or said anew; or it is none. */
-static void draw_alerts(struct world *w, const char *key, char sql[SQL_BYTES])
+static void draw_alerts(struct world *w, const char *key,
+                        char sql[WRITER_SQL_BYTES])
 {
     static const char *const alerts[] = {"'allergy'", "'hbv'", "'falls'",
                                          "'7'",       "7",     "70"};
     static const char *const wrong[] = {"allergy", "[[1]]", "{\"a\": 1}",
                                         "[1.5]"};
     /* one of them comes and goes */
-    const char *one = alerts[below(w, 2) == 0 ? 0 : below(w, 6)];
-    size_t die = below(w, 8);
+    const char *one = alerts[writer_below(w, 2) == 0 ? 0 : writer_below(w, 6)];
+    size_t die = writer_below(w, 8);
     if (die == 0) {
-        (void)snprintf(sql, SQL_BYTES,
+        (void)snprintf(sql, WRITER_SQL_BYTES,
                        "UPDATE person SET alerts = json_array(%s, %s)"
                        " WHERE person_id = '%s'",
-                       one, alerts[below(w, 6)], key);
+                       one, alerts[writer_below(w, 6)], key);
     } else if (die == 1) {
-        (void)snprintf(sql, SQL_BYTES,
+        (void)snprintf(sql, WRITER_SQL_BYTES,
                        "UPDATE person SET alerts = '%s'"
                        " WHERE person_id = '%s'",
-                       wrong[below(w, 4)], key);
+                       wrong[writer_below(w, 4)], key);
     } else if (die < 5) {
-        (void)snprintf(sql, SQL_BYTES,
+        (void)snprintf(sql, WRITER_SQL_BYTES,
                        "UPDATE person SET alerts = (SELECT"
                        " json_group_array(value) FROM json_each(alerts)"
                        " WHERE value IS NOT %s) WHERE person_id = '%s'",
                        one, key);
     } else {
-        (void)snprintf(sql, SQL_BYTES,
+        (void)snprintf(sql, WRITER_SQL_BYTES,
                        "UPDATE person SET alerts = json_insert("
                        "coalesce(alerts, '[]'), '$[#]', %s)"
                        " WHERE person_id = '%s'",
@@ -188,21 +188,22 @@ static void draw_alerts(struct world *w, const char *key, char sql[SQL_BYTES])
     }
 }
 
-static void draw_dose(struct world *w, const char *key, char sql[SQL_BYTES])
+static void draw_dose(struct world *w, const char *key,
+                      char sql[WRITER_SQL_BYTES])
 {
-    (void)snprintf(sql, SQL_BYTES,
+    (void)snprintf(sql, WRITER_SQL_BYTES,
                    "UPDATE treatment_order SET daily_dose_mcg = %zu"
                    " WHERE order_id = '%s'",
-                   2000 + 1000 * below(w, 9), key);
+                   2000 + 1000 * writer_below(w, 9), key);
 }
 
 /* Often two sites do so before either hears of the other. */
 static void change_apart(struct world *w, struct machine *m)
 {
-    struct machine *other = &w->machines[below(w, (size_t)w->count)];
+    struct machine *other = &w->machines[writer_below(w, (size_t)w->count)];
     struct machine *both[] = {m, other};
-    size_t what = below(w, 3);
-    char key[256], sql[SQL_BYTES];
+    size_t what = writer_below(w, 3);
+    char key[256], sql[WRITER_SQL_BYTES];
     any_key(w, m, what == 2 ? ORDER : PERSON, key);
     for (size_t i = 0; i < 2; i++) {
         if (what == 0) {
@@ -220,7 +221,7 @@ static void change_apart(struct world *w, struct machine *m)
 
 static void change_something(struct world *w, struct machine *m)
 {
-    if (below(w, 2) == 0) {
+    if (writer_below(w, 2) == 0) {
         change_apart(w, m);
     } else {
         change_person(w, m);
@@ -229,7 +230,7 @@ static void change_something(struct world *w, struct machine *m)
 
 static void replace_person(struct world *w, struct machine *m)
 {
-    char key[256], sql[SQL_BYTES];
+    char key[256], sql[WRITER_SQL_BYTES];
     if (any_key(w, m, PERSON, key)[0] == '\0') {
         return;
     }
@@ -241,26 +242,26 @@ static void replace_person(struct world *w, struct machine *m)
                    " preferred_language, alerts, death_date, vital_status,"
                    " record_status, origin_site, recorded_at, recorded_by"
                    " FROM (SELECT * FROM person WHERE person_id = '%s')",
-                   below(w, 1000), key);
+                   writer_below(w, 1000), key);
     run(w, m, sql);
 }
 
 static void write_dose(struct world *w, struct machine *m, bool past)
 {
-    char key[256], sql[SQL_BYTES];
-    unsigned number = draw_number(w);
+    char key[256], sql[WRITER_SQL_BYTES];
+    unsigned number = writer_draw_number(w);
     any_key(w, m, PERSON, key);
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO dose_event(dose_id, person_id, kind, item_code,"
                    " units, verified_by, dispensed_by) VALUES('D%u', '%s',"
                    " 'observed', 'I1', %zu, 'photo_card', 'sim')",
-                   number, key, below(w, 9));
-    insert(w, m, DOSE, past, number, sql);
+                   number, key, writer_below(w, 9));
+    writer_insert(w, m, DOSE, past, number, sql);
 }
 
 static void write_order(struct world *w, struct machine *m)
 {
-    char key[256], sql[SQL_BYTES];
+    char key[256], sql[WRITER_SQL_BYTES];
     any_key(w, m, PERSON, key);
     w->numbers++;
     (void)snprintf(sql, sizeof sql,
@@ -268,39 +269,39 @@ static void write_order(struct world *w, struct machine *m)
                    " person_id, item_code, daily_dose_mcg, mode,"
                    " max_take_home_days, status, prescriber) VALUES('O%u',"
                    " 'E1', '%s', 'I1', %zu, 'mixed', 7, 'draft', 'sim')",
-                   w->numbers, key, 2000 + 1000 * below(w, 9));
-    insert(w, m, ORDER, false, w->numbers, sql);
+                   w->numbers, key, 2000 + 1000 * writer_below(w, 9));
+    writer_insert(w, m, ORDER, false, w->numbers, sql);
 }
 
 static void change_order(struct world *w, struct machine *m)
 {
     static const char *const states[] = {"active", "superseded", "stopped"};
-    char key[256], sql[SQL_BYTES];
+    char key[256], sql[WRITER_SQL_BYTES];
     any_key(w, m, ORDER, key);
-    switch (below(w, 4)) {
+    switch (writer_below(w, 4)) {
     case 0:
         (void)snprintf(sql, sizeof sql,
                        "UPDATE treatment_order SET status = '%s'"
                        " WHERE order_id = '%s'",
-                       states[below(w, 3)], key);
+                       states[writer_below(w, 3)], key);
         break;
     case 1:
         (void)snprintf(sql, sizeof sql,
                        "UPDATE treatment_order SET daily_dose_mcg = %zu"
                        " WHERE order_id = '%s'",
-                       2000 + 1000 * below(w, 9), key);
+                       2000 + 1000 * writer_below(w, 9), key);
         break;
     case 2:
         (void)snprintf(sql, sizeof sql,
                        "UPDATE treatment_order SET max_take_home_days = %zu"
                        " WHERE order_id = '%s'",
-                       below(w, 9), key);
+                       writer_below(w, 9), key);
         break;
     default:
         (void)snprintf(sql, sizeof sql,
                        "UPDATE treatment_order SET reason = 'reason %zu'"
                        " WHERE order_id = '%s'",
-                       below(w, 1000), key);
+                       writer_below(w, 1000), key);
         break;
     }
     run(w, m, sql);
@@ -308,56 +309,56 @@ static void change_order(struct world *w, struct machine *m)
 
 static void write_item(struct world *w, struct machine *m)
 {
-    char key[256], sql[SQL_BYTES];
+    char key[256], sql[WRITER_SQL_BYTES];
     any_key(w, m, ITEM, key);
-    if (key[0] == '\0' || below(w, 3) == 0) {
+    if (key[0] == '\0' || writer_below(w, 3) == 0) {
         w->numbers++;
         (void)snprintf(sql, sizeof sql,
                        "INSERT INTO ref_item(item_code, kind, name, unit)"
                        " VALUES('I%u', 'medicine', 'name', 'tablet')",
                        w->numbers);
-        insert(w, m, ITEM, false, w->numbers, sql);
+        writer_insert(w, m, ITEM, false, w->numbers, sql);
         return;
     }
     (void)snprintf(sql, sizeof sql,
                    "UPDATE ref_item SET name = 'name %zu'"
                    " WHERE item_code = '%s'",
-                   below(w, 1000), key);
+                   writer_below(w, 1000), key);
     run(w, m, sql);
 }
 
 /* Rows that two columns name. */
 static void write_code(struct world *w, struct machine *m)
 {
-    char key[256], sql[SQL_BYTES];
+    char key[256], sql[WRITER_SQL_BYTES];
     any_key(w, m, CODE, key);
-    if (key[0] == '\0' || below(w, 3) == 0) {
+    if (key[0] == '\0' || writer_below(w, 3) == 0) {
         unsigned number = ++w->numbers;
         (void)snprintf(sql, sizeof sql,
                        "INSERT INTO ref_code(code_system, code, label_en)"
                        " VALUES('%s', 'C%u', 'label %zu')",
-                       list_of(number), number / 2, below(w, 1000));
-        insert(w, m, CODE, false, number, sql);
+                       list_of(number), number / 2, writer_below(w, 1000));
+        writer_insert(w, m, CODE, false, number, sql);
         return;
     }
     (void)snprintf(sql, sizeof sql,
                    "UPDATE ref_code SET label_local = 'label %zu', active = %zu"
                    " WHERE code_system || '/' || code = '%s'",
-                   below(w, 1000), below(w, 2), key);
+                   writer_below(w, 1000), writer_below(w, 2), key);
     run(w, m, sql);
 }
 
 /* Several rows at once, and sometimes none after all. */
 static void write_many(struct world *w, struct machine *m)
 {
-    char sql[SQL_BYTES];
+    char sql[WRITER_SQL_BYTES];
     (void)snprintf(sql, sizeof sql,
                    "BEGIN IMMEDIATE;"
                    "UPDATE person SET phone = 'many %zu';"
                    "UPDATE treatment_order SET reason = 'many'"
                    " WHERE site_id = '%s'; %s",
-                   below(w, 1000), m->site,
-                   below(w, 3) == 0 ? "ROLLBACK" : "COMMIT");
+                   writer_below(w, 1000), m->site,
+                   writer_below(w, 3) == 0 ? "ROLLBACK" : "COMMIT");
     run(w, m, sql);
 }
 
@@ -395,7 +396,7 @@ static void settle_one(struct world *w, struct machine *m,
             database_open(m->path, DATABASE_TOOL, DATABASE_EXISTING, &tool, &e);
     }
     if (rc == 0) {
-        size_t which = below(w, review->count);
+        size_t which = writer_below(w, review->count);
         rc = review_settle(tool, review, &key, which, sim_wall_ms(), &e);
     }
     database_close(&tool);
@@ -414,7 +415,7 @@ static void settle_review(struct world *w, struct machine *m)
     struct err e = {0};
     sim.running = m;
     if (review_list(m->replica, &names, &count, &e) == 0 && count > 0) {
-        settle_one(w, m, &names[below(w, count)]);
+        settle_one(w, m, &names[writer_below(w, count)]);
         m->look_ms = sim.now_ms;
     }
     free(names);
@@ -431,7 +432,7 @@ static void write_wrong(struct world *w, struct machine *m)
         "UPDATE person SET person_id = 'x'",
         "INSERT INTO person(person_id) VALUES('x')",
     };
-    run(w, m, wrong[below(w, sizeof wrong / sizeof *wrong)]);
+    run(w, m, wrong[writer_below(w, sizeof wrong / sizeof *wrong)]);
 }
 
 static void set_triggers(struct machine *m, int on)
@@ -444,7 +445,8 @@ static void set_triggers(struct machine *m, int on)
  * constraint; triggers and indexes are gone with the old one. */
 static void rebuild_table(struct world *w, struct machine *m)
 {
-    const struct writer_table *t = &writer_tables[below(w, writer_table_count)];
+    const struct writer_table *t =
+        &writer_tables[writer_below(w, writer_table_count)];
     sqlite3_stmt *stmt;
     char *ask = sqlite3_mprintf("SELECT substr(sql, instr(sql, '('))"
                                 " FROM sqlite_schema WHERE name = %Q",
@@ -466,15 +468,19 @@ static void rebuild_table(struct world *w, struct machine *m)
 
 static void write_past(struct world *w, struct machine *m)
 {
+    m->wrote_past = true;
     set_triggers(m, 0);
-    switch (below(w, 4)) {
+    switch (writer_below(w, 5)) {
     case 0:
-        write_person(w, m, true);
+        writer_person(w, m, true);
         break;
     case 1:
         write_dose(w, m, true);
         break;
     case 2:
+        writer_hand(w, m, true);
+        break;
+    case 3:
         rebuild_table(w, m);
         break;
     default:
@@ -486,15 +492,17 @@ static void write_past(struct world *w, struct machine *m)
 
 void writer_act(struct world *w, struct machine *m, bool past)
 {
-    size_t die = below(w, 20);
+    size_t die = writer_below(w, 30);
     if (past) {
         write_past(w, m);
+    } else if (die >= 20) {
+        writer_hand(w, m, false);
     } else if (m->parent < 0 && die < 3) {
         write_item(w, m);
     } else if (m->parent < 0 && die < 6) {
         write_code(w, m);
     } else if (die < 3) {
-        write_person(w, m, false);
+        writer_person(w, m, false);
     } else if (die < 10) {
         change_something(w, m);
     } else if (die < 13) {

@@ -162,6 +162,30 @@ static void what_neither_site_can_see_is_told_to_both(void **state)
     tree_free(t);
 }
 
+/* A site of which a machine is under another hub: what was done there is no blind
+ * spot of those who do not see it. That machine itself is not told (decision 23). */
+static void a_site_that_moved_is_no_blind_spot(void **state)
+{
+    (void)state;
+    static const char shown[] =
+        "SELECT group_concat(breach_id) FROM v_breach WHERE rule = '01'";
+    struct tree *t = two_districts();
+    int moved = tree_add(t, ASR_H, "LDH-P");
+    tree_sync(t);
+    tree_sql(t, moved, cases_short_forms);
+    tree_sql(t, LDH_C,
+             "INSERT INTO treated VALUES('a');"
+             "INSERT INTO dose VALUES('d1', 'a', '2025-03-01T09:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    tree_sql(t, moved,
+             "INSERT INTO dose VALUES('d2', 'a', '2025-03-01T18:00:00.000Z',"
+             " 'observed', 8000, 1)");
+    meet(t);
+    assert_string_equal(tree_get(t, HQ, shown), "01:d1:d2");
+    assert_string_equal(tree_get(t, LDH_C, shown), "01:d1:d2");
+    tree_free(t);
+}
+
 /* What its machine was told before, and what is told later. */
 static void a_machine_that_takes_the_place_of_another_is_told(void **state)
 {
@@ -680,6 +704,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_neither_site_can_see_is_told_to_both),
+        cmocka_unit_test(a_site_that_moved_is_no_blind_spot),
         cmocka_unit_test(a_machine_that_takes_the_place_of_another_is_told),
         cmocka_unit_test(what_a_site_sees_itself_is_not_told),
         cmocka_unit_test(what_headquarters_wrote_is_seen_and_not_told),

@@ -213,11 +213,14 @@ static void assert_stable(struct tree *t, int node)
     bytes_free(&after);
 }
 
-static void check_all(struct tree *t)
+/* The rows of one of them may be others. */
+static void check_all_but(struct tree *t, int one)
 {
     for (int i = 1; i < t->count; i++) {
-        if (i != ASR_H) {
+        if (i != ASR_H && i != one) {
             assert_same_rows(t, HQ, i);
+        }
+        if (i != ASR_H) {
             assert_same_verdicts(t, HQ, i);
         }
         assert_in_step(t, i);
@@ -225,6 +228,11 @@ static void check_all(struct tree *t)
     for (int i = 0; i < t->count; i++) {
         assert_stable(t, i);
     }
+}
+
+static void check_all(struct tree *t)
+{
+    check_all_but(t, -1);
 }
 
 /* --- revocations --------------------------------------------------------- */
@@ -632,7 +640,8 @@ static void a_review_settled_ahead_stays_settled(void **state)
     tree_free(t);
 }
 
-/* The voids are before the end of the node; what they take back is after. */
+/* The voids are before the end of the node; what they take back is after. But an
+ * event that it took back before its end it holds, and shows: it took place. */
 static void what_was_taken_back_stays_so_at_a_node_that_ends(void **state)
 {
     (void)state;
@@ -648,13 +657,13 @@ static void what_was_taken_back_stays_so_at_a_node_that_ends(void **state)
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
         assert_string_equal(phones(t, i), "55501");
-        assert_string_equal(doses(t, i), "");
+        assert_string_equal(doses(t, i), i == LDH_C ? "d1" : "");
     }
     assert_string_equal(tree_get(t, LDH_C,
                                  "SELECT group_concat(seq) FROM sync_changeset"
                                  " WHERE voided"),
                         "1,2,3");
-    check_all(t);
+    check_all_but(t, LDH_C);
     tree_free(t);
 }
 

@@ -162,6 +162,11 @@ static void random_state(struct dice *d, const struct registry *r,
     memcpy(ret->scope, scope.data, scope.len);
     dice_fill(d, ret->scope + scope.len, id_len);
     ret->scope_len = scope.len + id_len;
+    for (size_t others = dice_below(d, 4); others > 0; others--) {
+        uint8_t other[] = {SCOPE_PERSON, 0, 0, 0, 2, 0, 0};
+        dice_fill(d, other + 5, 2);
+        (void)state_note_scope(ret, (struct slice){other, sizeof other});
+    }
     bytes_free(&scope);
     size_t owner_len = dice_below(d, SITE_BYTES_MAX + 1);
     struct owner owner = {.stamp = ret->life};
@@ -200,6 +205,8 @@ static void a_state_comes_back_from_its_bytes(void **state)
         assert_int_equal(stamp_compare(&pair[1].life, &pair[0].life), 0);
         assert_int_equal(pair[1].scope_len, pair[0].scope_len);
         assert_memory_equal(pair[1].scope, pair[0].scope, pair[0].scope_len);
+        assert_true(
+            slice_equal(slice_of(&pair[1].scopes), slice_of(&pair[0].scopes)));
         assert_int_equal(pair[1].owner_count, pair[0].owner_count);
         assert_string_equal(pair[1].owners[0].site, pair[0].owners[0].site);
         assert_int_equal(pair[1].column_count, pair[0].column_count);

@@ -425,6 +425,25 @@ static void a_row_goes_to_the_site_it_is_offered_to(void **state)
     end(t);
 }
 
+static void the_next_owner_may_write_the_row_whole(void **state)
+{
+    (void)state;
+    struct tree *t = ludhiana();
+    offer(t, CLINIC, "LDH-P");
+    tree_sql(t, PRISON, "UPDATE enrolment SET owner_site = 'LDH-P'");
+    tree_sync(t);
+    /* the epoch is left out, and becomes its default */
+    tree_sql(t, PRISON,
+             "INSERT OR REPLACE INTO enrolment(enrolment_id, person_id,"
+             " programme, status, named_worker) VALUES('e', 'p', 'OOAT',"
+             " 'on_hold', 'W')");
+    tree_sync(t);
+    assert_everywhere(t, owner, "LDH-P 2 W");
+    assert_everywhere(t, "SELECT status FROM enrolment", "on_hold");
+    assert_everywhere(t, "SELECT count(*) FROM sync_parked", "0");
+    end(t);
+}
+
 static void who_no_longer_owns_a_row_loses_where_the_next_wrote(void **state)
 {
     (void)state;
@@ -596,6 +615,39 @@ static void only_the_owner_deletes_a_row(void **state)
     end_wide(t);
 }
 
+static void a_row_may_live_again_elsewhere(void **state)
+{
+    (void)state;
+    struct tree *t = wide_ludhiana();
+    tree_sql(t, CLINIC,
+             "INSERT INTO person(person_id, beneficiary_no)"
+             " VALUES('q', 'N-2');"
+             "DELETE FROM ours; DELETE FROM note");
+    tree_sync(t);
+    tree_sql(t, PRISON,
+             "INSERT INTO ours VALUES('m', 'q', 'LDH-P', 'new');"
+             "INSERT INTO note(k, person_id, says) VALUES('n', 'q', 'new')");
+    tree_sync(t);
+    /* REPLACE is compared with a fold, which has to know the life before */
+    tree_sql(t, PRISON,
+             "INSERT OR REPLACE INTO ours VALUES('m', 'q', 'LDH-P', 'newer')");
+    tree_sync(t);
+    assert_everywhere(t, "SELECT person_id || says FROM ours", "qnewer");
+    /* and when that life is over too, what it covered stays over */
+    tree_sql(t, PRISON, "DELETE FROM ours; DELETE FROM note");
+    tree_sync(t);
+    tree_sql(t, CLINIC,
+             "INSERT INTO ours VALUES('m', 'p', 'LDH-C', 'back');"
+             "INSERT INTO note(k, person_id, says) VALUES('n', 'p', 'back')");
+    tree_sync(t);
+    tree_sql(t, CLINIC,
+             "INSERT OR REPLACE INTO ours VALUES('m', 'p', 'LDH-C', 'here')");
+    tree_sync(t);
+    assert_everywhere(t, "SELECT person_id || says FROM ours", "phere");
+    assert_everywhere(t, "SELECT person_id || says FROM note", "pback");
+    end_wide(t);
+}
+
 static void a_table_that_forbids_it_keeps_its_rows(void **state)
 {
     (void)state;
@@ -619,6 +671,7 @@ int main(void)
         cmocka_unit_test(a_list_that_is_none_is_parked),
         cmocka_unit_test(a_group_is_never_mixed),
         cmocka_unit_test(a_row_goes_to_the_site_it_is_offered_to),
+        cmocka_unit_test(the_next_owner_may_write_the_row_whole),
         cmocka_unit_test(who_no_longer_owns_a_row_loses_where_the_next_wrote),
         cmocka_unit_test(of_two_that_took_a_row_the_first_owns_it),
         cmocka_unit_test(only_the_owner_can_offer_a_row),
@@ -627,6 +680,7 @@ int main(void)
         cmocka_unit_test(deleted_and_written_within_one_drain_is_a_change),
         cmocka_unit_test(the_same_row_may_be_deleted_twice),
         cmocka_unit_test(only_the_owner_deletes_a_row),
+        cmocka_unit_test(a_row_may_live_again_elsewhere),
         cmocka_unit_test(a_table_that_forbids_it_keeps_its_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -653,6 +653,42 @@ static void what_is_for_all_cannot_be_hidden_from_another_district(void **state)
     tree_free(t);
 }
 
+/* A site names, before a leaf for everybody, a number that others never get. */
+static void a_site_that_names_a_wrong_number_stops_nobody_else(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(ASR_H);
+    struct err e = {0};
+    char sql[200];
+    add_persons(t, LDH_C, 1, 2);
+    tree_drain(t, LDH_C);
+    tree_sync(t);
+    struct replica *r = t->nodes[LDH_C].replica;
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT OR REPLACE INTO sync_prior(scope, class_id, seq)"
+                   " VALUES(x'0000000000', %d, %llu)",
+                   (int)CLASS_CONTROL,
+                   (unsigned long long)replica_own_origin(r)->head_seq);
+    assert_int_equal(database_run(r->db, sql, &e), 0);
+    sign_leaf(t, LDH_C, newer_control("k"));
+    assert_int_equal(tree_send_try(t, LDH_C, LDH_H, &e), ERR_CHAIN);
+    assert_non_null(strstr(e.text, "has leaves for all, which it has not"));
+    /* everybody else goes on */
+    add_persons(t, LDH_P, 5, 6);
+    tree_drain(t, LDH_P);
+    tree_sql(t, HQ,
+             "INSERT INTO ref_item(item_code, kind, name, unit)"
+             " VALUES('X', 'medicine', 'm', 'tablet')");
+    tree_drain(t, HQ);
+    tree_send(t, LDH_P, LDH_H);
+    tree_send(t, LDH_H, HQ);
+    tree_send(t, HQ, ASR_H);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person"), "2");
+    assert_string_equal(tree_get(t, ASR_H, "SELECT count(*) FROM ref_item"),
+                        "1");
+    tree_free(t);
+}
+
 static void changesets_in_another_order_are_refused(void **state)
 {
     (void)state;
@@ -1655,6 +1691,7 @@ int main(void)
         cmocka_unit_test(a_changeset_dropped_on_the_way_down_is_found_out),
         cmocka_unit_test(
             what_is_for_all_cannot_be_hidden_from_another_district),
+        cmocka_unit_test(a_site_that_names_a_wrong_number_stops_nobody_else),
         cmocka_unit_test(changesets_in_another_order_are_refused),
         cmocka_unit_test(changesets_told_twice_do_no_harm),
         cmocka_unit_test(a_leaf_left_out_on_the_way_up_is_found_out),

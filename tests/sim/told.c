@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "told.h"
+
+#include "holding.h"
+#include "store/manifest.h"
+
+static int64_t id_of(const struct manifest *m, size_t table)
+{
+    return manifest_table_named(m, writer_tables[table].name)->id;
+}
+
+static void put_written(struct gathered *c, const struct manifest *m)
+{
+    for (size_t i = 0; i < c->world->written_count; i++) {
+        const struct written *w = &c->world->written[i];
+        char key[WRITER_KEY_BYTES];
+        sqlite3_stmt *stmt =
+            gathered_ask(c->db, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4, ?5)");
+        writer_key(w->table, w->number, key);
+        sqlite3_bind_int(stmt, 1, w->machine);
+        sqlite3_bind_int64(stmt, 2, id_of(m, w->table));
+        sqlite3_bind_text(stmt, 3, key, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_int(stmt, 4, w->past);
+        sqlite3_bind_int(stmt, 5, holding_is_lost(c->world, w));
+        gathered_done(c, stmt);
+    }
+}
+
+static void put_settled(struct gathered *c)
+{
+    for (size_t i = 0; i < c->world->settled_count; i++) {
+        const struct settled *s = &c->world->settled[i];
+        sqlite3_stmt *stmt = gathered_ask(
+            c->db, "INSERT INTO settled VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+        sqlite3_bind_int(stmt, 1, s->machine);
+        sqlite3_bind_int64(stmt, 2, s->table);
+        sqlite3_bind_text(stmt, 3, s->key, -1, SQLITE_STATIC);
+        sqlite3_bind_int(stmt, 4, s->column);
+        gathered_bind_hex64(stmt, 5, s->hlc);
+        sqlite3_bind_int64(stmt, 6, (int64_t)s->seq);
+        gathered_done(c, stmt);
+    }
+}
+
+static void put_deleted(struct gathered *c, const struct manifest *m)
+{
+    for (size_t i = 0; i < c->world->deleted_count; i++) {
+        const struct deleted *d = &c->world->deleted[i];
+        sqlite3_stmt *stmt =
+            gathered_ask(c->db, "INSERT INTO deleted VALUES(?1, ?2, ?3)");
+        sqlite3_bind_int(stmt, 1, d->machine);
+        sqlite3_bind_int64(stmt, 2, id_of(m, d->table));
+        sqlite3_bind_text(stmt, 3, d->key, -1, SQLITE_STATIC);
+        gathered_done(c, stmt);
+    }
+}
+
+void told_put(struct gathered *c, const struct manifest *m)
+{
+    put_written(c, m);
+    put_settled(c);
+    put_deleted(c, m);
+}

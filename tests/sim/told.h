@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Told: what people and programs did, and were told of it, as rows beside those
+ * that machines hold.
+ */
+#ifndef SANGAM_SIM_TOLD_H
+#define SANGAM_SIM_TOLD_H
+
+#include "gather.h"
+
+struct manifest;
+
+/* Fills wrote, settled and deleted. */
+void told_put(struct gathered *c, const struct manifest *m);
+
+#endif

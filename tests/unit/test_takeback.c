@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was stamped ahead is taken back and signed anew, also where branches that
+ * were lost come back: nothing of it is lost, and nothing is taken back that a
+ * node may not withdraw. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/parts.h"
+#include "support/tree.h"
+
+enum { HQ, LDH_H, LDH_C, LDH_P };
+static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
+
+static struct tree *tree_of(void)
+{
+    struct tree *t = tree_new();
+    assert_int_equal(tree_add(t, HQ, "LDH-H"), LDH_H);
+    tree_sync(t);
+    assert_int_equal(tree_add(t, LDH_H, "LDH-C"), LDH_C);
+    assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P);
+    tree_sync(t);
+    return t;
+}
+
+static void add_person(struct tree *t, int node, int n)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO person(person_id, beneficiary_no, given_name,"
+                   " phone) VALUES('p%d', 'N-%d', 'Testa', '5550%d')",
+                   n, n, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+static void add_dose(struct tree *t, int node, int n)
+{
+    char sql[400];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO dose_event(dose_id, person_id, kind, item_code,"
+                   " units, verified_by, dispensed_by) VALUES('d%d', 'p1',"
+                   " 'observed', 'BUP-2', %d, 'photo_card', 'nurse 4')",
+                   n, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+static const char *doses(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(dose_id) FROM (SELECT dose_id FROM"
+                    " dose_event ORDER BY dose_id)");
+}
+
+/* One message of one changeset that is due. */
+static size_t send_one(struct tree *t, int from, int to)
+{
+    struct err e;
+    struct replica *sender = t->nodes[from].replica;
+    struct replica *receiver = t->nodes[to].replica;
+    struct peer there = tree_peer(t, from, to);
+    struct peer here = tree_peer(t, to, from);
+    const struct replica_self *self = replica_self(sender);
+    uint64_t at =
+        lineage_has(&self->lineage, self->journal, self->head, &here.have)
+            ? here.have.position
+            : 0;
+    static struct stored stored;
+    struct walked walked;
+    there.return_until = peer_give_back(&here);
+    assert_int_equal(replica_walk(sender, &there, at, 1, &walked, &e), 0);
+    struct changesets stretch = {.items = walked.items,
+                                 .count = walked.count,
+                                 .position = walked.position,
+                                 .from = at};
+    size_t count = walked.count;
+    if (replica_store(receiver, &here, &stretch, tree_clock(t, to), &stored,
+                      &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    walked_clear(&walked);
+    return count;
+}
+
+/* Its hub greets it. */
+static void put_back(struct tree *t, int node, int hub)
+{
+    struct err e;
+    struct replica *sender = t->nodes[node].replica;
+    struct replica *receiver = t->nodes[hub].replica;
+    assert_int_equal(replica_put_back(sender, &replica_self(receiver)->node,
+                                      replica_self(receiver)->head, &e),
+                     0);
+}
+
+static void what_comes_back_late_is_signed_anew(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    tree_back_up(t, LDH_C, "copy");
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    for (int n = 1; n < 5; n++) {
+        add_dose(t, LDH_C, n);
+    }
+    tree_send(t, LDH_C, LDH_H);
+    assert_string_equal(doses(t, LDH_H), "d1,d2,d3,d4");
+    tree_put_back(t, LDH_C, "copy");
+    t->nodes[LDH_H].ahead_ms = 0; /* both clocks were set */
+    t->nodes[LDH_C].ahead_ms = 0;
+    put_back(t, LDH_C, LDH_H);
+    while (strcmp(doses(t, LDH_C), "d1,d2") != 0) {
+        assert_int_not_equal(send_one(t, LDH_H, LDH_C), 0);
+    }
+    add_dose(t, LDH_C, 5);
+    tree_send(t, LDH_C, LDH_H); /* turned away and taken back */
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1,d2,d3,d4,d5");
+    }
+    tree_free(t);
+}
+
+static void call(struct tree *t, int node, int n, const char *phone)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE person SET phone = '%s' WHERE person_id = 'p%d'",
+                   phone, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+static const char *phones(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(phone) FROM (SELECT phone FROM person"
+                    " ORDER BY person_id)");
+}
+
+/* What was lost comes back behind what was written since. */
+static void what_is_signed_anew_keeps_its_order(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    tree_back_up(t, LDH_C, "copy");
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    call(t, LDH_C, 1, "older");
+    tree_send(t, LDH_C, LDH_H);
+    tree_put_back(t, LDH_C, "copy");
+    t->now_ms += 3600 * 1000;
+    call(t, LDH_C, 1, "newer");
+    tree_send(t, LDH_H, LDH_C);
+    tree_send(t, LDH_C, LDH_H);
+    assert_string_equal(phones(t, LDH_H), "newer");
+    assert_string_equal(phones(t, LDH_C), "newer");
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = 0;
+    add_dose(t, LDH_C, 5);
+    tree_send(t, LDH_C, LDH_H);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(phones(t, i), "newer");
+    }
+    tree_free(t);
+}
+
+static void dose(struct tree *t, int node, int mcg)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE treatment_order SET daily_dose_mcg = %d", mcg);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+static const char *shown(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT (SELECT daily_dose_mcg FROM treatment_order) ||"
+                    " ' reviews ' || (SELECT count(*) FROM sync_review)");
+}
+
+/* [I-11] both doses wait for a person, whatever is signed anew. */
+static void a_review_survives_being_signed_anew(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sql(t, LDH_C,
+             "INSERT INTO treatment_order(order_id, enrolment_id, person_id,"
+             " item_code, daily_dose_mcg, mode, status, prescriber)"
+             " VALUES('o1', 'e1', 'p1', 'BUP-2', 8000, 'observed', 'active',"
+             " 'dr')");
+    tree_drain(t, LDH_C);
+    tree_sync(t);
+    tree_back_up(t, LDH_C, "copy");
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    dose(t, LDH_C, 10000);
+    dose(t, LDH_C, 12000);
+    tree_send(t, LDH_C, LDH_H);
+    tree_put_back(t, LDH_C, "copy");
+    t->now_ms += 3600 * 1000;
+    dose(t, LDH_C, 6000);
+    tree_send(t, LDH_H, LDH_C);
+    tree_send(t, LDH_C, LDH_H);
+    assert_string_equal(shown(t, LDH_H), "6000 reviews 1");
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = 0;
+    add_dose(t, LDH_C, 5);
+    tree_send(t, LDH_C, LDH_H);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(shown(t, i), "6000 reviews 1");
+    }
+    tree_free(t);
+}
+
+/* docs/semantics.md section 4: "nobody can withdraw a dose register". */
+static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    struct err e = {0};
+    add_person(t, LDH_P, 1);
+    add_dose(t, LDH_C, 1);
+    add_dose(t, LDH_C, 2);
+    tree_sync(t);
+    assert_string_equal(doses(t, HQ), "d1,d2");
+    struct replica *r = t->nodes[LDH_C].replica;
+    struct origin *own = replica_own_origin(r);
+    struct voiding v = {
+        .node = r->self.node, .incarnation = own->head_incarnation, .after = 0};
+    struct leaf *leaf = calloc(1, sizeof *leaf);
+    struct bytes memory = {0};
+    voiding_leaf(&v, &memory, leaf);
+    assert_int_equal(replica_begin(r, &e), 0);
+    own->head_seq = 0; /* the node lies: it begins again, long ago */
+    own->head_hlc = 0;
+    own->head_incarnation = 0;
+    own->head_hash = (struct hash){{0}};
+    own->changed = true;
+    r->last_hlc = 0;
+    r->self.incarnation = 12345;
+    assert_int_equal(
+        replica_end(r, replica_sign_control(r, leaf, 1000, t->now_ms, &e), &e),
+        0);
+    bytes_free(&memory);
+    free(leaf);
+    tree_sync(t);
+    assert_string_equal(doses(t, HQ), "d1,d2");
+    tree_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_back_late_is_signed_anew),
+        cmocka_unit_test(what_is_signed_anew_keeps_its_order),
+        cmocka_unit_test(a_review_survives_being_signed_anew),
+        cmocka_unit_test(nobody_withdraws_a_register_by_an_old_stamp),
+    };
+    return cmocka_run_group_tests_name("takeback", tests, NULL, NULL);
+}
