@@ -241,6 +241,7 @@ const char *map_column_misfit(const struct map_column *c)
     int sources = (c->from_count > 0) + (c->value != NULL) + (c->of != NULL);
     int lookups = (c->person != MAP_NO_PERSON) + (c->find_table != NULL) +
                   (c->list != NULL);
+    int days = (c->on.text != NULL) + (c->on_day != NULL);
     if (sources == 0 && !c->takes_number) {
         return "says neither from = (a column of the register) nor value = "
                "(for all rows)";
@@ -261,7 +262,7 @@ const char *map_column_misfit(const struct map_column *c)
     if ((lookups > 0 || c->part != MAP_ALL) && c->has_times) {
         return "times is for numbers, and not for what is looked up or a year";
     }
-    if ((c->part == MAP_AGE) != ((c->on.text != NULL) != (c->on_day != NULL))) {
+    if (days != (c->part == MAP_AGE)) {
         return "part = age and one of on = (a column that says when the age "
                "was written) and on_day = (a day) belong together";
     }

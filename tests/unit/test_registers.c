@@ -687,7 +687,11 @@ static void an_age_needs_the_day_it_was_written(void **state)
                                        "[register]\ntable = person\nname = r\n"
                                        "[beneficiary_no]\nfrom = No\n\n\n\n\n\n"
                                        "[birth_year]\nfrom = Age\npart = year\n"
-                                       "on = Since\n"};
+                                       "on = Since\n",
+                                       "[register]\ntable = person\nname = r\n"
+                                       "[beneficiary_no]\nfrom = No\n\n\n\n\n\n"
+                                       "[birth_year]\nfrom = Age\npart = year\n"
+                                       "on = Since\non_day = 1-1-25\n"};
     (void)state;
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         intake_refused(
