@@ -62,12 +62,10 @@ int gaps_check_chain(struct database *journal, const struct origin *o,
     return rc < 0 ? rc : 0;
 }
 
-/* Is any changeset of this number held? */
-static int is_number_held(struct database *journal, const struct origin *o,
-                          uint64_t seq, struct err *e)
+/* Does the question find anything of this number? 1, 0, or an error. */
+static int is_there(struct database *journal, const char *sql,
+                    const struct origin *o, uint64_t seq, struct err *e)
 {
-    static const char sql[] = "SELECT 1 FROM sync_changeset"
-                              " WHERE origin_no = ?1 AND seq = ?2 LIMIT 1";
     sqlite3_stmt *stmt;
     int rc = database_statement(journal, sql, &stmt, e);
     if (rc != 0) {
@@ -80,43 +78,16 @@ static int is_number_held(struct database *journal, const struct origin *o,
     return rc;
 }
 
-/* Is any delivery with leaves for all held of this number? */
-static int is_for_all(struct database *journal, const struct origin *o,
-                      uint64_t seq, struct err *e)
-{
-    /* by the index sync_delivery_all */
-    static const char sql[] = "SELECT 1 FROM sync_delivery WHERE origin_no = ?1"
+/* Any changeset of a number. */
+static const char number_sql[] = "SELECT 1 FROM sync_changeset"
+                                 " WHERE origin_no = ?1 AND seq = ?2 LIMIT 1";
+/* One that is held whole. */
+static const char whole_sql[] =
+    "SELECT 1 FROM sync_changeset WHERE origin_no = ?1 AND seq = ?2"
+    " AND held = leaf_count LIMIT 1";
+/* A delivery with leaves for all, by the index sync_delivery_all. */
+static const char all_sql[] = "SELECT 1 FROM sync_delivery WHERE origin_no = ?1"
                               " AND seq = ?2 AND reach & 1 LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(journal, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, o->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
-    rc = database_step(journal, stmt, e);
-    (void)sqlite3_reset(stmt);
-    return rc;
-}
-
-/* Is one changeset of this number held whole? */
-static int is_whole_held(struct database *journal, const struct origin *o,
-                         uint64_t seq, struct err *e)
-{
-    static const char sql[] =
-        "SELECT 1 FROM sync_changeset WHERE origin_no = ?1 AND seq = ?2"
-        " AND held = leaf_count LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(journal, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, o->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
-    rc = database_step(journal, stmt, e);
-    (void)sqlite3_reset(stmt);
-    return rc;
-}
 
 /* Where of the changesets of a number only parts are held: did leaves of this
  * (scope, class) come with them? Of one that is held whole there is no doubt; a
@@ -130,7 +101,7 @@ static int is_part_held(struct database *journal, const struct origin *o,
         " WHERE origin_no = ?1 AND seq = ?2 AND reach & 8";
     uint8_t mark[JOURNAL_MARK_BYTES];
     sqlite3_stmt *stmt;
-    int rc = is_whole_held(journal, o, leaf->prior, e);
+    int rc = is_there(journal, whole_sql, o, leaf->prior, e);
     if (rc != 0) {
         return rc;
     }
@@ -194,8 +165,8 @@ static int check_number(struct database *journal, const struct origin *o,
                         const struct leaf *leaf, bool whole_chain,
                         struct err *e)
 {
-    int rc = whole_chain ? is_for_all(journal, o, leaf->prior, e)
-                         : is_number_held(journal, o, leaf->prior, e);
+    int rc = is_there(journal, whole_chain ? all_sql : number_sql, o,
+                      leaf->prior, e);
     if (rc != 0) {
         return rc < 0 ? rc : 0;
     }
