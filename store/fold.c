@@ -316,6 +316,7 @@ static int merge_folded(struct merger *m, struct fold *f,
     }
     merge_leaf(&f->state, f->table, leaf, &folded->stamp, named, &result);
     assert(result.outcome != MERGE_REFOLD); /* merge_rank_compare() */
+    folded->rivals = result.rivals;
     switch (result.outcome) {
     case MERGE_WON:
         folded->verdict = "admitted";

@@ -18,6 +18,7 @@ struct folded_leaf {
     uint32_t from_no;
     struct stamp stamp;
     const char *verdict; /* admitted, superseded, waiting, refused */
+    bool rivals;         /* refused for another site took the row before it */
     int code;
     char says[160];
 };

@@ -136,6 +136,7 @@ static enum merge_outcome take_over(struct merging *m)
     if (order == 0 || slice_is_text(claim->site, held->site)) {
         return MERGE_WON;
     }
+    m->ret->rivals = true;
     if (!held->contested) {
         struct owner contested = *held;
         contested.contested = true;

@@ -32,6 +32,7 @@ struct merge_result {
     bool born;    /* the row came to life: every cell is new */
     bool died;    /* the row was deleted */
     bool handed;  /* the row has another owner: leaves may wait for that */
+    bool rivals;  /* it took an epoch that another site took before it */
     bool changed; /* the state is another, whatever the outcome */
     bool unshown; /* what shows now is not in this leaf: fold the row */
     bool won[COLUMNS_MAX]; /* by index of the leaf's cells; of a `union` column

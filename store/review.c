@@ -60,10 +60,11 @@ static bool is_head(const struct memory *m, const struct stamp *stamp)
     return false;
 }
 
-/* Is it one of those that took the row under its last epoch? */
-static bool is_taking(const struct fold *f, const struct leaf *leaf)
+/* Is it one of those that took the row under its last epoch, as they might? */
+static bool is_taking(const struct fold *f, const struct folded_leaf *l,
+                      const struct leaf *leaf)
 {
-    return merge_takes_over(f->table, leaf) &&
+    return (l->code == 0 || l->rivals) && merge_takes_over(f->table, leaf) &&
            leaf->owner.epoch == f->state.owner_count;
 }
 
@@ -96,7 +97,7 @@ static void collect(struct replica *r, struct review *review)
         }
         bool shown = fold_shows(f, l, leaf, review->column->id);
         bool among = review->owner
-                         ? is_taking(f, leaf)
+                         ? is_taking(f, l, leaf)
                          : l->code == 0 && is_head(s->memory, &l->stamp);
         if (among) {
             add_value(r, review, l, leaf, shown);

@@ -494,6 +494,31 @@ static void of_two_that_took_a_row_the_first_owns_it(void **state)
     end(t);
 }
 
+/* The second site's clock was ahead: it took the row, took that back, and says it
+ * anew. */
+static void a_taking_that_was_taken_back_is_not_asked_about(void **state)
+{
+    (void)state;
+    struct tree *t = ludhiana();
+    offer(t, CLINIC, "LDH-P");
+    offer(t, CLINIC, "LDH-H");
+    tree_sql(t, HUB, "UPDATE enrolment SET owner_site = 'LDH-H'");
+    tree_drain(t, HUB);
+    t->nodes[PRISON].ahead_ms = 365 * INT64_C(86400000);
+    tree_sql(t, PRISON, "UPDATE enrolment SET owner_site = 'LDH-P'");
+    tree_drain(t, PRISON);
+    t->nodes[PRISON].ahead_ms = 0;
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        struct review *review = review_of(t, i, "enrolment", "e", "owner_site");
+        assert_int_equal(review->count, 2);
+        assert_string_equal(review->values[0].site, "LDH-H");
+        assert_string_equal(review->values[1].site, "LDH-P");
+        review_close(&review);
+    }
+    end(t);
+}
+
 static void only_the_owner_can_offer_a_row(void **state)
 {
     (void)state;
@@ -674,6 +699,7 @@ int main(void)
         cmocka_unit_test(the_next_owner_may_write_the_row_whole),
         cmocka_unit_test(who_no_longer_owns_a_row_loses_where_the_next_wrote),
         cmocka_unit_test(of_two_that_took_a_row_the_first_owns_it),
+        cmocka_unit_test(a_taking_that_was_taken_back_is_not_asked_about),
         cmocka_unit_test(only_the_owner_can_offer_a_row),
         cmocka_unit_test(a_deleted_row_stays_deleted),
         cmocka_unit_test(a_row_written_anew_is_whole),
