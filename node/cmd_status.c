@@ -168,6 +168,8 @@ static void add_rest(cJSON *json, const struct health *h)
     add_number(json, "waiting", s->waiting.count);
     add_number(json, "newer", s->newer);
     add_number(json, "refused", s->refused.count);
+    add_number(json, "writers_refused", s->barred.count);
+    add_number(json, "writers_refused_there", s->barred_there.count);
     add_number(json, "unprojected", s->unprojected.count);
     add_number(json, "taken_back", s->voided.count);
     add_number(json, "nodes_that_ran_twice", s->forks.count);

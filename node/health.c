@@ -263,6 +263,19 @@ static void judge_counts(struct health *h)
                s->voided.count == 1 ? "its" : "their",
                cli_plural(s->voided.count));
     }
+    if (s->barred.count > 0) {
+        remark(h, "writers", true,
+               "nothing more is taken of %" PRIu64 " writer%s (%s); it is asked "
+               "for again by itself",
+               s->barred.count, cli_plural(s->barred.count), s->barred.says);
+    }
+    if (s->barred_there.count > 0) {
+        remark(h, "writers", true,
+               "a neighbour refuses what %" PRIu64 " writer%s wrote (%s); it "
+               "stays here until that is mended",
+               s->barred_there.count, cli_plural(s->barred_there.count),
+               s->barred_there.says);
+    }
     if (s->forks.count > 0) {
         remark(h, "copies", true,
                "%s ran twice, from a copied disk or a backup put back: stop "

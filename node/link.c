@@ -49,6 +49,7 @@ static struct session *session_of(struct replica *r, const struct peer *peer)
         .head = self->head,
         .peer = peer->node,
         .have = peer->have,
+        .again = peer->again,
         .give_back = peer_give_back(peer),
         .knows_loss = peer->lost_start == lineage_start(&self->lineage),
         .refusals = refusals,
@@ -72,7 +73,13 @@ struct link *link_new(struct replica *r, struct hold *hold,
     l->replica = r;
     l->hold = hold;
     l->peer = *peer;
-    l->session = session_of(r, peer);
+    /* one that cannot be moved now is the next time */
+    struct err e = {0};
+    if (replica_ask_again(r, &l->peer, clock_wall_ms(), &e) != 0) {
+        log_warning(peer->site, "%s -> what was refused is not asked for again",
+                    e.text);
+    }
+    l->session = session_of(r, &l->peer);
     if (to != NULL) {
         l->route = *to;
     }
@@ -80,6 +87,7 @@ struct link *link_new(struct replica *r, struct hold *hold,
     l->noted_ms = clock_mono_ms();
     l->digest_ms = INT64_MAX;
     l->acked_ms = INT64_MAX;
+    link_plan_asking(l);
     return l;
 }
 
@@ -143,6 +151,22 @@ int link_note(struct link *l, struct peer_note *n, struct err *e)
         hold_begin(l->hold, e);
     }
     return rc != 0 && fault_of(rc) == FAULT_FATAL ? rc : 0;
+}
+
+/* --- what was refused ----------------------------------------------------- */
+
+void link_plan_asking(struct link *l)
+{
+    struct err e = {0};
+    int64_t now_ms = clock_wall_ms();
+    int64_t at_ms = INT64_MAX;
+    if (replica_asks_at(l->replica, &l->peer, now_ms, &at_ms, &e) != 0) {
+        log_warning(l->peer.site, "%s -> what was refused is asked for again "
+                                  "on the next link only",
+                    e.text);
+    }
+    l->ask_ms = at_ms == INT64_MAX ? INT64_MAX
+                                   : clock_mono_ms() + (at_ms - now_ms);
 }
 
 /* --- closing ------------------------------------------------------------- */
@@ -231,6 +255,18 @@ static int64_t time_for(const struct link *l)
            (l->peer.neighbour == NEIGHBOUR_CHILD ? clock_correction_ms() : 0);
 }
 
+/* At once: what it refused is known to be refused until this is written. */
+static int acknowledged_less(struct link *l, struct err *e)
+{
+    l->acked = session_acked(l->session);
+    int rc = replica_acked(l->replica, &l->peer.node, l->acked, e);
+    if (rc == 0 || fault_of(rc) == FAULT_FATAL) {
+        return rc;
+    }
+    struct err cause = *e;
+    return link_close(l, cause.text, e);
+}
+
 static int opened(struct link *l, const struct session_action *action,
                   struct err *e)
 {
@@ -241,9 +277,8 @@ static int opened(struct link *l, const struct session_action *action,
     }
     int64_t offset_ms = action->as.opened.time_ms - time_for(l);
     struct peer_note n = {.greeted = true, .offset_ms = offset_ms};
-    /* its greeting may acknowledge what an ack was lost for, or less than it
-     * held before it was put back */
-    if (session_acked(l->session) != l->peer.acked) {
+    /* its greeting may acknowledge what an ack was lost for, */
+    if (session_acked(l->session) > l->peer.acked) {
         acked_to(l, session_acked(l->session));
     }
     /* of a journal with another id nothing is held */
@@ -264,7 +299,11 @@ static int opened(struct link *l, const struct session_action *action,
                     parent ? "stamps follow the parent's meanwhile"
                            : "its stamps follow ours meanwhile");
     }
-    return link_note(l, &n, e);
+    int rc = link_note(l, &n, e);
+    /* or less than before: it was put back, or asks again for what it refused */
+    return rc == 0 && !l->closed && session_acked(l->session) < l->peer.acked
+               ? acknowledged_less(l, e)
+               : rc;
 }
 
 /* Nobody else can say so: the copy knows nothing of what came after it. */
@@ -280,27 +319,42 @@ static int put_back(struct link *l, const struct session_action *action,
     return rc == 0 ? 0 : link_failed(l, e, e);
 }
 
-static void acked(struct link *l, const struct session_action *action)
+/* What it refuses of an origin is no more there for being acknowledged. What
+ * cannot be written down now it says again on the next link. */
+static int barred(struct link *l, const struct refusal *refusal, struct err *e)
 {
+    log_warning(l->peer.site,
+                "changeset at position %" PRIu64 " was refused there (%s): %s "
+                "-> it stays here, with what follows of its writer, until it "
+                "is asked for again",
+                refusal->position, err_word(refusal->code), refusal->sentence);
+    int rc = replica_barred_there(l->replica, &l->peer.node, refusal, e);
+    if (rc == 0 || fault_of(rc) == FAULT_FATAL) {
+        return rc;
+    }
+    struct err cause = *e;
+    return link_close(l, cause.text, e);
+}
+
+static int acked(struct link *l, const struct session_action *action,
+                 struct err *e)
+{
+    int rc = 0;
     acked_to(l, action->as.acked.position);
-    for (size_t i = 0; i < action->as.acked.refusal_count; i++) {
+    for (size_t i = 0;
+         rc == 0 && !l->closed && i < action->as.acked.refusal_count; i++) {
         const struct refusal *refusal = &action->as.acked.refusals[i];
-        bool first_ahead = refusal->code == ERR_FUTURE &&
-                           l->peer.neighbour == NEIGHBOUR_PARENT &&
-                           l->take_back == 0;
-        if (first_ahead) {
+        if (refusal->code != ERR_FUTURE) {
+            rc = barred(l, refusal, e);
+        } else if (l->peer.neighbour == NEIGHBOUR_PARENT && l->take_back == 0) {
             l->take_back = refusal->position;
-        }
-        if (first_ahead || refusal->code != ERR_FUTURE) {
             log_warning(l->peer.site,
-                        "changeset at position %" PRIu64 " was refused there "
-                        "(%s): %s -> %s",
-                        refusal->position, err_word(refusal->code),
-                        refusal->sentence,
-                        first_ahead ? "it and what follows are signed anew"
-                                    : "it stays here");
+                        "changeset at position %" PRIu64 " was refused there: "
+                        "%s -> it and what follows are signed anew",
+                        refusal->position, refusal->sentence);
         }
     }
+    return rc;
 }
 
 static void settled(struct link *l)
@@ -366,8 +420,7 @@ static int act(struct link *l, const struct session_action *action,
     case SESSION_PUT_BACK:
         return put_back(l, action, e);
     case SESSION_ACKED:
-        acked(l, action);
-        return 0;
+        return acked(l, action, e);
     case SESSION_SETTLED:
         settled(l);
         return 0;
@@ -410,6 +463,14 @@ int link_frame(struct link *l, struct slice frame, struct err *e)
     return link_step(l, &event, e);
 }
 
+/* A greeting says from where; so both ends are to begin anew. */
+static int ask_again(struct link *l, struct err *e)
+{
+    struct err why = {0};
+    (void)err_set(&why, ERR_STATE, "what was refused is asked for again");
+    return refuse(l, &why, e);
+}
+
 int link_tick(struct link *l, struct err *e)
 {
     struct session_event event = {.kind = SESSION_TICK};
@@ -418,6 +479,9 @@ int link_tick(struct link *l, struct err *e)
     if (rc == 0 && !l->closed && link_state(l) == SESSION_OPEN &&
         l->heard_ms - l->noted_ms >= HEARD_NOTE_MS) {
         rc = link_note(l, &n, e);
+    }
+    if (rc == 0 && !l->closed && l->ask_ms <= clock_mono_ms()) {
+        rc = ask_again(l, e);
     }
     return rc;
 }

@@ -35,6 +35,7 @@ struct link {
     uint64_t acked;
     uint64_t take_back; /* the parent turned away this position; 0: none */
     bool took_back;     /* since the link is open */
+    int64_t ask_ms;     /* when what was refused is; INT64_MAX: nothing was */
     int64_t heard_ms;   /* 0: not yet */
     int64_t noted_ms;
 };
@@ -44,6 +45,9 @@ int link_step(struct link *l, struct session_event *event, struct err *e);
 
 /* Notes for `status`. Fails only with what must stop the node. */
 int link_note(struct link *l, struct peer_note *n, struct err *e);
+
+/* After something was refused: when a new link is to ask for it again. */
+void link_plan_asking(struct link *l);
 
 /* Nothing more comes of this link; what waits to be sent still may. */
 int link_close(struct link *l, const char *sentence, struct err *e);

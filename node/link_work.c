@@ -20,9 +20,20 @@ static void tell_stored(const struct link *l, const struct stored *s)
                     "status' counts them",
                     s->refused);
     }
-    if (s->refusal_count > 0) {
-        log_warning(l->peer.site, "%zu changesets turned away: %s",
-                    s->refusal_count, s->refusals[0].sentence);
+    for (size_t i = 0; i < s->refusal_count; i++) {
+        if (s->refusals[i].code != ERR_FUTURE) {
+            log_error(l->peer.site, "%s -> refused, with what follows of its "
+                                    "writer; others go on",
+                      s->refusals[i].sentence);
+        } else if (i == 0 || s->refusals[i - 1].code != ERR_FUTURE) {
+            log_warning(l->peer.site, "turned away: %s",
+                        s->refusals[i].sentence);
+        }
+    }
+    if (s->lifted > 0) {
+        log_info(l->peer.site,
+                 "%" PRIu64 " writers were refused before -> taken again",
+                 s->lifted);
     }
     if (s->folded > 0) {
         log_warning(l->peer.site,
@@ -95,6 +106,9 @@ static int store(struct link *l, struct err *e)
         tell_stored(l, s);
         l->stored += s->taken;
         keep_refusals(l, s);
+        if (s->refusal_count > 0) {
+            link_plan_asking(l);
+        }
         rc = s->end ? stored_all(l, e) : 0;
     }
     free(s);

@@ -79,8 +79,8 @@ static int read_self(struct database *db, struct status *s, struct err *e)
 
 /* --- neighbours ----------------------------------------------------------- */
 
-/* What a neighbour has not acknowledged. What came from the neighbour itself
- * is not due to it. */
+/* What a neighbour has not acknowledged, or refuses. What came from the neighbour
+ * itself is not due to it. */
 static int read_behind(struct database *db, struct status_peer *p,
                        struct err *e)
 {
@@ -88,14 +88,19 @@ static int read_behind(struct database *db, struct status_peer *p,
     sqlite3_stmt *stmt = NULL;
     int rc = database_statement(
         db,
+        "WITH end(acked) AS (SELECT coalesce((SELECT acked FROM sync_peer"
+        "  WHERE node = :node), 0)),"
+        " first(at) AS (SELECT min(acked, coalesce((SELECT min(position) - 1"
+        "  FROM sync_barred_there WHERE node = :node), acked)) FROM end)"
         "SELECT count(*), min(c.hlc)"
         " FROM sync_delivery d"
         " JOIN sync_origin o ON o.origin_no = d.from_no"
         " JOIN sync_changeset c ON c.origin_no = d.origin_no"
         "  AND c.seq = d.seq AND c.incarnation = d.incarnation"
-        " WHERE d.position > coalesce((SELECT acked FROM sync_peer"
-        "                              WHERE node = :node), 0)"
-        " AND o.node <> :node",
+        " WHERE d.position > (SELECT at FROM first) AND o.node <> :node"
+        " AND (d.position > (SELECT acked FROM end)"
+        "  OR EXISTS(SELECT 1 FROM sync_barred_there b WHERE b.node = :node"
+        "   AND b.origin_no = d.origin_no AND b.position <= d.position))",
         &stmt, e);
     if (rc != 0) {
         return rc;
@@ -224,6 +229,23 @@ static int read_ended(struct database *db, struct status *s, struct err *e)
     return rc;
 }
 
+static int read_barred(struct database *db, struct status *s, struct err *e)
+{
+    int rc = read_count(db,
+                        "SELECT count(*), coalesce((SELECT max(c.site) FROM"
+                        " sync_certificate c WHERE c.node = b.node), '?')"
+                        " || ': ' || says, min(position) FROM sync_barred b",
+                        &s->barred, e);
+    return rc != 0
+               ? rc
+               : read_count(db,
+                            "SELECT count(*), coalesce((SELECT max(c.site)"
+                            " FROM sync_certificate c WHERE c.node = b.node),"
+                            " '?') || ': ' || says, min(position)"
+                            " FROM sync_barred_there b",
+                            &s->barred_there, e);
+}
+
 static int read_counts(struct database *db, struct status *s, struct err *e)
 {
     _Static_assert(ERR_VERSION == -6, "these are counted apart, below");
@@ -266,6 +288,9 @@ static int read_counts(struct database *db, struct status *s, struct err *e)
                         " sync_certificate c WHERE c.node = f.node)) FROM"
                         " sync_fork f",
                         &s->forks, e);
+    }
+    if (rc == 0) {
+        rc = read_barred(db, s, e);
     }
     if (rc == 0) {
         rc = read_ended(db, s, e);

@@ -69,6 +69,9 @@ struct status {
     struct status_count critical; /* and those that wait for no missing row */
     struct status_count voided;   /* what writers took back and signed anew */
     struct status_count forks;    /* nodes that ran twice; their sites */
+    struct status_count barred;   /* writers, by neighbour, of whom nothing is
+                                     taken in; and what neighbours take of none */
+    struct status_count barred_there;
     bool ended;                   /* this node was revoked or retired */
     int64_t scrub_ms;             /* the last scrub, 0: none yet */
     int64_t clean_ms;             /* the last that found nothing, 0: never */

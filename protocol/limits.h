@@ -96,6 +96,10 @@ enum {
     DIGEST_ORIGINS_MAX = 3000,
     /* Refused changesets named in one ack; more wait for the next. */
     ACK_REFUSED_MAX = 64,
+    /* Origins of which a neighbour brings what is refused: an ack names them
+     * all, beside as many stamped ahead. A way that has more of them is not
+     * worth keeping open. */
+    BARRED_MAX = ACK_REFUSED_MAX / 2,
     /* Certificates between a node and the root: tree depth. */
     TREE_DEPTH_MAX = 8,
     /* Certificates that a grant carries: of each node up to the root all it
@@ -127,6 +131,10 @@ enum {
      * at either end, and of a trickle of lone doses to 25 children only the
      * last one matters. "In step" is late by so much at most. */
     SETTLED_MS = 3 * 1000,
+    /* What was refused is asked for again after so long, then each time after
+     * twice that: all that followed comes again with it, and so that is together
+     * at most twice what came the first time. */
+    ASK_AGAIN_MIN_MS = 60 * 1000,
     /* How far ahead of the receiver a stamp may lie at the first hop. */
     FUTURE_MS_MAX = 10 * 60 * 1000,
     /* So many days after its date the key of an invite still gets through the

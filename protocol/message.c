@@ -123,6 +123,7 @@ static void encode_hello(const struct message *m, struct bytes *out)
     wire.start = hello->start;
     wire.head = hello->head;
     wire.give_back = hello->give_back;
+    wire.again = hello->again;
     Sangam__Message frame = SANGAM__MESSAGE__INIT;
     frame.kind_case = SANGAM__MESSAGE__KIND_HELLO;
     frame.hello = &wire;
@@ -144,6 +145,7 @@ static void encode_welcome(const struct message *m, struct bytes *out)
     wire.start = welcome->start;
     wire.head = welcome->head;
     wire.give_back = welcome->give_back;
+    wire.again = welcome->again;
     Sangam__Message frame = SANGAM__MESSAGE__INIT;
     frame.kind_case = SANGAM__MESSAGE__KIND_WELCOME;
     frame.welcome = &wire;

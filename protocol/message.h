@@ -33,6 +33,7 @@ struct hello {
     uint64_t start;
     uint64_t head;
     uint64_t give_back;
+    uint64_t again; /* at most have.position */
 };
 
 struct welcome {
@@ -46,6 +47,7 @@ struct welcome {
     uint64_t start;
     uint64_t head;
     uint64_t give_back;
+    uint64_t again; /* at most have.position */
 };
 
 /* One changeset as it travels. With has_origin or has_prev false the receiver

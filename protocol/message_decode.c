@@ -128,6 +128,17 @@ static int want_token(const Sangam__Token *wire, struct token *ret,
     return want_number(wire->position, &ret->position, "token", e);
 }
 
+static int want_again(uint64_t again, const struct token *have, uint64_t *ret,
+                      struct err *e)
+{
+    if (again > have->position) {
+        return err_set(e, ERR_FORMAT,
+                       "it asks for more again than it has had");
+    }
+    *ret = again;
+    return 0;
+}
+
 static int want_credit(uint32_t credit, uint32_t *ret, struct err *e)
 {
     if (credit == 0) {
@@ -183,6 +194,9 @@ static int decode_hello(const Sangam__Message *frame, struct message *m,
         rc = want_number(wire->give_back, &hello->give_back,
                          "end of what is to be given back", e);
     }
+    if (rc == 0) {
+        rc = want_again(wire->again, &hello->have, &hello->again, e);
+    }
     return rc;
 }
 
@@ -215,6 +229,9 @@ static int decode_welcome(const Sangam__Message *frame, struct message *m,
     if (rc == 0) {
         rc = want_number(wire->give_back, &welcome->give_back,
                          "end of what is to be given back", e);
+    }
+    if (rc == 0) {
+        rc = want_again(wire->again, &welcome->have, &welcome->again, e);
     }
     return rc;
 }

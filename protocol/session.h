@@ -71,7 +71,8 @@ struct session_facts {
     struct lineage lineage; /* of it; borrowed while the session lives */
     uint64_t head;          /* last position of our journal */
     struct hash peer;       /* whom the CURVE key names */
-    struct token have;      /* what we hold of the peer's journal */
+    struct token have;      /* what we hold of the peer's journal; */
+    uint64_t again;         /* of it, so many positions are to come again */
     /* Of what this node lost when it was put back, some is still at the peer:
      * up to this position of its journal it is to send also what came from us.
      * 0: nothing was lost. */
@@ -79,7 +80,7 @@ struct session_facts {
     /* In this start it was found out already; a copy that is put back brings what
      * it asked then along, and not that. */
     bool knows_loss;
-    /* What of have.journal was refused, up to have.position, ascending, at
+    /* What of have.journal was refused, up to where it begins, ascending, at
      * most ACK_REFUSED_MAX: told again when the session opens, because an ack
      * may have been lost with the link. Borrowed for session_new(). */
     const struct refusal *refusals;

@@ -23,6 +23,7 @@ void session_say_hello(struct session *s)
         .start = lineage_start(&s->facts.lineage),
         .head = s->send.head,
         .give_back = facts->give_back,
+        .again = facts->again,
     };
     session_say(s, &m);
     session_enter(s, SESSION_GREETING);
@@ -43,6 +44,7 @@ static void say_welcome(struct session *s)
         .start = lineage_start(&s->facts.lineage),
         .head = s->send.head,
         .give_back = facts->give_back,
+        .again = facts->again,
     };
     session_say(s, &m);
 }
@@ -59,6 +61,7 @@ struct greeting {
     uint64_t start;
     uint64_t head;
     uint64_t give_back;
+    uint64_t again;
 };
 
 /* Does our journal have what the peer heard of it? */
@@ -105,6 +108,7 @@ static void learn_journal(struct session *s, uint64_t journal, uint64_t start)
     s->peer_start = start;
     if (s->facts.have.journal != journal) {
         s->facts.have = (struct token){.journal = journal};
+        s->facts.again = 0;
         s->facts.refusal_count = 0;
     }
 }
@@ -119,8 +123,8 @@ static void open_session(struct session *s, const struct greeting *g)
     action->as.opened.start = g->start;
     action->as.opened.give_back = g->give_back;
     session_receive_open(s);
-    session_send_open(s, is_known(s, g->have) ? g->have->position : 0,
-                      g->credit);
+    session_send_open(
+        s, is_known(s, g->have) ? g->have->position - g->again : 0, g->credit);
 }
 
 void session_hear_hello(struct session *s)
@@ -137,6 +141,7 @@ void session_hear_hello(struct session *s)
         .start = hello->start,
         .head = hello->head,
         .give_back = hello->give_back,
+        .again = hello->again,
     };
     if (!hash_equal(&hello->network, &s->facts.network)) {
         session_refuse(s, ERR_NETWORK, "the child belongs to another network");
@@ -164,6 +169,7 @@ void session_hear_welcome(struct session *s)
         .start = welcome->start,
         .head = welcome->head,
         .give_back = welcome->give_back,
+        .again = welcome->again,
     };
     if (!greeting_holds(s, &g)) {
         return;

@@ -26,6 +26,7 @@ void session_receive_open(struct session *s)
 {
     struct session_receive *receive = &s->receive;
     receive->token = s->facts.have;
+    receive->token.position -= s->facts.again;
     receive->received = receive->token.position;
     if (s->facts.refusal_count > 0) {
         say_ack(s, receive->token.start, receive->token.position,

@@ -16,7 +16,7 @@
  *   judge.c     what the rules find           numbers.c  for cards, of nodes
  *   tell.c      what it says of others' rows  carry.c    alerts to other sites
  *   own.c       rows it writes by itself      card.c     registry cards
- *   repeat.c    what a site missed
+ *   repeat.c    what a site missed            barred.c   what is refused
  */
 #ifndef SANGAM_PARTS_H
 #define SANGAM_PARTS_H
@@ -176,6 +176,36 @@ int replica_refused_hash(struct replica *r, const struct origin *o,
 /* The origin goes on at this number. */
 int replica_forget_refused(struct replica *r, const struct origin *o,
                            uint64_t seq, struct err *e);
+
+/* --- what a neighbour may not bring: barred.c --- */
+
+/* From this position of its journal on, all of an origin. */
+struct bar {
+    struct hash origin;
+    uint64_t position;
+    uint32_t tries;
+    bool asked; /* it comes again: the first of it is looked at */
+};
+struct bars {
+    struct bar items[BARRED_MAX];
+    size_t count;
+};
+/* Is the code one of what came, and not of this machine? */
+bool barred_may(int code);
+int barred_load(struct replica *r, const struct peer *from, struct bars *ret,
+                struct err *e);
+struct bar *barred_find(struct bars *bars, const struct hash *origin);
+/* `t` is refused for what `e` says, and what comes of its origin after it; for
+ * the ack *ret says so. Where too many origins are, the code of `e`. */
+int barred_put(struct replica *r, const struct peer *from, struct bars *bars,
+               const struct travelling *t, int64_t now_ms, struct refusal *ret,
+               struct err *e);
+int barred_lift(struct replica *r, const struct peer *from, struct bars *bars,
+                struct bar *bar, struct err *e);
+/* The token moves to `position`: what was asked for again and did not come the
+ * neighbour does not send any more. */
+int barred_passed(struct replica *r, const struct peer *from, struct bars *bars,
+                  uint64_t position, struct err *e);
 
 /* --- branches: clone.c --- */
 

@@ -15,6 +15,7 @@ struct receiving {
     int64_t now_ms;
     struct tally tally;
     struct stored *ret;
+    struct bars bars; /* origins of which nothing comes in */
     bool proves_fork; /* `proof` is set */
     struct fork_proof proof;
 };
@@ -31,6 +32,7 @@ struct checked {
     bool held; /* its header is in the journal already */
     uint32_t held_leaves;
     bool branches; /* it continues something else than the head */
+    bool turned_away;
 };
 
 /* --- who sends what ------------------------------------------------------ */
@@ -340,10 +342,8 @@ static int forget_refused(struct receiving *in, const struct checked *c,
                : 0;
 }
 
-/* The first hop alone judges a stamp by its clock: 1 when it turned this one
- * away. */
-static int turn_away(struct receiving *in, const struct checked *c,
-                     struct err *e)
+/* The first hop alone judges a stamp by its clock. */
+static int turn_away(struct receiving *in, struct checked *c, struct err *e)
 {
     struct stored *ret = in->ret;
     bool first_hop = in->from->neighbour == NEIGHBOUR_CHILD &&
@@ -361,53 +361,91 @@ static int turn_away(struct receiving *in, const struct checked *c,
     };
     int rc = replica_turn_away(in->r, &offered, in->now_ms,
                                &ret->refusals[ret->refusal_count], e);
-    ret->refusal_count += rc == 1;
-    return rc;
+    c->turned_away = rc == 1;
+    ret->refusal_count += c->turned_away;
+    return rc < 0 ? rc : 0;
+}
+
+/* All that is asked of it before anything of it is written. */
+static int check(struct receiving *in, struct checked *c, struct err *e)
+{
+    int rc = check_origin(in, c, e);
+    if (rc == 0) {
+        rc = open_and_verify(in, c, e);
+    }
+    if (rc == 0) {
+        rc = check_brought(in, c, e);
+    }
+    if (rc == 0 && !c->held) { /* what was taken stays */
+        rc = turn_away(in, c, e);
+    }
+    if (rc == 0 && !c->turned_away) {
+        rc = check_gaps(in, c, e);
+    }
+    return rc == 0 ? 0 : name(e, c, in);
 }
 
 static int receive_sound(struct receiving *in, struct checked *c, struct err *e)
 {
-    int rc = check_gaps(in, c, e);
-    if (rc == 0) {
-        rc = forget_refused(in, c, e);
-    }
+    int rc = forget_refused(in, c, e);
     if (rc == 0) {
         rc = take(in, c, e);
     }
-    return rc == 0 ? settle(in, c, e) : rc;
+    if (rc == 0) {
+        rc = settle(in, c, e);
+    }
+    return rc == 0 ? 0 : name(e, c, in);
+}
+
+static int let_in(struct receiving *in, struct checked *c, struct bar *bar,
+                  struct err *e)
+{
+    int rc = 0;
+    if (bar != NULL) {
+        in->ret->lifted++;
+        rc = barred_lift(in->r, in->from, &in->bars, bar, e);
+    }
+    return rc == 0 && !c->turned_away ? receive_sound(in, c, e) : rc;
+}
+
+/* It and what follows it on this link; others' go on [I-7]. */
+static int refuse(struct receiving *in, const struct travelling *travelling,
+                  struct err *e)
+{
+    struct stored *ret = in->ret;
+    return barred_put(in->r, in->from, &in->bars, travelling, in->now_ms,
+                      &ret->refusals[ret->refusal_count++], e);
 }
 
 static int receive(struct receiving *in, const struct travelling *travelling,
                    struct err *e)
 {
     struct checked c = {.travelling = travelling};
-    int rc = check_origin(in, &c, e);
+    struct bar *bar = barred_find(&in->bars, &travelling->origin);
+    if (bar != NULL && !bar->asked) {
+        return 0;
+    }
+    int rc = check(in, &c, e);
     if (rc == 0) {
-        rc = open_and_verify(in, &c, e);
-    }
-    if (rc == 0) {
-        rc = check_brought(in, &c, e);
-    }
-    if (rc == 0 && !c.held) { /* what was taken stays */
-        rc = turn_away(in, &c, e);
-    }
-    if (rc == 0) {
-        rc = receive_sound(in, &c, e);
-    }
-    if (rc < 0) {
-        (void)name(e, &c, in);
+        rc = let_in(in, &c, bar, e);
+    } else if (barred_may(rc)) {
+        rc = refuse(in, travelling, e);
     }
     changeset_destroy(&c.changeset);
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
+/* What comes again does not move it back: by it the neighbour would find out that
+ * it was put back from a copy. */
 static int save_token(struct receiving *in, uint64_t position, struct err *e)
 {
     static const char sql[] =
         "INSERT INTO sync_peer(node, journal, position, heard_ms, start)"
         " VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(node) DO UPDATE SET"
-        " journal = excluded.journal, position = excluded.position,"
-        " heard_ms = excluded.heard_ms, start = excluded.start";
+        " again = iif(again IS NOT NULL AND journal = ?2 AND start = ?5"
+        "  AND position > ?3, ?3, NULL), position = iif(again IS NOT NULL"
+        "  AND journal = ?2 AND start = ?5 AND position > ?3, position, ?3),"
+        " journal = ?2, heard_ms = ?4, start = ?5";
     const struct token *of = &in->from->have;
     sqlite3_stmt *stmt;
     int rc = database_statement(in->r->db, sql, &stmt, e);
@@ -451,6 +489,9 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
     if (rc == 0 && stretch->from == 0) {
         rc = replica_forget_branch(in->r, in->from, e);
     }
+    if (rc == 0) {
+        rc = barred_load(in->r, in->from, &in->bars, e);
+    }
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = receive(in, &stretch->items[i], e);
     }
@@ -468,6 +509,9 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
     in->ret->folded = in->tally.folded;
     in->ret->taken = count;
     in->ret->end = end;
+    if (rc == 0) {
+        rc = barred_passed(in->r, in->from, &in->bars, position, e);
+    }
     return rc == 0 ? save_token(in, position, e) : rc;
 }
 
@@ -491,8 +535,8 @@ static int drain_all(struct receiving *in, struct err *e)
     return rc;
 }
 
-/* The stretch is refused; that it proves a fork everybody is to know [I-4]. It
- * comes again until it is told, should telling fail now. */
+/* What was refused proves a fork: everybody is to know [I-4]. It is asked for
+ * again until that is told, should telling fail now. */
 static void tell_fork(struct receiving *in)
 {
     struct err ignored;
@@ -524,7 +568,7 @@ int replica_store(struct replica *r, const struct peer *from,
     if (rc == 0) {
         rc = replica_end(r, drain_and_receive(&in, stretch, e), e);
     }
-    if (rc == ERR_FORK && in.proves_fork) {
+    if (rc == 0 && in.proves_fork) {
         tell_fork(&in);
     }
     return rc;

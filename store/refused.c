@@ -125,18 +125,25 @@ int replica_forget_refused(struct replica *r, const struct origin *o,
 int replica_forget_branch(struct replica *r, const struct peer *from,
                           struct err *e)
 {
-    static const char sql[] =
+    static const char *const sql[] = {
         "DELETE FROM sync_refused WHERE origin_no ="
         " (SELECT origin_no FROM sync_origin WHERE node = ?1)"
-        " AND EXISTS(SELECT 1 FROM sync_peer WHERE node = ?1 AND start <> ?2)";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
+        " AND EXISTS(SELECT 1 FROM sync_peer WHERE node = ?1 AND start <> ?2)",
+        "DELETE FROM sync_barred WHERE node = ?1"
+        " AND EXISTS(SELECT 1 FROM sync_peer WHERE node = ?1 AND start <> ?2)",
+    };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof sql / sizeof sql[0]; i++) {
+        sqlite3_stmt *stmt;
+        rc = database_statement(r->db, sql[i], &stmt, e);
+        if (rc == 0) {
+            sqlite3_bind_blob(stmt, 1, from->node.bytes, HASH_BYTES,
+                              SQLITE_STATIC);
+            sqlite3_bind_int64(stmt, 2, (int64_t)from->have.start);
+            rc = database_done(r->db, stmt, e);
+        }
     }
-    sqlite3_bind_blob(stmt, 1, from->node.bytes, HASH_BYTES, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, (int64_t)from->have.start);
-    return database_done(r->db, stmt, e);
+    return rc;
 }
 
 int replica_refusals(struct replica *r, const struct peer *from,
@@ -144,9 +151,13 @@ int replica_refusals(struct replica *r, const struct peer *from,
                      struct err *e)
 {
     static const char sql[] =
-        "SELECT s.position, s.code, s.says FROM sync_refused AS s"
-        " JOIN sync_origin AS o USING(origin_no) WHERE o.node = ?1"
-        " AND s.journal = ?2 AND s.position <= ?3 ORDER BY s.position";
+        "SELECT position, code, says FROM (SELECT *, min(late) FROM"
+        " (SELECT position, code, says, 0 AS late FROM sync_barred"
+        "   WHERE node = ?1 AND journal = ?2 UNION ALL"
+        "  SELECT s.position, s.code, s.says, 1 FROM sync_refused AS s"
+        "   JOIN sync_origin AS o USING(origin_no) WHERE o.node = ?1"
+        "    AND s.journal = ?2) WHERE position <= ?3 GROUP BY position"
+        "  ORDER BY late, position LIMIT ?4) ORDER BY position";
     sqlite3_stmt *stmt;
     *ret_count = 0;
     int rc = database_statement(r->db, sql, &stmt, e);
@@ -155,8 +166,10 @@ int replica_refusals(struct replica *r, const struct peer *from,
     }
     sqlite3_bind_blob(stmt, 1, from->node.bytes, HASH_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 2, (int64_t)from->have.journal);
-    sqlite3_bind_int64(stmt, 3, (int64_t)from->have.position);
-    while (*ret_count < cap && (rc = database_step(r->db, stmt, e)) == 1) {
+    sqlite3_bind_int64(stmt, 3,
+                       (int64_t)(from->have.position - from->again));
+    sqlite3_bind_int64(stmt, 4, (int64_t)cap);
+    while ((rc = database_step(r->db, stmt, e)) == 1) {
         struct refusal *refusal = &ret[(*ret_count)++];
         refusal->position = (uint64_t)sqlite3_column_int64(stmt, 0);
         refusal->code = sqlite3_column_int(stmt, 1);

@@ -450,7 +450,8 @@ const char *replica_site_of(const struct replica *r, const struct hash *node)
 static int load_peer(struct replica *r, struct peer *peer, struct err *e)
 {
     static const char sql[] =
-        "SELECT journal, position, acked, start, lost_until, lost_start"
+        "SELECT journal, position, acked, start, lost_until, lost_start,"
+        " position - coalesce(again, position)"
         " FROM sync_peer WHERE node = ?1";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
@@ -466,6 +467,7 @@ static int load_peer(struct replica *r, struct peer *peer, struct err *e)
         peer->have.start = (uint64_t)sqlite3_column_int64(stmt, 3);
         peer->lost_until = (uint64_t)sqlite3_column_int64(stmt, 4);
         peer->lost_start = (uint64_t)sqlite3_column_int64(stmt, 5);
+        peer->again = (uint64_t)sqlite3_column_int64(stmt, 6);
         sqlite3_reset(stmt);
         rc = 0;
     }
@@ -543,18 +545,23 @@ int replica_parent(struct replica *r, struct peer *ret, struct err *e)
 int replica_acked(struct replica *r, const struct hash *peer, uint64_t position,
                   struct err *e)
 {
-    static const char sql[] =
+    static const char *const sql[] = {
         "INSERT INTO sync_peer(node, acked) VALUES(?1, ?2)"
         " ON CONFLICT(node) DO UPDATE SET acked = excluded.acked"
-        " WHERE acked <> excluded.acked";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
+        " WHERE acked <> excluded.acked",
+        "DELETE FROM sync_barred_there WHERE node = ?1 AND position > ?2",
+    };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof sql / sizeof sql[0]; i++) {
+        sqlite3_stmt *stmt;
+        rc = database_statement(r->db, sql[i], &stmt, e);
+        if (rc == 0) {
+            sqlite3_bind_blob(stmt, 1, peer->bytes, HASH_BYTES, SQLITE_STATIC);
+            sqlite3_bind_int64(stmt, 2, (int64_t)position);
+            rc = database_done(r->db, stmt, e);
+        }
     }
-    sqlite3_bind_blob(stmt, 1, peer->bytes, HASH_BYTES, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 2, (int64_t)position);
-    return database_done(r->db, stmt, e);
+    return rc;
 }
 
 int replica_note_peer(struct replica *r, const struct hash *peer,

@@ -112,7 +112,8 @@ struct peer {
     struct hash node;
     char site[SITE_BYTES_MAX + 1]; /* name in logs */
     uint8_t curve_public[KEY_PUBLIC_BYTES];
-    struct token have; /* what we hold of its journal */
+    struct token have; /* what we hold of its journal, but for what we refused: */
+    uint64_t again;    /* the last so many positions are to come again */
     uint64_t acked;    /* what it holds of ours */
     /* We were put back from a copy: before this position of its journal may be
      * what we lost. */
@@ -184,10 +185,12 @@ struct stored {
     uint64_t refused;
     uint64_t folded; /* rows folded again: evidence came late */
     bool cloned;     /* a child of ours ran twice: this is the proof */
-    /* Stamped ahead of our clock by the child itself, or built on such: turned
-     * away, for the ack. */
+    /* For the ack. Stamped ahead of our clock by the child itself, or built on
+     * such: turned away (ERR_FUTURE). What may not come in: the first of its
+     * origin, and nothing of it comes in after that. */
     struct refusal refusals[MESSAGE_CHANGESETS_MAX];
     size_t refusal_count;
+    uint64_t lifted; /* origins that were barred, and are not any more */
 };
 
 /* Verifies, journals and applies the first piece of a stretch of a neighbour's
@@ -197,18 +200,33 @@ struct stored {
  * written more than one drain takes, it signs a part of that and takes nothing
  * yet.
  *
- * What a hop may not do (a signature, a gap, a fork, an unknown origin) fails
- * the whole piece: nothing of it is stored and the link should be closed with
- * the error. */
+ * What a hop may not take (a signature, a gap, a fork, an unknown origin) is
+ * refused with all that comes of its origin on this link until it is asked for
+ * again; of more than BARRED_MAX origins the piece fails, and the link should be
+ * closed with the error. */
 int replica_store(struct replica *r, const struct peer *from,
                   const struct changesets *stretch, int64_t now_ms,
                   struct stored *ret, struct err *e);
 
-/* What of the neighbour's journal was turned away and not signed anew yet, for
- * the opening of a session: at most `cap`, by position. */
+/* What of the neighbour's journal is refused, or was turned away and not signed
+ * anew yet, for the opening of a session: at most `cap`, by position. */
 int replica_refusals(struct replica *r, const struct peer *from,
                      struct refusal *ret, size_t cap, size_t *ret_count,
                      struct err *e);
+
+/* When is what was refused of this neighbour to be asked for again? *ret: time
+ * since 1970 in ms, INT64_MAX never. */
+int replica_asks_at(struct replica *r, const struct peer *from, int64_t now_ms,
+                    int64_t *ret, struct err *e);
+/* If it is time, or the neighbour's own changes are refused, before a session
+ * begins: moves the token, and from->have, back to before it. */
+int replica_ask_again(struct replica *r, struct peer *from, int64_t now_ms,
+                      struct err *e);
+/* A neighbour refuses of what this node sends the changeset that the refusal
+ * names, for another reason than its stamp, and its origin from there on. Before
+ * replica_acked(), which forgets it where less is acknowledged. */
+int replica_barred_there(struct replica *r, const struct hash *peer,
+                         const struct refusal *refusal, struct err *e);
 
 /* The parent turned away what we signed at this position: it was stamped ahead
  * of its clock. From there on this node takes back what it signed and signs the
@@ -240,7 +258,7 @@ void walked_clear(struct walked *w);
 int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
                      struct err *e);
 
-/* The neighbour holds our journal up to `position`. */
+/* The neighbour holds our journal up to `position`, but for what it refuses. */
 int replica_acked(struct replica *r, const struct hash *peer, uint64_t position,
                   struct err *e);
 

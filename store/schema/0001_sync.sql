@@ -317,6 +317,32 @@ CREATE TABLE sync_refused(
   PRIMARY KEY(origin_no, seq, incarnation)
 ) STRICT, WITHOUT ROWID;
 
+-- What a neighbour brings of an origin and this node may not take: from there on
+-- nothing of it comes in on this link. Told again whenever the link opens; asked
+-- for again after a while.
+CREATE TABLE sync_barred(
+  node     BLOB NOT NULL,           -- the neighbour
+  origin   BLOB NOT NULL,           -- a node, known or not
+  journal  INTEGER NOT NULL,        -- id of the neighbour's journal, and
+  position INTEGER NOT NULL,        -- where in it the first stands
+  code     INTEGER NOT NULL,        -- ERR_*
+  says     TEXT NOT NULL,
+  tries    INTEGER NOT NULL,
+  again_ms INTEGER NOT NULL,        -- when it is asked for again
+  PRIMARY KEY(node, origin)
+) STRICT, WITHOUT ROWID;
+
+-- The same as neighbours say it of what this node sends them: from there on they
+-- have nothing of the origin, whatever they acknowledge.
+CREATE TABLE sync_barred_there(
+  node      BLOB NOT NULL,          -- the neighbour
+  origin_no INTEGER NOT NULL,
+  position  INTEGER NOT NULL,       -- where in the journal here the first stands
+  code      INTEGER NOT NULL,       -- ERR_*
+  says      TEXT NOT NULL,
+  PRIMARY KEY(node, origin_no)
+) STRICT, WITHOUT ROWID;
+
 -- ------------------------------------------------------------------- merge --
 
 -- State of rows of `record` and `reference` tables: life, and who wrote which
@@ -412,6 +438,7 @@ CREATE TABLE sync_peer(
   node       BLOB PRIMARY KEY NOT NULL,
   journal    INTEGER NOT NULL DEFAULT 0, -- id of its journal, and
   position   INTEGER NOT NULL DEFAULT 0, -- how far we hold it: our token
+  again      INTEGER,               -- it is asked for again what was refused, and has come to here of it
   acked      INTEGER NOT NULL DEFAULT 0, -- how far it holds our journal
   heard_ms   INTEGER,               -- last message from it
   synced_ms  INTEGER,               -- last time nothing was due and digests agreed
@@ -432,10 +459,13 @@ CREATE TABLE sync_peer(
 CREATE VIEW v_sync_status AS
 WITH own AS (
   SELECT s.site_id, s.parent IS NOT NULL AS has_parent, o.origin_no,
-         o.head_seq, p.acked, p.heard_ms, p.synced_ms
+         o.head_seq, p.heard_ms, p.synced_ms,
+         min(coalesce(p.acked, 0), coalesce(b.position - 1, p.acked, 0)) AS acked
     FROM sync_self s
     LEFT JOIN sync_origin o ON o.node = s.node
     LEFT JOIN sync_peer p ON p.node = s.parent
+    LEFT JOIN sync_barred_there b ON b.node = s.parent
+                                 AND b.origin_no = o.origin_no
 ), unsafe AS (
   SELECT count(*) AS changesets, min(c.hlc) AS hlc
     FROM own

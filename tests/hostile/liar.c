@@ -131,10 +131,19 @@ static bool hear(struct liar *l, enum message_kind kind, struct message *ret)
     return false;
 }
 
+/* From where the hub listens: what was refused it asks for again. */
+static uint64_t start_of(const struct liar *l)
+{
+    return l->welcome.have.position - l->welcome.again;
+}
+
+/* Not what is told again of what was refused before. */
 static void hear_answer(struct liar *l)
 {
     struct message m;
-    if (hear(l, MESSAGE_ACK, &m)) {
+    bool ours = false;
+    while (!ours && hear(l, MESSAGE_ACK, &m)) {
+        ours = m.as.ack.token.position > start_of(l);
         message_clear(&m);
     }
 }
@@ -250,7 +259,7 @@ static struct travelling travel(struct liar *l, const struct changeset *cs)
         .certificate = h->certificate,
         .schema_version = h->schema_version,
         .leaf_count = h->leaf_count,
-        .position = l->welcome.have.position + 1,
+        .position = start_of(l) + 1,
     };
     bytes_clear(&l->packed);
     packer_pack(l->packer, cs, &l->packed);
@@ -262,12 +271,11 @@ static struct travelling travel(struct liar *l, const struct changeset *cs)
 static void say_changesets(struct liar *l, struct travelling *items,
                            size_t count)
 {
-    const struct message m = {
-        .kind = MESSAGE_CHANGESETS,
-        .as.changesets = {.items = items,
-                          .count = count,
-                          .position = l->welcome.have.position + count,
-                          .from = l->welcome.have.position}};
+    const struct message m = {.kind = MESSAGE_CHANGESETS,
+                              .as.changesets = {.items = items,
+                                                .count = count,
+                                                .position = start_of(l) + count,
+                                                .from = start_of(l)}};
     say(l, &m);
 }
 
@@ -343,12 +351,11 @@ static void lie_count(struct liar *l)
     struct changeset *cs = sign_dose(l, &h, text(""), text(""));
     struct travelling t = travel(l, cs);
     t.leaf_count = LEAVES_MAX;
-    const struct message m = {
-        .kind = MESSAGE_CHANGESETS,
-        .as.changesets = {.items = &t,
-                          .count = 1,
-                          .position = l->welcome.have.position + 1,
-                          .from = l->welcome.have.position}};
+    const struct message m = {.kind = MESSAGE_CHANGESETS,
+                              .as.changesets = {.items = &t,
+                                                .count = 1,
+                                                .position = start_of(l) + 1,
+                                                .from = start_of(l)}};
     message_encode(&m, &frame);
     for (size_t i = 0; i + sizeof most <= frame.len; i++) {
         if (memcmp(frame.data + i, most, sizeof most) == 0) {
@@ -438,12 +445,11 @@ static void lie_flood(struct liar *l)
     h.seq += 5;
     struct changeset *cs = sign_dose(l, &h, text(""), text(""));
     struct travelling t = travel(l, cs);
-    const struct message m = {
-        .kind = MESSAGE_CHANGESETS,
-        .as.changesets = {.items = &t,
-                          .count = 1,
-                          .position = l->welcome.have.position + 1,
-                          .from = l->welcome.have.position}};
+    const struct message m = {.kind = MESSAGE_CHANGESETS,
+                              .as.changesets = {.items = &t,
+                                                .count = 1,
+                                                .position = start_of(l) + 1,
+                                                .from = start_of(l)}};
     struct bytes frame = {0};
     message_encode(&m, &frame);
     int sent = 0;

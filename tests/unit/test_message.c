@@ -59,12 +59,13 @@ static struct message sample(enum message_kind kind)
     origins[1] = (struct origin_digest){hash_of(3), 7, 8, hash_of(4)};
     switch (kind) {
     case MESSAGE_HELLO:
-        m.as.hello = (struct hello){1, hash_of(1), hash_of(2), 3,  4,  5,
-                                    6, {7, 8, 9},  16,         17, 18, 19};
+        m.as.hello =
+            (struct hello){1,         hash_of(1), hash_of(2), 3,  4,  5, 6,
+                           {7, 8, 9}, 16,         17,         18, 19, 7};
         break;
     case MESSAGE_WELCOME:
-        m.as.welcome =
-            (struct welcome){1, hash_of(1), 2, 3, 4, {5, 6, 7}, 16, 17, 18, 19};
+        m.as.welcome = (struct welcome){1,  hash_of(1), 2,  3,  4, {5, 6, 7},
+                                        16, 17,         18, 19, 6};
         break;
     case MESSAGE_CHANGESETS:
         m.as.changesets = (struct changesets){items, 3, 14, 9};
@@ -201,6 +202,7 @@ static void every_field_of_a_greeting_arrives(void **state)
     assert_int_equal(hello->start, 17);
     assert_int_equal(hello->head, 18);
     assert_int_equal(hello->give_back, 19);
+    assert_int_equal(hello->again, 7);
     message_clear(&back);
     bytes_free(&frame);
 }
@@ -473,6 +475,12 @@ static void what_cannot_be_is_refused(void **state)
     assert_refused(&m, ERR_FORMAT);
     m = sample(MESSAGE_WELCOME);
     m.as.welcome.give_back = 1ULL << 63;
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_WELCOME);
+    m.as.welcome.again = 7; /* of six positions */
+    assert_refused(&m, ERR_FORMAT);
+    m = sample(MESSAGE_HELLO);
+    m.as.hello.again = 9;
     assert_refused(&m, ERR_FORMAT);
     m = sample(MESSAGE_WELCOME);
     m.as.welcome.have.position = 1ULL << 63;

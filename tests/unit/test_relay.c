@@ -66,7 +66,7 @@ static void photograph_table(struct tree *t, int node, const char *name,
 {
     char sql[160];
     sqlite3_stmt *stmt;
-    (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\"", name);
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", name);
     assert_int_equal(
         sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
     bytes_put(out, name, strlen(name));
@@ -79,10 +79,13 @@ static void photograph_table(struct tree *t, int node, const char *name,
     sqlite3_finalize(stmt);
 }
 
+/* All of it but that something was refused, of whom, and what is asked for. */
 static struct hash photograph(struct tree *t, int node)
 {
-    static const char tables[] = "SELECT name FROM sqlite_schema WHERE"
-                                 " type = 'table' ORDER BY name";
+    static const char tables[] =
+        "SELECT iif(name = 'sync_origin', 'sync_origin WHERE leaves > 0',"
+        " name) FROM sqlite_schema WHERE type = 'table'"
+        " AND name NOT IN ('sync_barred', 'sync_peer') ORDER BY name";
     struct bytes all = {0};
     struct hash hash;
     sqlite3_stmt *stmt;
@@ -121,27 +124,45 @@ static int hand(struct tree *t, int from, int to, struct travelling *items,
     struct peer here = tree_peer(t, to, from);
     struct changesets stretch = {
         .items = items, .count = count, .position = position};
+    /* on a link of its own, a long time after the one before */
+    t->now_ms += INT64_C(365) * 86400000;
+    assert_int_equal(
+        replica_ask_again(t->nodes[to].replica, &here, t->now_ms, e), 0);
     *e = (struct err){0};
     int rc = replica_store(t->nodes[to].replica, &here, &stretch, t->now_ms,
                            stored, e);
+    rc = rc == 0 ? tree_refused(stored, e) : rc;
     assert_int_equal(rc, e->code);
     return rc;
 }
 
-/* They are refused with this code, and nothing at all has changed. */
+/* So many of them are taken, the next is refused with this code, and nothing
+ * else has changed. */
+static void assert_refused_after(struct tree *t, int from, int to,
+                                 struct travelling *items, size_t count,
+                                 size_t good, int code, const char *part)
+{
+    struct stored stored;
+    struct err e;
+    int rc =
+        hand(t, from, to, items, count, items[count - 1].position, &stored, &e);
+    if (rc != code || strstr(e.text, part) == NULL) {
+        fail_msg("expected %s (%s), got %s: %s", err_word(code), part,
+                 err_word(rc), e.text);
+    }
+    assert_int_equal(stored.changesets, good);
+    assert_int_equal(stored.refusal_count, 1);
+    assert_int_equal(stored.refusals[0].position, items[good].position);
+}
+
+/* The first is refused with this code, and nothing at all has changed. */
 static void assert_refused(struct tree *t, int from, int to,
                            struct travelling *items, size_t count, int code,
                            const char *part)
 {
     struct hash before = photograph(t, to);
     uint64_t head = replica_self(t->nodes[to].replica)->head;
-    struct stored stored;
-    struct err e;
-    int rc = hand(t, from, to, items, count, 1000, &stored, &e);
-    if (rc != code || strstr(e.text, part) == NULL) {
-        fail_msg("expected %s (%s), got %s: %s", err_word(code), part,
-                 err_word(rc), e.text);
-    }
+    assert_refused_after(t, from, to, items, count, 0, code, part);
     struct hash after = photograph(t, to);
     assert_memory_equal(before.bytes, after.bytes, HASH_BYTES);
     assert_int_equal(replica_self(t->nodes[to].replica)->head, head);
@@ -547,15 +568,21 @@ static void a_relay_that_flips_one_bit_is_found_out(void **state)
     tree_drain(t, LDH_C);
     struct walked w = walk(t, LDH_C, LDH_H);
     assert_int_equal(w.count, 2);
-    struct hash before = photograph(t, LDH_H);
     for (size_t turn = 0; turn < 250; turn++) {
+        size_t which = turn / 125;
+        if (turn == 125) { /* as it was */
+            assert_int_equal(
+                hand(t, LDH_C, LDH_H, w.items, 1, w.position, &stored, &e), 0);
+            assert_int_equal(stored.changesets, 1);
+        }
         struct travelling items[2] = {w.items[0], w.items[1]};
-        size_t which = dice_below(&d, 2);
+        struct hash before = photograph(t, LDH_H);
         flip_somewhere(&items[which], &leaves, &d);
         if (says_the_same(t, &items[which], &w.items[which])) {
             continue;
         }
-        int rc = hand(t, LDH_C, LDH_H, items, 2, w.position, &stored, &e);
+        int rc = hand(t, LDH_C, LDH_H, items + which, 2 - which, w.position,
+                      &stored, &e);
         if (rc == 0) {
             fail_msg("turn %zu: a flipped bit went through", turn);
         }
@@ -564,8 +591,8 @@ static void a_relay_that_flips_one_bit_is_found_out(void **state)
         assert_memory_equal(before.bytes, after.bytes, HASH_BYTES);
     }
     assert_int_equal(
-        hand(t, LDH_C, LDH_H, w.items, w.count, w.position, &stored, &e), 0);
-    assert_int_equal(stored.changesets, 2);
+        hand(t, LDH_C, LDH_H, &w.items[1], 1, w.position, &stored, &e), 0);
+    assert_int_equal(stored.changesets, 1);
     bytes_free(&leaves);
     walked_clear(&w);
     tree_free(t);
@@ -593,7 +620,8 @@ static void a_changeset_dropped_on_the_way_up_is_found_out(void **state)
     assert_refused(t, LDH_C, LDH_H, &w.items[1], 2, ERR_CHAIN,
                    "changeset 2 of site LDH-C: number 1 is missing");
     struct travelling hole[] = {w.items[0], w.items[2]};
-    assert_refused(t, LDH_C, LDH_H, hole, 2, ERR_CHAIN, "number 2 is missing");
+    assert_refused_after(t, LDH_C, LDH_H, hole, 2, 1, ERR_CHAIN,
+                         "number 2 is missing");
     walked_clear(&w);
     tree_free(t);
 }
@@ -641,14 +669,14 @@ static void what_is_for_all_cannot_be_hidden_from_another_district(void **state)
     assert_int_equal(w.count, 3);
     assert_refused(t, HQ, ASR_H, &w.items[1], 2, ERR_CHAIN, "hides it");
     struct travelling hole[] = {w.items[0], w.items[2]};
-    assert_refused(t, HQ, ASR_H, hole, 2, ERR_CHAIN, "hides it");
     struct travelling swapped[] = {w.items[1], w.items[0], w.items[2]};
     assert_refused(t, HQ, ASR_H, swapped, 3, ERR_CHAIN, "hides it");
+    assert_refused_after(t, HQ, ASR_H, hole, 2, 1, ERR_CHAIN, "hides it");
     struct stored stored;
     struct err e;
     assert_int_equal(
         hand(t, HQ, ASR_H, w.items, w.count, w.position, &stored, &e), 0);
-    assert_int_equal(stored.changesets, 3);
+    assert_int_equal(stored.changesets, 2);
     walked_clear(&w);
     tree_free(t);
 }
@@ -673,6 +701,11 @@ static void a_site_that_names_a_wrong_number_stops_nobody_else(void **state)
     sign_leaf(t, LDH_C, newer_control("k"));
     assert_int_equal(tree_send_try(t, LDH_C, LDH_H, &e), ERR_CHAIN);
     assert_non_null(strstr(e.text, "has leaves for all, which it has not"));
+    /* and knows that its hub has not what it acknowledges */
+    assert_string_equal(
+        tree_get(t, LDH_C,
+                 "SELECT all_safe || not_at_parent FROM v_sync_status"),
+        "01");
     /* everybody else goes on */
     add_persons(t, LDH_P, 5, 6);
     tree_drain(t, LDH_P);
@@ -689,13 +722,228 @@ static void a_site_that_names_a_wrong_number_stops_nobody_else(void **state)
     tree_free(t);
 }
 
+/* --- what is refused stops nobody else [I-7] ------------------------------ */
+
+static void alter_hub(struct tree *t, const char *sql)
+{
+    sqlite3 *db = t->nodes[LDH_H].client;
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, LDH_H, sql);
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+}
+
+/* The hub's disk damages one of the clinic's changesets, */
+static void damage(struct tree *t)
+{
+    alter_hub(t, "CREATE TEMP TABLE whole AS SELECT signature, origin_no"
+                 " FROM sync_changeset JOIN sync_origin USING(origin_no)"
+                 " JOIN sync_certificate USING(node) WHERE site = 'LDH-C'"
+                 "  AND seq = 2;"
+                 "UPDATE sync_changeset SET signature = zeroblob(64)"
+                 " WHERE seq = 2 AND origin_no ="
+                 " (SELECT origin_no FROM whole)");
+}
+
+/* and somebody mends it. */
+static void mend(struct tree *t)
+{
+    alter_hub(t, "UPDATE sync_changeset SET signature ="
+                 " (SELECT signature FROM whole) WHERE seq = 2"
+                 " AND origin_no = (SELECT origin_no FROM whole);"
+                 "DROP TABLE whole");
+}
+
+/* Three changesets of the clinic and one of the prison, at their hub. */
+static struct tree *tree_with_damage(void)
+{
+    struct tree *t = tree_of(LDH_P);
+    struct walked w = three_changesets(t);
+    walked_clear(&w);
+    add_persons(t, LDH_P, 10, 11);
+    tree_drain(t, LDH_P);
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_P, LDH_H);
+    return t;
+}
+
+static void assert_persons(struct tree *t, const char *wanted)
+{
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person"), wanted);
+}
+
+static void one_writer_that_is_refused_stops_nobody(void **state)
+{
+    (void)state;
+    struct tree *t = tree_with_damage();
+    struct err e;
+    damage(t);
+    assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    assert_non_null(strstr(e.text, "changeset 2 of site LDH-C: "));
+    assert_persons(t, "2"); /* its first, and the prison's */
+    assert_string_equal(tree_get(t, LDH_H,
+                                 "SELECT count(*) || ' ' ||"
+                                 " min(code) FROM"
+                                 " sync_barred_there"),
+                        "1 -3");
+    /* of the prison everything goes on coming, of the clinic nothing */
+    add_persons(t, LDH_C, 4, 5);
+    add_persons(t, LDH_P, 11, 12);
+    tree_drain(t, LDH_C);
+    tree_drain(t, LDH_P);
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_P, LDH_H);
+    tree_send(t, LDH_H, HQ);
+    assert_persons(t, "3");
+    mend(t);
+    tree_send(t, LDH_H, HQ); /* it is too early to ask */
+    assert_persons(t, "3");
+    t->now_ms += ASK_AGAIN_MIN_MS;
+    tree_send(t, LDH_H, HQ);
+    assert_persons(t, "6");
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_barred"),
+                        "0");
+    assert_string_equal(
+        tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred_there"), "0");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
+/* What comes again with it has to travel: each time it waits twice as long. */
+static void what_stays_refused_is_asked_for_less_and_less(void **state)
+{
+    (void)state;
+    struct tree *t = tree_with_damage();
+    struct err e;
+    damage(t);
+    assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    for (int minutes = 1; minutes < 64; minutes *= 2) {
+        t->now_ms += minutes * INT64_C(60000) - 1000;
+        tree_send(t, LDH_H, HQ);
+        t->now_ms += 1000;
+        assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    }
+    /* by a clock that was years ahead meanwhile nothing is put off */
+    t->nodes[HQ].ahead_ms = 10 * INT64_C(365) * 86400000;
+    assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    t->nodes[HQ].ahead_ms = 0;
+    assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    mend(t);
+    t->now_ms += INT64_C(365) * 86400000;
+    tree_send(t, LDH_H, HQ);
+    assert_persons(t, "4");
+    tree_free(t);
+}
+
+static void who_is_put_back_is_heard_from_the_start(void **state)
+{
+    (void)state;
+    struct tree *t = tree_with_damage();
+    struct err e;
+    tree_back_up(t, LDH_H, "copy");
+    add_persons(t, LDH_P, 11, 12);
+    tree_drain(t, LDH_P);
+    tree_send(t, LDH_P, LDH_H);
+    damage(t);
+    assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    tree_put_back(t, LDH_H, "copy");
+    tree_sync(t);
+    assert_persons(t, "5");
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_barred"),
+                        "0");
+    tree_free(t);
+}
+
+/* A copy of the token tells of it also while something is asked for again. */
+static void asking_again_hides_no_loss(void **state)
+{
+    (void)state;
+    struct tree *t = tree_with_damage();
+    struct err e;
+    damage(t);
+    assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    mend(t);
+    tree_back_up(t, LDH_H, "copy");
+    add_persons(t, LDH_P, 11, 12);
+    tree_drain(t, LDH_P);
+    tree_send(t, LDH_P, LDH_H);
+    tree_send(t, LDH_H, HQ);
+    assert_persons(t, "3");
+    t->now_ms += ASK_AGAIN_MIN_MS;
+    struct peer here = tree_peer(t, HQ, LDH_H);
+    uint64_t position = here.have.position;
+    assert_int_equal(
+        replica_ask_again(t->nodes[HQ].replica, &here, t->now_ms, &e), 0);
+    assert_true(here.again > 0);
+    tree_put_back(t, LDH_H, "copy");
+    assert_int_equal(tree_peer(t, HQ, LDH_H).have.position, position);
+    tree_sync(t);
+    assert_persons(t, "5");
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM person"), "5");
+    tree_free(t);
+}
+
+/* The neighbour gave up what it said: nothing is asked for for ever. */
+static void what_does_not_come_again_is_forgotten(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_C);
+    struct stored stored;
+    struct err e;
+    struct walked w = three_changesets(t);
+    struct travelling stranger = w.items[0];
+    stranger.origin.bytes[0] ^= 1;
+    assert_int_equal(
+        hand(t, LDH_C, LDH_H, &stranger, 1, stranger.position, &stored, &e),
+        ERR_UNKNOWN);
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred"),
+                        "1");
+    assert_int_equal(
+        hand(t, LDH_C, LDH_H, w.items, w.count, w.position, &stored, &e), 0);
+    assert_int_equal(stored.changesets, 3);
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred"),
+                        "0");
+    walked_clear(&w);
+    tree_free(t);
+}
+
+static void a_way_that_brings_too_much_of_it_is_closed(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_C);
+    struct travelling strangers[BARRED_MAX + 1];
+    struct stored stored;
+    struct err e;
+    struct walked w = three_changesets(t);
+    struct peer here = tree_peer(t, LDH_H, LDH_C);
+    for (size_t i = 0; i <= BARRED_MAX; i++) {
+        strangers[i] = w.items[0];
+        strangers[i].origin.bytes[0] ^= (uint8_t)(i + 1);
+        strangers[i].position += i;
+    }
+    struct changesets stretch = {.items = strangers,
+                                 .count = BARRED_MAX + 1,
+                                 .position = w.position + BARRED_MAX};
+    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, &stretch,
+                                   t->now_ms, &stored, &e),
+                     ERR_UNKNOWN);
+    assert_non_null(strstr(e.text, "certificates go first"));
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred"),
+                        "0");
+    walked_clear(&w);
+    tree_free(t);
+}
+
 static void changesets_in_another_order_are_refused(void **state)
 {
     (void)state;
     struct tree *t = tree_of(LDH_C);
     struct walked w = three_changesets(t);
     struct travelling swapped[] = {w.items[0], w.items[2], w.items[1]};
-    assert_refused(t, LDH_C, LDH_H, swapped, 3, ERR_CHAIN, "is missing");
+    assert_refused_after(t, LDH_C, LDH_H, swapped, 3, 1, ERR_CHAIN,
+                         "is missing");
     walked_clear(&w);
     tree_free(t);
 }
@@ -993,8 +1241,8 @@ static void time_in_a_chain_goes_forward(void **state)
     struct travelling items[] = {w.items[0], w.items[1]};
     items[1].hlc = items[0].hlc;
     sign_again(t, LDH_C, &items[1], &memory);
-    assert_refused(t, LDH_C, LDH_H, items, 2, ERR_CHAIN,
-                   "its stamp is not above the one before");
+    assert_refused_after(t, LDH_C, LDH_H, items, 2, 1, ERR_CHAIN,
+                         "its stamp is not above the one before");
     bytes_free(&memory);
     walked_clear(&w);
     tree_free(t);
@@ -1692,6 +1940,12 @@ int main(void)
         cmocka_unit_test(
             what_is_for_all_cannot_be_hidden_from_another_district),
         cmocka_unit_test(a_site_that_names_a_wrong_number_stops_nobody_else),
+        cmocka_unit_test(one_writer_that_is_refused_stops_nobody),
+        cmocka_unit_test(what_stays_refused_is_asked_for_less_and_less),
+        cmocka_unit_test(who_is_put_back_is_heard_from_the_start),
+        cmocka_unit_test(asking_again_hides_no_loss),
+        cmocka_unit_test(what_does_not_come_again_is_forgotten),
+        cmocka_unit_test(a_way_that_brings_too_much_of_it_is_closed),
         cmocka_unit_test(changesets_in_another_order_are_refused),
         cmocka_unit_test(changesets_told_twice_do_no_harm),
         cmocka_unit_test(a_leaf_left_out_on_the_way_up_is_found_out),

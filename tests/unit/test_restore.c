@@ -288,7 +288,9 @@ static void nobody_brings_what_is_held_in_part(void **state)
                                  .position = walked.position};
     assert_int_equal(replica_store(t->nodes[LDH].replica, &other, &stretch,
                                    t->now_ms, &stored, &e),
-                     ERR_FORBIDDEN);
+                     0);
+    assert_int_equal(tree_refused(&stored, &e), ERR_FORBIDDEN);
+    assert_int_equal(stored.changesets, 0);
     walked_clear(&walked);
     tree_free(t);
 }
@@ -316,11 +318,16 @@ static void what_is_brought_for_others_is_not_of_the_future(void **state)
     struct peer clinic = tree_peer(t, LDH, CLINIC);
     struct replica *hub = t->nodes[LDH].replica;
     assert_int_equal(
-        replica_store(hub, &clinic, &stretch, t->now_ms, &stored, &e),
-        ERR_FORBIDDEN);
+        replica_store(hub, &clinic, &stretch, t->now_ms, &stored, &e), 0);
+    assert_int_equal(tree_refused(&stored, &e), ERR_FORBIDDEN);
+    assert_int_equal(replica_ask_again(hub, &clinic,
+                                       t->now_ms + 2 * FUTURE_MS_MAX, &e),
+                     0);
     assert_int_equal(replica_store(hub, &clinic, &stretch,
                                    t->now_ms + 2 * FUTURE_MS_MAX, &stored, &e),
                      0);
+    assert_int_equal(tree_refused(&stored, &e), 0);
+    assert_int_equal(stored.changesets, 1);
     walked_clear(&walked);
     tree_free(t);
 }

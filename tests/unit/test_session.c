@@ -531,6 +531,33 @@ static void refusals_of_another_journal_are_not_told(void **state)
     assert_int_equal(child_of(p)->refused, 0);
 }
 
+/* The token stays where it was, for it is what tells of a copy put back. */
+static void what_was_refused_is_asked_for_again(void **state)
+{
+    struct pair *p = *state;
+    pair_write(p, CHILD, 'c', 5, true);
+    pair_write(p, PARENT, 'p', 1, true);
+    pair_link(p);
+    pair_run(p);
+    assert_int_equal(parent_of(p)->facts.have.position, 5);
+    pair_cut(p);
+    (void)pair_story(p);
+    parent_of(p)->facts.again = 3;
+    pair_link(p);
+    pair_run(p);
+    assert_non_null(strstr(pair_story(p), "child says [ 3+ 4 5 ] to 5\n"));
+    assert_int_equal(session_state(child_of(p)->session), SESSION_OPEN);
+    assert_int_equal(child_of(p)->acked, 5);
+    /* of a copy that was put back to position 4 it is no question */
+    pair_cut(p);
+    put_back(child_of(p), 4);
+    parent_of(p)->facts.again = 3;
+    pair_link(p);
+    pair_run(p);
+    assert_int_equal(child_of(p)->closed, ERR_STATE);
+    assert_int_equal(child_of(p)->facts.give_back, 1);
+}
+
 static void a_message_refused_whole_is_named_whole(void **state)
 {
     struct pair *p = *state;
@@ -784,6 +811,7 @@ int main(void)
         STORY(a_refused_changeset_is_named_and_blocks_nothing),
         STORY(refusals_lost_with_the_link_are_told_again),
         STORY(refusals_of_another_journal_are_not_told),
+        STORY(what_was_refused_is_asked_for_again),
         STORY(a_message_refused_whole_is_named_whole),
         STORY(a_digest_is_compared_where_it_was_taken),
         STORY(what_can_be_computed_is_left_out),

@@ -60,11 +60,12 @@ static struct message sound(enum message_kind kind)
                                     16,
                                     's',
                                     0,
+                                    0,
                                     0};
         break;
     case MESSAGE_WELCOME:
         m.as.welcome = (struct welcome){
-            1, pair_hash('p'), 2, 3, 'p', {'c', 0, 0}, 16, 's', 0, 0};
+            1, pair_hash('p'), 2, 3, 'p', {'c', 0, 0}, 16, 's', 0, 0, 0};
         break;
     case MESSAGE_CHANGESETS:
         m.as.changesets = (struct changesets){&item, 1, 1, 0};

@@ -507,12 +507,6 @@ static void who_joins_after_a_new_class_has_it(void **state)
     tree_free(t);
 }
 
-static int refuse_commit(void *context)
-{
-    (void)context;
-    return 1;
-}
-
 /* What failed did not change the certificate either. */
 static void a_renewal_is_undone_with_its_stretch(void **state)
 {
@@ -533,10 +527,10 @@ static void a_renewal_is_undone_with_its_stretch(void **state)
     struct changesets stretch = {.items = walked.items,
                                  .count = walked.count,
                                  .position = walked.position};
-    (void)sqlite3_commit_hook(database_handle(hub->db), refuse_commit, NULL);
+    tree_refuse_commits(t, HUB, true);
     assert_true(replica_store(hub, &here, &stretch, t->now_ms, &stored, &e) <
                 0);
-    (void)sqlite3_commit_hook(database_handle(hub->db), NULL, NULL);
+    tree_refuse_commits(t, HUB, false);
     assert_int_equal(replica_self(hub)->certificate, before);
     tree_sql(t, HUB, "UPDATE person SET phone = '2'");
     tree_drain(t, HUB); /* signs under the one it has */

@@ -8,6 +8,7 @@
 #include "tree.h"
 
 #include "scratch.h"
+#include "store/parts.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -380,7 +381,7 @@ static uint64_t walk_from(struct tree *t, int from, int to)
     must(replica_peer_of_curve(t->nodes[to].replica,
                                t->nodes[from].keys.curve_public, &here, said));
     return lineage_has(&self->lineage, self->journal, self->head, &here.have)
-               ? here.have.position
+               ? here.have.position - here.again
                : 0;
 }
 
@@ -393,14 +394,66 @@ static void take_back(struct tree *t, int node, const struct refusal *refusal)
                            tree_clock(t, node), &taken, said));
 }
 
+static int refuse_commit(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+void tree_refuse_commits(struct tree *t, int node, bool refuse)
+{
+    (void)sqlite3_commit_hook(database_handle(t->nodes[node].replica->db),
+                              refuse ? refuse_commit : NULL, NULL);
+}
+
+int tree_refused(const struct stored *stored, struct err *e)
+{
+    for (size_t i = 0; i < stored->refusal_count; i++) {
+        const struct refusal *refusal = &stored->refusals[i];
+        if (refusal->code != ERR_FUTURE) {
+            return err_set(e, refusal->code, "%s", refusal->sentence);
+        }
+    }
+    return 0;
+}
+
+/* What the neighbour's ack says of it: the code of what is refused. */
+static int hear(struct tree *t, int node, const struct hash *neighbour,
+                const struct stored *stored, struct err *e)
+{
+    for (size_t i = 0; i < stored->refusal_count; i++) {
+        const struct refusal *refusal = &stored->refusals[i];
+        if (refusal->code != ERR_FUTURE) {
+            must(replica_barred_there(t->nodes[node].replica, neighbour,
+                                      refusal, said));
+        }
+    }
+    return tree_refused(stored, e);
+}
+
+/* A session begins. */
+static void ask_again(struct tree *t, int from, int to)
+{
+    struct peer here = tree_peer(t, to, from);
+    must(replica_ask_again(t->nodes[to].replica, &here, tree_clock(t, to),
+                           said));
+    struct peer there = tree_peer(t, from, to);
+    uint64_t at = walk_from(t, from, to);
+    if (at < there.acked) {
+        must(replica_acked(t->nodes[from].replica, &there.node, at, said));
+    }
+}
+
 int tree_send_try(struct tree *t, int from, int to, struct err *e)
 {
     struct replica *sender = t->nodes[from].replica;
     struct replica *receiver = t->nodes[to].replica;
     struct walked walked = {.end = false};
+    int refused = 0;
     int rc = 0;
     find_put_back(t, from, to);
     find_put_back(t, to, from);
+    ask_again(t, from, to);
     while (rc == 0 && !walked.end) {
         struct peer there = tree_peer(t, from, to);
         struct peer here = tree_peer(t, to, from);
@@ -419,6 +472,12 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         do {
             rc = replica_store(receiver, &here, &stretch, tree_clock(t, to),
                                &stored, e);
+            struct err why;
+            int code = rc == 0 ? hear(t, from, &there.node, &stored, &why) : 0;
+            if (code != 0 && refused == 0) {
+                refused = code;
+                *e = why;
+            }
             if (stored.taken > 0) {
                 stretch.items += stored.taken;
                 stretch.count -= stored.taken;
@@ -427,14 +486,15 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         if (rc == 0) {
             must(replica_acked(sender, &there.node, walked.position, said));
         }
-        if (rc == 0 && stored.refusal_count > 0) {
+        if (rc == 0 && stored.refusal_count > 0 &&
+            stored.refusals[0].code == ERR_FUTURE) {
             take_back(t, from, &stored.refusals[0]);
         }
         bool end = walked.end;
         walked_clear(&walked);
         walked.end = end;
     }
-    return rc;
+    return rc != 0 ? rc : refused;
 }
 
 void tree_send(struct tree *t, int from, int to)

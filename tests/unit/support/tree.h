@@ -69,8 +69,14 @@ void tree_drain(struct tree *t, int node);
 /* Moves everything due from one neighbour to the other. What a parent turns
  * away the child takes back at once, as node/link.c does. */
 void tree_send(struct tree *t, int from, int to);
-/* The same, but an error is expected: its code comes back, 0 if none. */
+/* The same, but an error is expected: its code comes back, or that of the first
+ * that was refused; 0 if none. */
 int tree_send_try(struct tree *t, int from, int to, struct err *e);
+/* From now on no commit of the node succeeds, or each does again. */
+void tree_refuse_commits(struct tree *t, int node, bool refuse);
+/* The code of the first that was refused for another reason than its stamp, and
+ * its sentence; 0 if none. */
+int tree_refused(const struct stored *stored, struct err *e);
 /* All links in both directions until nothing moves. */
 void tree_sync(struct tree *t);
 /* The rules look at whom they have to, as the daemon has them when it has nothing
