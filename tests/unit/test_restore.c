@@ -320,9 +320,8 @@ static void what_is_brought_for_others_is_not_of_the_future(void **state)
     assert_int_equal(
         replica_store(hub, &clinic, &stretch, t->now_ms, &stored, &e), 0);
     assert_int_equal(tree_refused(&stored, &e), ERR_FORBIDDEN);
-    assert_int_equal(replica_ask_again(hub, &clinic,
-                                       t->now_ms + 2 * FUTURE_MS_MAX, &e),
-                     0);
+    assert_int_equal(
+        replica_ask_again(hub, &clinic, t->now_ms + 2 * FUTURE_MS_MAX, &e), 0);
     assert_int_equal(replica_store(hub, &clinic, &stretch,
                                    t->now_ms + 2 * FUTURE_MS_MAX, &stored, &e),
                      0);
