@@ -265,7 +265,8 @@ static void judge_counts(struct health *h)
     }
     if (s->barred.count > 0) {
         remark(h, "writers", true,
-               "nothing more is taken of %" PRIu64 " writer%s (%s); it is asked "
+               "nothing more is taken of %" PRIu64
+               " writer%s (%s); it is asked "
                "for again by itself",
                s->barred.count, cli_plural(s->barred.count), s->barred.says);
     }

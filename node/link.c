@@ -161,12 +161,13 @@ void link_plan_asking(struct link *l)
     int64_t now_ms = clock_wall_ms();
     int64_t at_ms = INT64_MAX;
     if (replica_asks_at(l->replica, &l->peer, now_ms, &at_ms, &e) != 0) {
-        log_warning(l->peer.site, "%s -> what was refused is asked for again "
-                                  "on the next link only",
+        log_warning(l->peer.site,
+                    "%s -> what was refused is asked for again "
+                    "on the next link only",
                     e.text);
     }
-    l->ask_ms = at_ms == INT64_MAX ? INT64_MAX
-                                   : clock_mono_ms() + (at_ms - now_ms);
+    l->ask_ms =
+        at_ms == INT64_MAX ? INT64_MAX : clock_mono_ms() + (at_ms - now_ms);
 }
 
 /* --- closing ------------------------------------------------------------- */

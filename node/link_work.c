@@ -22,8 +22,9 @@ static void tell_stored(const struct link *l, const struct stored *s)
     }
     for (size_t i = 0; i < s->refusal_count; i++) {
         if (s->refusals[i].code != ERR_FUTURE) {
-            log_error(l->peer.site, "%s -> refused, with what follows of its "
-                                    "writer; others go on",
+            log_error(l->peer.site,
+                      "%s -> refused, with what follows of its "
+                      "writer; others go on",
                       s->refusals[i].sentence);
         } else if (i == 0 || s->refusals[i - 1].code != ERR_FUTURE) {
             log_warning(l->peer.site, "turned away: %s",

@@ -72,9 +72,9 @@ struct status {
     struct status_count barred;   /* writers, by neighbour, of whom nothing is
                                      taken in; and what neighbours take of none */
     struct status_count barred_there;
-    bool ended;                   /* this node was revoked or retired */
-    int64_t scrub_ms;             /* the last scrub, 0: none yet */
-    int64_t clean_ms;             /* the last that found nothing, 0: never */
+    bool ended;                      /* this node was revoked or retired */
+    int64_t scrub_ms;                /* the last scrub, 0: none yet */
+    int64_t clean_ms;                /* the last that found nothing, 0: never */
     struct status_finding *findings; /* owned */
     size_t finding_count;
     char broken[512]; /* the first table that a tool altered, and how; "": none

@@ -132,8 +132,7 @@ static int want_again(uint64_t again, const struct token *have, uint64_t *ret,
                       struct err *e)
 {
     if (again > have->position) {
-        return err_set(e, ERR_FORMAT,
-                       "it asks for more again than it has had");
+        return err_set(e, ERR_FORMAT, "it asks for more again than it has had");
     }
     *ret = again;
     return 0;

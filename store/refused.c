@@ -166,8 +166,7 @@ int replica_refusals(struct replica *r, const struct peer *from,
     }
     sqlite3_bind_blob(stmt, 1, from->node.bytes, HASH_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 2, (int64_t)from->have.journal);
-    sqlite3_bind_int64(stmt, 3,
-                       (int64_t)(from->have.position - from->again));
+    sqlite3_bind_int64(stmt, 3, (int64_t)(from->have.position - from->again));
     sqlite3_bind_int64(stmt, 4, (int64_t)cap);
     while ((rc = database_step(r->db, stmt, e)) == 1) {
         struct refusal *refusal = &ret[(*ret_count)++];

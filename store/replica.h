@@ -112,9 +112,10 @@ struct peer {
     struct hash node;
     char site[SITE_BYTES_MAX + 1]; /* name in logs */
     uint8_t curve_public[KEY_PUBLIC_BYTES];
-    struct token have; /* what we hold of its journal, but for what we refused: */
-    uint64_t again;    /* the last so many positions are to come again */
-    uint64_t acked;    /* what it holds of ours */
+    struct token
+        have;       /* what we hold of its journal, but for what we refused: */
+    uint64_t again; /* the last so many positions are to come again */
+    uint64_t acked; /* what it holds of ours */
     /* We were put back from a copy: before this position of its journal may be
      * what we lost. */
     uint64_t lost_until;

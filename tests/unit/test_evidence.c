@@ -752,9 +752,9 @@ static int bring(struct tree *t, int copy, int to, uint64_t after,
         0);
     struct changesets stretch = {w.items, w.count, here.have.position, 0};
     t->now_ms += 10;
-    assert_int_equal(replica_ask_again(t->nodes[to].replica, &here,
-                                       tree_clock(t, to), e),
-                     0);
+    assert_int_equal(
+        replica_ask_again(t->nodes[to].replica, &here, tree_clock(t, to), e),
+        0);
     *e = (struct err){0};
     int rc = replica_store(t->nodes[to].replica, &here, &stretch,
                            tree_clock(t, to), &stored, e);
