@@ -56,12 +56,14 @@ struct tail {
 /* From what was turned away on, and all that is stamped ahead: a parent whose
  * own clock was ahead too may have taken some of it, and what follows could not
  * be stamped below that. Whole milliseconds go, so that there is room before them
- * for the words that take them back. */
+ * for the words that take them back. Of what is taken back already a copy that was
+ * put back may have gone on, ahead too. */
 static void set_from(struct tail *t, const struct delivery *refused)
 {
     int64_t limit_ms = replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
     int64_t refused_ms = hlc_ms(refused->hlc);
-    t->from_hlc = hlc_of_ms(refused_ms <= limit_ms ? refused_ms : limit_ms + 1);
+    bool all = refused_ms <= limit_ms && !refused->voided;
+    t->from_hlc = hlc_of_ms(all ? refused_ms : limit_ms + 1);
 }
 
 /* The last that was signed before: mostly the one below the first that goes, but
@@ -576,8 +578,7 @@ static bool is_cut_off(struct replica *r, const struct delivery *d)
         .hlc = d->hlc,
         .certificate = d->certificate,
     };
-    struct standing *standing = registry_standing(r->merger.registry);
-    return standing_of(standing, &h) == STAND_CUT_OFF;
+    return standing_is_cut_off(registry_standing(r->merger.registry), &h);
 }
 
 static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
@@ -596,7 +597,7 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     if (rc == 0) {
         rc = journal_next(r->db, position - 1, 0, &d, e);
     }
-    bool ours = rc == 1 && d.position == position && !d.voided &&
+    bool ours = rc == 1 && d.position == position &&
                 d.origin_no == replica_own_origin(r)->no;
     if (rc < 0 || !ours || is_cut_off(r, &d)) {
         return rc < 0 ? rc : 0;
@@ -609,7 +610,7 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     if (rc == 0) {
         rc = find_places(t, e);
     }
-    if (rc == 0) {
+    if (rc == 0 && t->count > 0) {
         ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);
         rc = sign_tail(t, e);
     }
