@@ -363,6 +363,47 @@ static void what_was_taken_back_once_is_not_signed_anew_again(void **state)
     tree_free(t);
 }
 
+/* --- hand-overs ----------------------------------------------------------- */
+
+static const char owner[] = "SELECT owner_site || ' ' || owner_epoch || ' ' ||"
+                            " coalesce(named_worker, '-') FROM enrolment";
+
+/* Signed anew the offer is another leaf; the acceptance names the first. */
+static void who_took_a_row_over_keeps_it(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sql(t, LDH_C,
+             "INSERT INTO enrolment(enrolment_id, person_id, programme, status)"
+             " VALUES('e', 'p1', 'OOAT', 'active')");
+    tree_drain(t, LDH_C);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    tree_sql(t, LDH_C,
+             "INSERT INTO referral(person_id, enrolment_id, kind, to_site,"
+             " offered_epoch) VALUES('p1', 'e', 'transfer_of_care', 'LDH-P',"
+             " 1)");
+    tree_drain(t, LDH_C);
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_H, LDH_P);
+    tree_sql(t, LDH_P,
+             "UPDATE enrolment SET owner_site = 'LDH-P', named_worker = 'W'");
+    tree_drain(t, LDH_P);
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = 0;
+    add_dose(t, LDH_C, 5);
+    tree_sync(t); /* turned away and taken back */
+    assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P + 1);
+    tree_sync(t); /* to who knows that it is void before it comes */
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(tree_get(t, i, owner), "LDH-P 2 W");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),
         cmocka_unit_test(what_builds_on_what_was_taken_back_is_too),
         cmocka_unit_test(what_was_taken_back_once_is_not_signed_anew_again),
+        cmocka_unit_test(who_took_a_row_over_keeps_it),
     };
     return cmocka_run_group_tests_name("takeback", tests, NULL, NULL);
 }
