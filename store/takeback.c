@@ -22,6 +22,7 @@ struct taken {
     uint64_t prev_incarnation;
     uint64_t hlc;
     struct hash hash;
+    size_t first;               /* index of the first of its incarnation */
     uint64_t again;             /* the number it has now; 0: none yet, */
     uint64_t again_incarnation; /* and the incarnation */
 };
@@ -89,7 +90,13 @@ static void append(struct tail *t, size_t *cap, const struct taken *at)
             abort();
         }
     }
-    t->taken[t->count++] = *at;
+    const struct taken *before = t->count == 0 ? NULL : &t->taken[t->count - 1];
+    struct taken *added = &t->taken[t->count];
+    *added = *at;
+    added->first = before != NULL && before->incarnation == at->incarnation
+                       ? before->first
+                       : t->count;
+    t->count++;
 }
 
 /* On every branch: what came back of one that was lost may be ahead too. */
@@ -140,16 +147,6 @@ static struct taken *taken_of(const struct tail *t, uint64_t seq,
 
 /* --- its changesets one by one ------------------------------------------- */
 
-/* The first of the tail in the same incarnation. */
-static const struct taken *first_of(const struct tail *t,
-                                    const struct taken *at)
-{
-    while (at > t->taken && at[-1].incarnation == at->incarnation) {
-        at--;
-    }
-    return at;
-}
-
 static void append_place(struct tail *t, const struct place *place)
 {
     if (t->place_count == t->place_cap) {
@@ -191,8 +188,8 @@ static int find_places(struct tail *t, struct err *e)
                 ? taken_of(t, d.seq, d.incarnation)
                 : NULL;
         if (at != NULL) {
-            append_place(t,
-                         &(struct place){d.position, first_of(t, at)->hlc, at});
+            append_place(
+                t, &(struct place){d.position, t->taken[at->first].hlc, at});
         }
     }
     if (t->place_count > 0) {
@@ -301,7 +298,7 @@ static void cover_anew(struct tail *t, struct covering *c,
     if (own.seq > 0) {
         cover(c, &own);
     }
-    at = first_of(t, at);
+    at = &t->taken[at->first];
     if (at->seq > 1 && at->prev_incarnation == at->incarnation) {
         own.incarnation = at->incarnation;
         own.seq = at->seq - 1;
@@ -427,9 +424,7 @@ static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 static const struct taken *nth_incarnation(const struct tail *t, size_t n)
 {
     for (size_t i = 0; i < t->count; i++) {
-        bool again =
-            i > 0 && t->taken[i].incarnation == t->taken[i - 1].incarnation;
-        if (!again && n-- == 0) {
+        if (t->taken[i].first == i && n-- == 0) {
             return &t->taken[i];
         }
     }
@@ -607,10 +602,11 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     if (rc == 0) {
         rc = find_tail(t, e);
     }
-    if (rc == 0) {
-        rc = find_places(t, e);
+    if (rc < 0 || t->count == 0) {
+        return rc;
     }
-    if (rc == 0 && t->count > 0) {
+    rc = find_places(t, e);
+    if (rc == 0) {
         ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);
         rc = sign_tail(t, e);
     }
