@@ -288,6 +288,7 @@ static int opened(struct link *l, const struct session_action *action,
     }
     l->peer.have.start = action->as.opened.start;
     l->peer.return_until = action->as.opened.give_back;
+    l->head = action->as.opened.head;
     l->opened_ms = clock_mono_ms();
     log_info(l->peer.site, "link open, schema %" PRIu32 " there",
              action->as.opened.schema_version);

@@ -33,6 +33,7 @@ struct link {
     int64_t acked_ms;       /* when `acked` is to be noted; INT64_MAX: it is */
     int64_t acked_noted_ms; /* 0: not yet */
     uint64_t acked;
+    uint64_t head;      /* of the peer's journal, as the link opened */
     uint64_t take_back; /* the parent turned away this position; 0: none */
     bool took_back;     /* since the link is open */
     int64_t ask_ms;     /* when what was refused is; INT64_MAX: nothing was */

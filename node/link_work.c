@@ -180,6 +180,13 @@ static int ask_the_time_anew(struct link *l, struct err *e)
     return link_failed(l, &why, e);
 }
 
+/* What was lost comes back first: it may have been taken back before, and written
+ * over since. */
+static bool may_take_back(const struct link *l)
+{
+    return l->take_back != 0 && !peer_owes(&l->peer, l->head);
+}
+
 /* What the parent turned away was stamped ahead of its clock. */
 static int take_back(struct link *l, struct err *e)
 {
@@ -215,7 +222,7 @@ static int64_t later(int64_t a_ms, int64_t b_ms)
 /* A replica that is locked or full can be read all the same. */
 static int64_t write_due_ms(const struct link *l)
 {
-    bool now = l->storing != NULL || l->take_back != 0;
+    bool now = l->storing != NULL || may_take_back(l);
     return later(now ? 0 : l->acked_ms, l->hold->until_ms);
 }
 
@@ -253,7 +260,7 @@ int link_work(struct link *l, struct err *e)
         return flush(l, e);
     }
     if (write_due_ms(l) <= now_ms) {
-        if (l->take_back != 0) {
+        if (may_take_back(l)) {
             return take_back(l, e);
         }
         return l->acked_ms <= now_ms ? note_acked(l, e) : store(l, e);

@@ -157,6 +157,7 @@ struct session_action {
             int64_t time_ms;    /* the peer's wall clock */
             uint64_t journal;   /* the peer's */
             uint64_t start;     /* the peer's */
+            uint64_t head;      /* the last position of its journal */
             uint64_t give_back; /* up to here of our journal also what came
                                    from it is due */
         } opened;

@@ -121,6 +121,7 @@ static void open_session(struct session *s, const struct greeting *g)
     action->as.opened.time_ms = g->time_ms;
     action->as.opened.journal = g->journal;
     action->as.opened.start = g->start;
+    action->as.opened.head = g->head;
     action->as.opened.give_back = g->give_back;
     session_receive_open(s);
     session_send_open(

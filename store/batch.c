@@ -583,11 +583,18 @@ static int note_judged(struct group *g, struct err *e)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < g->count; i++) {
         const struct entry *entry = &g->entries[i];
-        if (entry->word != NULL) {
-            bool waits = strcmp(entry->word, "waiting") == 0;
-            g->tally->waiting += waits;
-            g->tally->refused += !waits;
-            rc = note(g, entry, entry->word, entry->code, entry->says, e);
+        if (entry->word == NULL) {
+            continue;
+        }
+        bool waits = strcmp(entry->word, "waiting") == 0;
+        g->tally->waiting += waits;
+        g->tally->refused += !waits;
+        rc = note(g, entry, entry->word, entry->code, entry->says, e);
+        if (rc == 0 && g->table->offered != NULL &&
+            offers_count(g->m->registry, &entry->changeset->header,
+                         entry->code)) {
+            decode_entry(g, entry);
+            rc = note_offer(g, entry, e);
         }
     }
     return rc;

@@ -617,7 +617,7 @@ static int note_offers(struct merger *m, struct fold *f, struct bytes *changed,
     int rc = offers_forget(m, f->table, slice_of(&f->key), changed, e);
     for (size_t i = 0; rc >= 0 && i < f->leaf_count; i++) {
         const struct folded_leaf *l = &f->leaves[i];
-        if (l->code == 0) {
+        if (offers_count(m->registry, &l->changeset->header, l->code)) {
             (void)cell_of(l, leaf, 0);
             rc =
                 offers_note(m, f->table, leaf, l->changeset, l->index, &key, e);

@@ -89,7 +89,7 @@ static int find_changed(struct applying *a, struct err *e)
             .hlc = (uint64_t)sqlite3_column_int64(stmt, 4),
             .certificate = (uint64_t)sqlite3_column_int64(stmt, 5),
         };
-        if (standing_of(s, &h) != standing_before(s, &h)) {
+        if (standing_turned(s, &h)) {
             append_position(a, (uint64_t)sqlite3_column_int64(stmt, 0));
         }
     }

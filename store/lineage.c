@@ -76,6 +76,12 @@ uint64_t peer_give_back(const struct peer *p)
     return p->have.position < p->lost_until ? p->lost_until : 0;
 }
 
+bool peer_owes(const struct peer *p, uint64_t head)
+{
+    uint64_t until = peer_give_back(p);
+    return p->have.position < (until < head ? until : head);
+}
+
 static int note_lost(struct replica *r, const struct hash *peer, uint64_t until,
                      struct err *e)
 {

@@ -457,7 +457,9 @@ void merge_leaf(struct row_state *state, const struct table *table,
     *ret = (struct merge_result){.outcome = MERGE_SUPERSEDED};
     if (is_life(table, leaf)) {
         merge_life(&m);
-        bool noted = state_note_scope(state, leaf->scope_bytes);
+        /* where there is one life, what claims another scope has a verdict */
+        bool noted =
+            table->deletes && state_note_scope(state, leaf->scope_bytes);
         ret->changed = ret->changed || (noted && state->cl > 0);
         bool begins = ret->outcome == MERGE_WON || leaf->cl <= state->cl;
         if (!begins || ret->outcome == MERGE_REFOLD || ret->died) {

@@ -58,6 +58,13 @@ static bool read_offer(const struct table *offers, const struct leaf *leaf,
     return true;
 }
 
+bool offers_count(struct registry *r, const struct changeset_header *in,
+                  int code)
+{
+    return code == 0 || (code == ERR_FUTURE &&
+                         !standing_is_cut_off(registry_standing(r), in));
+}
+
 int offers_note(struct merger *m, const struct table *offers,
                 const struct leaf *leaf, const struct changeset *cs,
                 uint32_t index, struct bytes *ret_key, struct err *e)

@@ -3,7 +3,7 @@
 /*
  * Offers: rows that their owner offers to another site, found by the hash of
  * the leaf that says so (docs/semantics.md section 4). Computed from the
- * journal; only offers that count are here.
+ * journal; only offers that count are here, and those that were taken back.
  */
 #ifndef SANGAM_OFFERS_H
 #define SANGAM_OFFERS_H
@@ -11,7 +11,13 @@
 #include "store/merge.h"
 #include "store/rows.h"
 
-/* Notes what an admitted leaf that brings a row of a table of offers says.
+/* Does a leaf with this verdict, in this changeset, offer what it says? One that
+ * was taken back, because it was stamped ahead, does: who has it may have accepted
+ * it, and signed anew it is another leaf. */
+bool offers_count(struct registry *r, const struct changeset_header *in,
+                  int code);
+
+/* Notes what a leaf that counts and brings a row of a table of offers says.
  * 1 when it is new: a row may wait for it; `ret_key` then gets the canonical
  * key of the row offered. 0 when it is known, or offers nothing. */
 int offers_note(struct merger *m, const struct table *offers,

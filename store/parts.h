@@ -143,6 +143,11 @@ struct draft {
     struct slice body;
 };
 
+/* The next leaf of a (scope, class) whose last number is of a changeset that is
+ * void looks in the journal for what was before it: of a lost branch that was
+ * taken back, a copy that is put back remembers numbers that nobody has. */
+int replica_forget_priors(struct replica *r, struct err *e);
+
 /* Sorts the drafts, cuts them into changesets, signs, journals and batches
  * them. `captured_ms` is when they were written. Returns how many changesets,
  * or negative ERR_*. */

@@ -322,6 +322,7 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     int rc = was_lost ? replica_got_back(r, e) : 0;
     if (rc == 0 && evidence) {
         rc = batch_merge(r->batch, &r->merger, &in->tally, e);
+        rc = rc == 0 && was_lost ? replica_forget_priors(r, e) : rc;
     }
     if (rc == 0 && c->branches && !c->held) {
         rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);

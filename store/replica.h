@@ -127,6 +127,9 @@ struct peer {
 
 /* Up to where the neighbour is to give back what we lost; 0: nothing. */
 uint64_t peer_give_back(const struct peer *p);
+/* Is some of it still to come, of a journal that goes up to `head`? Until then
+ * this node does not know what it took back itself. */
+bool peer_owes(const struct peer *p, uint64_t head);
 
 /* Who holds a CURVE key. NEIGHBOUR_NONE: nobody we link with. ERR_CLASS, with
  * the sentence, when it is a neighbour that lacks a class of this network. */

@@ -123,6 +123,22 @@ static int prior_save(struct replica *r, const struct draft *d, uint64_t seq,
     return database_done(r->db, stmt, e);
 }
 
+int replica_forget_priors(struct replica *r, struct err *e)
+{
+    static const char sql[] =
+        "UPDATE sync_prior SET seq = ?1 WHERE EXISTS(SELECT 1 FROM"
+        " sync_changeset AS c WHERE c.origin_no = ?2"
+        " AND c.seq = sync_prior.seq AND c.voided)";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, INT64_MAX); /* prior_of(): beyond the chain */
+    sqlite3_bind_int64(stmt, 2, replica_own_origin(r)->no);
+    return database_done(r->db, stmt, e);
+}
+
 /* Is this the first leaf of its (scope, class) in the cut? They stand
  * together. */
 static bool starts_scope(const struct cut *cut, size_t i)

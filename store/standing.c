@@ -360,6 +360,12 @@ static bool is_cut_off_above(const struct subject *o, enum moment when,
     return is_said(o, KIND_REVOCATION, when, h) || !is_certified(o, when, h);
 }
 
+static bool is_cut_off(const struct subject *o, enum moment when,
+                       const struct changeset_header *h)
+{
+    return is_cut_off_above(o, when, h) || is_said(o, KIND_RETIREMENT, when, h);
+}
+
 /* What was taken back stays so when its node is cut off: it is at no other
  * node, so that it may be in no digest. */
 static enum stand stand_of(const struct subject *o, enum moment when,
@@ -368,7 +374,7 @@ static enum stand stand_of(const struct subject *o, enum moment when,
     if (is_void(o, when, h)) {
         return STAND_VOID;
     }
-    if (is_cut_off_above(o, when, h) || is_said(o, KIND_RETIREMENT, when, h)) {
+    if (is_cut_off(o, when, h)) {
         return STAND_CUT_OFF;
     }
     return is_said(o, KIND_FORK, when, h) || is_said(o, KIND_CLONE, when, h)
@@ -483,8 +489,7 @@ bool standing_is_cut_off(struct standing *s, const struct changeset_header *h)
 {
     const struct subject *o = find(s, &h->origin);
     weigh_all(s);
-    return o != NULL &&
-           (is_cut_off_above(o, NOW, h) || is_said(o, KIND_RETIREMENT, NOW, h));
+    return o != NULL && is_cut_off(o, NOW, h);
 }
 
 /* --- change -------------------------------------------------------------- */
@@ -509,10 +514,12 @@ bool standing_concerns(const struct standing *s, const struct hash *node)
     return o != NULL && o->concerned;
 }
 
-enum stand standing_before(struct standing *s, const struct changeset_header *h)
+bool standing_turned(struct standing *s, const struct changeset_header *h)
 {
     const struct subject *o = find(s, &h->origin);
-    return o == NULL ? STAND_COUNTS : stand_of(o, BEFORE, h);
+    weigh_all(s);
+    return o != NULL && (stand_of(o, NOW, h) != stand_of(o, BEFORE, h) ||
+                         is_cut_off(o, NOW, h) != is_cut_off(o, BEFORE, h));
 }
 
 void standing_settled(struct standing *s)

@@ -61,9 +61,8 @@ bool standing_is_cut_off(struct standing *s, const struct changeset_header *h);
 bool standing_changed(const struct standing *s);
 /* Can it have changed the standing of this node's changesets? */
 bool standing_concerns(const struct standing *s, const struct hash *node);
-/* The answer of standing_of() at the last standing_settled(). */
-enum stand standing_before(struct standing *s,
-                           const struct changeset_header *h);
+/* Is an answer about it another than at the last standing_settled()? */
+bool standing_turned(struct standing *s, const struct changeset_header *h);
 void standing_settled(struct standing *s);
 
 /* Remembers what is said now; everything is settled. */

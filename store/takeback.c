@@ -22,6 +22,7 @@ struct taken {
     uint64_t prev_incarnation;
     uint64_t hlc;
     struct hash hash;
+    size_t first;               /* index of the first of its incarnation */
     uint64_t again;             /* the number it has now; 0: none yet, */
     uint64_t again_incarnation; /* and the incarnation */
 };
@@ -56,12 +57,14 @@ struct tail {
 /* From what was turned away on, and all that is stamped ahead: a parent whose
  * own clock was ahead too may have taken some of it, and what follows could not
  * be stamped below that. Whole milliseconds go, so that there is room before them
- * for the words that take them back. */
+ * for the words that take them back. Of what is taken back already a copy that was
+ * put back may have gone on, ahead too. */
 static void set_from(struct tail *t, const struct delivery *refused)
 {
     int64_t limit_ms = replica_now(t->r, t->now_ms) + FUTURE_MS_MAX;
     int64_t refused_ms = hlc_ms(refused->hlc);
-    t->from_hlc = hlc_of_ms(refused_ms <= limit_ms ? refused_ms : limit_ms + 1);
+    bool all = refused_ms <= limit_ms && !refused->voided;
+    t->from_hlc = hlc_of_ms(all ? refused_ms : limit_ms + 1);
 }
 
 /* The last that was signed before: mostly the one below the first that goes, but
@@ -87,7 +90,13 @@ static void append(struct tail *t, size_t *cap, const struct taken *at)
             abort();
         }
     }
-    t->taken[t->count++] = *at;
+    const struct taken *before = t->count == 0 ? NULL : &t->taken[t->count - 1];
+    struct taken *added = &t->taken[t->count];
+    *added = *at;
+    added->first = before != NULL && before->incarnation == at->incarnation
+                       ? before->first
+                       : t->count;
+    t->count++;
 }
 
 /* On every branch: what came back of one that was lost may be ahead too. */
@@ -138,16 +147,6 @@ static struct taken *taken_of(const struct tail *t, uint64_t seq,
 
 /* --- its changesets one by one ------------------------------------------- */
 
-/* The first of the tail in the same incarnation. */
-static const struct taken *first_of(const struct tail *t,
-                                    const struct taken *at)
-{
-    while (at > t->taken && at[-1].incarnation == at->incarnation) {
-        at--;
-    }
-    return at;
-}
-
 static void append_place(struct tail *t, const struct place *place)
 {
     if (t->place_count == t->place_cap) {
@@ -189,8 +188,8 @@ static int find_places(struct tail *t, struct err *e)
                 ? taken_of(t, d.seq, d.incarnation)
                 : NULL;
         if (at != NULL) {
-            append_place(t,
-                         &(struct place){d.position, first_of(t, at)->hlc, at});
+            append_place(
+                t, &(struct place){d.position, t->taken[at->first].hlc, at});
         }
     }
     if (t->place_count > 0) {
@@ -299,7 +298,7 @@ static void cover_anew(struct tail *t, struct covering *c,
     if (own.seq > 0) {
         cover(c, &own);
     }
-    at = first_of(t, at);
+    at = &t->taken[at->first];
     if (at->seq > 1 && at->prev_incarnation == at->incarnation) {
         own.incarnation = at->incarnation;
         own.seq = at->seq - 1;
@@ -425,9 +424,7 @@ static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 static const struct taken *nth_incarnation(const struct tail *t, size_t n)
 {
     for (size_t i = 0; i < t->count; i++) {
-        bool again =
-            i > 0 && t->taken[i].incarnation == t->taken[i - 1].incarnation;
-        if (!again && n-- == 0) {
+        if (t->taken[i].first == i && n-- == 0) {
             return &t->taken[i];
         }
     }
@@ -576,8 +573,7 @@ static bool is_cut_off(struct replica *r, const struct delivery *d)
         .hlc = d->hlc,
         .certificate = d->certificate,
     };
-    struct standing *standing = registry_standing(r->merger.registry);
-    return standing_of(standing, &h) == STAND_CUT_OFF;
+    return standing_is_cut_off(registry_standing(r->merger.registry), &h);
 }
 
 static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
@@ -596,7 +592,7 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     if (rc == 0) {
         rc = journal_next(r->db, position - 1, 0, &d, e);
     }
-    bool ours = rc == 1 && d.position == position && !d.voided &&
+    bool ours = rc == 1 && d.position == position &&
                 d.origin_no == replica_own_origin(r)->no;
     if (rc < 0 || !ours || is_cut_off(r, &d)) {
         return rc < 0 ? rc : 0;
@@ -606,9 +602,10 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     if (rc == 0) {
         rc = find_tail(t, e);
     }
-    if (rc == 0) {
-        rc = find_places(t, e);
+    if (rc < 0 || t->count == 0) {
+        return rc;
     }
+    rc = find_places(t, e);
     if (rc == 0) {
         ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);
         rc = sign_tail(t, e);

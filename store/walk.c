@@ -55,13 +55,15 @@ void travelling_of(const struct delivery *d, const struct hash *origin,
  * those it addressed elsewhere, those of the receiver's district, and of the rest
  * what is for all; nothing that came from there. A neighbour that was put back from
  * a copy asks also for what came from it; up then goes what is of headquarters and
- * of the district. What this node took back it does not send; a relay passes on even
- * that, because a copy of its node may have built on it. */
+ * of the district. What this node took back it does not send while that is ahead of
+ * time; later it does, and a relay passes on even that, because a copy of its node
+ * may have built on it. */
 static enum due due_of(const struct walking *w, const struct delivery *d,
                        const struct origin *origin)
 {
     const struct registry *registry = w->r->merger.registry;
-    bool taken_back = d->voided && hash_equal(&origin->node, &w->r->self.node);
+    bool taken_back = d->voided && d->hlc > w->r->last_hlc &&
+                      hash_equal(&origin->node, &w->r->self.node);
     bool back = w->peer != NULL && d->from_no == w->peer->no;
     bool up = w->to->neighbour == NEIGHBOUR_PARENT;
     if (taken_back || (back && d->position > w->to->return_until)) {

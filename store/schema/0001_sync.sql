@@ -255,7 +255,7 @@ CREATE TABLE sync_changeset(
   prev        BLOB,                 -- NULL: hash of (origin_no, seq - 1)
   hash        BLOB NOT NULL,
   signature   BLOB NOT NULL,
-  voided      INTEGER NOT NULL DEFAULT 0, -- 1: its origin took it back; it is in no digest, and its origin does not send it
+  voided      INTEGER NOT NULL DEFAULT 0, -- 1: its origin took it back; it is in no digest, and its origin does not send it while it is ahead of time
   PRIMARY KEY(origin_no, seq, incarnation)
 ) STRICT, WITHOUT ROWID;
 

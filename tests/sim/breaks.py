@@ -71,8 +71,8 @@ BREAKS = {
         r"\[I-2\]|\[I-6\]"),
     "what-was-shown-stays": (
         "store/late.c",
-        "        if (standing_of(s, &h) != standing_before(s, &h)) {",
-        "        if (standing_of(s, &h) > standing_before(s, &h) + 9) {",
+        "        if (standing_turned(s, &h)) {",
+        "        if (standing_turned(s, &h) && h.seq == 0) {",
         r"\[I-\d+\]"),
     "of-two-doses-the-larger-shows": (
         "store/memory.c", "order = memory_compare_values(&y, &x);",

@@ -727,6 +727,56 @@ static void nobody_takes_back_a_register(void **state)
     tree_free(t);
 }
 
+/* It claims to have begun again long ago, and takes back all it ever said. */
+static void take_back_all(struct tree *t, int node)
+{
+    struct replica *r = t->nodes[node].replica;
+    struct origin *own = replica_own_origin(r);
+    struct voiding v = {
+        .node = r->self.node,
+        .incarnation = own->head_incarnation,
+        .after = 0,
+    };
+    struct leaf *leaf = calloc(1, sizeof *leaf);
+    struct bytes memory = {0};
+    struct err e;
+    assert_non_null(leaf);
+    voiding_leaf(&v, &memory, leaf);
+    assert_int_equal(replica_begin(r, &e), 0);
+    *own = (struct origin){
+        .no = own->no, .node = own->node, .held = own->held, .all = own->all};
+    own->changed = true;
+    r->last_hlc = 0;
+    r->self.incarnation = 12345;
+    assert_int_equal(
+        replica_end(r, replica_sign_control(r, leaf, 1000, t->now_ms, &e), &e),
+        0);
+    bytes_free(&memory);
+    free(leaf);
+}
+
+/* Whichever comes first, the void or the end of the node: its events count up to
+ * the end and not beyond. */
+static void events_taken_back_end_with_their_node(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of(LDH_P);
+    add_person(t, LDH_P, 1);
+    add_dose(t, LDH_C, 1);
+    add_dose(t, LDH_C, 2);
+    tree_sync(t);
+    take_back_all(t, LDH_C);
+    tree_sync(t);
+    assert_string_equal(doses(t, HQ), "d1,d2");
+    must_revoke(t, LDH_H, LDH_C, 1);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
 /* --- forks and clones ---------------------------------------------------- */
 
 /* A machine that was copied with its memory goes on as the one start. */
@@ -1217,6 +1267,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_back_stays_so_at_a_node_that_ends),
         cmocka_unit_test(a_node_that_ended_takes_nothing_back),
         cmocka_unit_test(nobody_takes_back_a_register),
+        cmocka_unit_test(events_taken_back_end_with_their_node),
         cmocka_unit_test(of_a_forked_name_only_events_count),
         cmocka_unit_test(what_a_program_writes_meanwhile_is_not_lost),
         cmocka_unit_test(of_a_clone_that_ran_meanwhile_only_events_count),

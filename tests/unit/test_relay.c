@@ -936,6 +936,31 @@ static void a_way_that_brings_too_much_of_it_is_closed(void **state)
     tree_free(t);
 }
 
+/* A row has one person; the others it is claimed for are refused, and are not
+ * kept with it, to be looked for at each fold. */
+static void a_row_claimed_for_many_persons_stays_small(void **state)
+{
+    (void)state;
+    static const char size[] = "SELECT max(length(state)) FROM sync_row"
+                               " WHERE table_id = 30";
+    struct tree *t = tree_of(LDH_C);
+    char small[16];
+    sign_leaf(t, LDH_C, enrolment_leaf("e", "p", "LDH-C", "LDH-C"));
+    tree_send(t, LDH_C, LDH_H);
+    (void)snprintf(small, sizeof small, "%s", tree_get(t, LDH_H, size));
+    for (int i = 0; i < 20; i++) {
+        char other[] = {'q', (char)('a' + i), '\0'};
+        sign_leaf(t, LDH_C, enrolment_leaf("e", other, "LDH-C", "LDH-C"));
+    }
+    tree_send(t, LDH_C, LDH_H);
+    assert_string_equal(tree_get(t, LDH_H, size), small);
+    assert_string_equal(tree_get(t, LDH_H, "SELECT person_id FROM enrolment"),
+                        "p");
+    tree_check(t, LDH_H);
+    assert_string_equal(tree_get(t, LDH_H, size), small);
+    tree_free(t);
+}
+
 static void changesets_in_another_order_are_refused(void **state)
 {
     (void)state;
@@ -1946,6 +1971,7 @@ int main(void)
         cmocka_unit_test(asking_again_hides_no_loss),
         cmocka_unit_test(what_does_not_come_again_is_forgotten),
         cmocka_unit_test(a_way_that_brings_too_much_of_it_is_closed),
+        cmocka_unit_test(a_row_claimed_for_many_persons_stays_small),
         cmocka_unit_test(changesets_in_another_order_are_refused),
         cmocka_unit_test(changesets_told_twice_do_no_harm),
         cmocka_unit_test(a_leaf_left_out_on_the_way_up_is_found_out),

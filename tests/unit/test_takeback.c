@@ -265,6 +265,145 @@ static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
     tree_free(t);
 }
 
+/* --- a copy of the time when it was ahead ---------------------------------- */
+
+static void link_persons(struct tree *t, int node, int n)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO person_link(link_id, person_a, person_b,"
+                   " decision, basis, decided_by) VALUES('l%d', 'p1', 'p%d',"
+                   " 'same', 'met', 'x')",
+                   n, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+/* The copy has what the clinic then took back, a leaf for all among it, and does
+ * not know that it did. */
+static struct tree *put_back_ahead(void)
+{
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    add_dose(t, LDH_C, 1);
+    call(t, LDH_C, 1, "older");
+    link_persons(t, LDH_C, 2);
+    tree_back_up(t, LDH_C, "copy");
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_sync(t);
+    call(t, LDH_C, 1, "newer");
+    tree_sync(t);
+    tree_put_back(t, LDH_C, "copy");
+    return t;
+}
+
+static void assert_newer(struct tree *t, const char *given)
+{
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(phones(t, i), "newer");
+        assert_string_equal(doses(t, i), given);
+        tree_check(t, i);
+    }
+}
+
+/* Of a leaf for all it names no number that was taken back. */
+static void a_copy_remembers_no_number_that_nobody_has(void **state)
+{
+    (void)state;
+    struct tree *t = put_back_ahead();
+    tree_send(t, LDH_H, LDH_C);
+    tree_greet(t, LDH_C);
+    for (int n = 2; n < 5; n++) {
+        add_dose(t, LDH_C, n);
+    }
+    link_persons(t, LDH_C, 3);
+    tree_sync(t);
+    assert_newer(t, "d1,d2,d3,d4");
+    tree_free(t);
+}
+
+/* Time has reached the stamps; what it writes before it meets its hub builds on
+ * what was taken back, which the hub has not. */
+static void a_copy_may_go_on_from_what_was_taken_back(void **state)
+{
+    (void)state;
+    struct tree *t = put_back_ahead();
+    t->now_ms += year_ms + 3600 * 1000;
+    add_dose(t, LDH_C, 2);
+    tree_send(t, LDH_H, LDH_C);
+    tree_sync(t);
+    assert_newer(t, "d1,d2");
+    tree_free(t);
+}
+
+/* And where they are still ahead, that is turned away with what it builds on. */
+static void what_builds_on_what_was_taken_back_is_too(void **state)
+{
+    (void)state;
+    struct tree *t = put_back_ahead();
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    add_dose(t, LDH_C, 2);
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_send(t, LDH_H, LDH_C);
+    tree_sync(t);
+    assert_newer(t, "d1,d2");
+    tree_free(t);
+}
+
+/* Its hub turns away what it took back long ago, before it has heard that. */
+static void what_was_taken_back_once_is_not_signed_anew_again(void **state)
+{
+    (void)state;
+    struct tree *t = put_back_ahead();
+    tree_send(t, LDH_C, LDH_H);
+    tree_sync(t);
+    assert_newer(t, "d1");
+    tree_free(t);
+}
+
+/* --- hand-overs ----------------------------------------------------------- */
+
+static const char owner[] = "SELECT owner_site || ' ' || owner_epoch || ' ' ||"
+                            " coalesce(named_worker, '-') FROM enrolment";
+
+/* Signed anew the offer is another leaf; the acceptance names the first. */
+static void who_took_a_row_over_keeps_it(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sql(t, LDH_C,
+             "INSERT INTO enrolment(enrolment_id, person_id, programme, status)"
+             " VALUES('e', 'p1', 'OOAT', 'active')");
+    tree_drain(t, LDH_C);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    tree_sql(t, LDH_C,
+             "INSERT INTO referral(person_id, enrolment_id, kind, to_site,"
+             " offered_epoch) VALUES('p1', 'e', 'transfer_of_care', 'LDH-P',"
+             " 1)");
+    tree_drain(t, LDH_C);
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_H, LDH_P);
+    tree_sql(t, LDH_P,
+             "UPDATE enrolment SET owner_site = 'LDH-P', named_worker = 'W'");
+    tree_drain(t, LDH_P);
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = 0;
+    add_dose(t, LDH_C, 5);
+    tree_sync(t); /* turned away and taken back */
+    assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P + 1);
+    tree_sync(t); /* to who knows that it is void before it comes */
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(tree_get(t, i, owner), "LDH-P 2 W");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +411,11 @@ int main(void)
         cmocka_unit_test(what_is_signed_anew_keeps_its_order),
         cmocka_unit_test(a_review_survives_being_signed_anew),
         cmocka_unit_test(nobody_withdraws_a_register_by_an_old_stamp),
+        cmocka_unit_test(a_copy_remembers_no_number_that_nobody_has),
+        cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),
+        cmocka_unit_test(what_builds_on_what_was_taken_back_is_too),
+        cmocka_unit_test(what_was_taken_back_once_is_not_signed_anew_again),
+        cmocka_unit_test(who_took_a_row_over_keeps_it),
     };
     return cmocka_run_group_tests_name("takeback", tests, NULL, NULL);
 }

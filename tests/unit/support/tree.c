@@ -205,6 +205,7 @@ void tree_put_back(struct tree *t, int node, const char *name)
     sqlite3_close(n->client);
     n->client = NULL;
     replica_close(&n->replica);
+    n->refused = 0; /* a place in the journal that is gone */
     assert_int_equal(unlink(n->path), 0); /* closed: no -wal beside it */
     assert_int_equal(sqlite3_open(path, &n->client), SQLITE_OK);
     (void)snprintf(sql, sizeof sql, "VACUUM INTO '%s'", n->path);
@@ -385,13 +386,33 @@ static uint64_t walk_from(struct tree *t, int from, int to)
                : 0;
 }
 
-static void take_back(struct tree *t, int node, const struct refusal *refusal)
+static void note_refused(struct tree *t, int node, const struct stored *stored)
 {
+    struct tree_node *n = &t->nodes[node];
+    for (size_t i = 0; i < stored->refusal_count && n->refused == 0; i++) {
+        const struct refusal *refusal = &stored->refusals[i];
+        if (refusal->code == ERR_FUTURE) {
+            n->refused = refusal->position;
+        }
+    }
+}
+
+/* When what it lost is back, as node/link_work.c does. */
+static void take_back(struct tree *t, int node)
+{
+    struct tree_node *n = &t->nodes[node];
     struct taken_back taken;
-    assert_int_equal(refusal->code, ERR_FUTURE);
-    tree_greet(t, node);
-    must(replica_take_back(t->nodes[node].replica, refusal->position,
-                           tree_clock(t, node), &taken, said));
+    if (n->refused == 0) {
+        return;
+    }
+    const struct peer above = tree_peer(t, node, n->parent);
+    const struct replica *parent = t->nodes[n->parent].replica;
+    if (!peer_owes(&above, replica_self(parent)->head)) {
+        tree_greet(t, node);
+        must(replica_take_back(n->replica, n->refused, tree_clock(t, node),
+                               &taken, said));
+        n->refused = 0;
+    }
 }
 
 static int refuse_commit(void *context)
@@ -486,9 +507,9 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         if (rc == 0) {
             must(replica_acked(sender, &there.node, walked.position, said));
         }
-        if (rc == 0 && stored.refusal_count > 0 &&
-            stored.refusals[0].code == ERR_FUTURE) {
-            take_back(t, from, &stored.refusals[0]);
+        if (rc == 0) {
+            note_refused(t, from, &stored);
+            take_back(t, t->nodes[from].parent == to ? from : to);
         }
         bool end = walked.end;
         walked_clear(&walked);

@@ -26,6 +26,7 @@ struct tree_node {
     const struct schema *schema; /* what its program knows */
     int64_t ahead_ms;            /* of its clock, of the tree's time */
     int64_t correction_ms;       /* what it was told since it opened */
+    uint64_t refused;            /* its parent turned away this position */
 };
 
 struct tree {
