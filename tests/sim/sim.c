@@ -14,7 +14,6 @@
 #include "support/small.h"
 #include "world.h"
 
-#include <ftw.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -102,7 +101,7 @@ static noreturn void live(const struct plan *plan)
     sim.whole = plan->seed % WHOLE_SEEDS == 0;
     sim.schema = papers_schema(sim.whole ? &schema_embedded : small_schema());
     storage_install();
-    world_make(&w, plan, ".");
+    world_make(&w, plan);
     world_live(&w);
     world_heal(&w);
     check_world(&w);
@@ -123,27 +122,14 @@ static noreturn void live(const struct plan *plan)
 struct job {
     pid_t pid; /* 0: free */
     int fd;
-    char folder[SIM_PATH_BYTES];
     struct plan plan;
 };
-
-static int remove_one(const char *path, const struct stat *st, int what,
-                      struct FTW *at)
-{
-    (void)st;
-    (void)what;
-    (void)at;
-    return remove(path);
-}
 
 static void begin_job(struct job *j, const struct plan *plan, bool traces)
 {
     int fds[2];
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(j->folder, sizeof j->folder, "%s/sim-XXXXXX",
-                   base != NULL ? base : "/tmp");
-    if (mkdtemp(j->folder) == NULL || pipe(fds) != 0) {
-        perror("sim: no folder or pipe");
+    if (pipe(fds) != 0) {
+        perror("sim: no pipe");
         exit(2);
     }
     j->plan = *plan;
@@ -154,9 +140,6 @@ static void begin_job(struct job *j, const struct plan *plan, bool traces)
         result_fd = fds[1];
         sim.traces = traces;
         (void)alarm(SEED_SECONDS_MAX);
-        if (chdir(j->folder) != 0) {
-            _exit(2);
-        }
         live(plan);
     }
     (void)close(fds[1]);
@@ -174,7 +157,6 @@ static void end_job(struct job *j, int status, struct result *ret)
                                            : "itself, without a word");
     }
     (void)close(j->fd);
-    (void)nftw(j->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     j->pid = 0;
 }
 

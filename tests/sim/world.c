@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "files.h"
 #include "holding.h"
 #include "network.h"
 #include "node/clock.h"
@@ -239,7 +240,7 @@ static void place(struct world *w, int i)
         m->parent = 0;
     }
     m->depth = i == 0 ? 0 : 1 + (m->parent > 0);
-    (void)snprintf(m->folder, sizeof m->folder, "%s/%d", w->folder, i);
+    (void)snprintf(m->folder, sizeof m->folder, FILES_ROOT "%d", i);
     (void)snprintf(m->site, sizeof m->site, "%s%d",
                    i == 0      ? "HQ"
                    : i <= hubs ? "HUB"
@@ -272,14 +273,13 @@ static void write_register(struct world *w)
     }
 }
 
-void world_make(struct world *w, const struct plan *plan, const char *folder)
+void world_make(struct world *w, const struct plan *plan)
 {
     w->plan = *plan;
     w->dice.state = plan->seed ^ UINT64_C(0x706c616e);
     w->disks.state = plan->seed ^ UINT64_C(0x6469736b);
     w->writers.state = plan->seed ^ UINT64_C(0x77726974);
     network_seed(plan->seed ^ UINT64_C(0x6e6574));
-    (void)snprintf(w->folder, sizeof w->folder, "%s", folder);
     w->count = count_of(w);
     for (int i = 0; i < w->count; i++) {
         place(w, i);
