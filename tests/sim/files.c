@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "files.h"
 
+#include "memory.h"
 #include "sim.h"
 
 #include <assert.h>
@@ -17,9 +18,8 @@
 enum {
     FILES_MAX = 1024,
     NAME_BYTES = SIM_PATH_BYTES + 64,
-    FIRST_BYTES = 1024 * 1024, /* the system gives no page before it is used */
-    SHARED_MAX = 64,           /* parts of shared memory: 32 KiB each */
-    SECTOR_BYTES = 4096,       /* as the system's VFS says */
+    SHARED_MAX = 64,     /* parts of shared memory: 32 KiB each */
+    SECTOR_BYTES = 4096, /* as the system's VFS says */
 };
 
 /* One connection's hold on a file. */
@@ -37,10 +37,8 @@ struct file {
     char name[NAME_BYTES]; /* "": nobody finds it */
     bool used;
     int handles;
-    /* Not of malloc(): what a machine may use of that is bounded [I-12]. */
-    uint8_t *data;
+    uint8_t *data; /* memory.h */
     size_t len;
-    size_t cap;
     /* locks */
     int readers;
     struct handle *reserved;
@@ -84,38 +82,17 @@ static struct file *make(const char *name)
 static void free_file(struct file *f)
 {
     if (f->handles == 0 && f->name[0] == '\0') {
-        if (f->data != NULL) {
-            (void)munmap(f->data, f->cap);
-        }
+        memory_free(f->data);
         f->used = false;
     }
 }
 
-static void reserve(struct file *f, size_t len)
-{
-    size_t cap = f->cap == 0 ? (size_t)FIRST_BYTES : f->cap;
-    while (cap < len) {
-        cap *= 2;
-    }
-    if (cap == f->cap) {
-        return;
-    }
-    void *data = f->cap == 0 ? mmap(NULL, cap, PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                             : mremap(f->data, f->cap, cap, MREMAP_MAYMOVE);
-    if (data == MAP_FAILED) {
-        abort();
-    }
-    f->data = data;
-    f->cap = cap;
-}
-
-/* What is cut off reads as zeros when the file grows again. */
+/* What is cut off, or was never written, reads as zeros when the file grows. */
 static void set_len(struct file *f, size_t len)
 {
-    reserve(f, len);
-    if (len < f->len) {
-        memset(f->data + len, 0, f->len - len);
+    if (len > f->len) {
+        f->data = memory_piece(f->data, len);
+        memset(f->data + f->len, 0, len - f->len);
     }
     f->len = len;
 }
