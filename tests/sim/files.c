@@ -50,6 +50,15 @@ struct file {
     unsigned part_alone;
 };
 
+/* What a file of this name begins with. */
+struct beginning {
+    char name[NAME_BYTES];
+    uint8_t *data; /* owned */
+    size_t len;
+};
+
+static struct beginning beginnings[SIM_MACHINES_MAX];
+static size_t beginning_count;
 static struct file files[FILES_MAX];
 static size_t file_count; /* places ever used */
 
@@ -127,6 +136,29 @@ bool files_remove(const char *name)
     f->name[0] = '\0';
     free_file(f);
     return true;
+}
+
+static struct beginning *find_beginning(const char *name)
+{
+    for (size_t i = 0; i < beginning_count; i++) {
+        if (strcmp(beginnings[i].name, name) == 0) {
+            return &beginnings[i];
+        }
+    }
+    return NULL;
+}
+
+void files_begin_with(const char *name, uint8_t *data, size_t len)
+{
+    struct beginning *b = find_beginning(name);
+    if (b == NULL) {
+        assert(beginning_count < SIM_MACHINES_MAX);
+        b = &beginnings[beginning_count++];
+        (void)snprintf(b->name, sizeof b->name, "%s", name);
+    }
+    sqlite3_free(b->data);
+    b->data = data;
+    b->len = len;
 }
 
 /* --- what a connection does with one ----------------------------------------- */
@@ -503,7 +535,8 @@ int __wrap_open(const char *name, int flags, ...)
         return fail(ENOENT);
     }
     if (!there && (flags & O_CREAT) != 0) {
-        (void)make(name);
+        const struct beginning *b = find_beginning(name);
+        files_write(name, b == NULL ? NULL : b->data, b == NULL ? 0 : b->len);
     }
     return memfd_create("sim", MFD_CLOEXEC);
 }

@@ -29,4 +29,8 @@ void files_write(const char *name, const uint8_t *data, size_t len);
 /* False: there was none. Who has it open keeps it. */
 bool files_remove(const char *name);
 
+/* Whoever makes a file of this name with open() finds these bytes in it (taken,
+ * of sqlite3_malloc()); what was said of the name before no longer holds. */
+void files_begin_with(const char *name, uint8_t *data, size_t len);
+
 #endif
