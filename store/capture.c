@@ -59,25 +59,36 @@ struct capture_list {
 
 /* ---- installing ----------------------------------------------------------- */
 
-/* Our triggers on a table as they are, in the form of sql_triggers(). */
-static int read_triggers(struct database *db, const struct value *table,
-                         struct bytes *out, struct err *e)
+/* Each table's name and our triggers on it in the form of sql_triggers(), both
+ * with their NUL. In one pass: sqlite_schema has no index, and is read as a whole
+ * for each question. */
+static int read_triggers(struct database *db, struct bytes *out, struct err *e)
 {
+    static const char sql[] =
+        "SELECT t.name, g.sql, t.rowid FROM sqlite_schema t"
+        " LEFT JOIN sqlite_schema g ON g.tbl_name = t.name"
+        " AND g.type = 'trigger' AND g.name GLOB 'sync_*'"
+        " WHERE t.type = 'table' AND t.name NOT GLOB 'sqlite_*'"
+        " ORDER BY t.name, g.rowid";
     sqlite3_stmt *stmt = NULL;
-    int code = database_statement(
-        db,
-        "SELECT sql FROM sqlite_schema WHERE type = 'trigger'"
-        " AND tbl_name = :table AND name GLOB 'sync_*' ORDER BY rowid",
-        &stmt, e);
-    if (code != 0) {
-        return code;
+    int64_t table = 0;
+    int code = database_statement(db, sql, &stmt, e);
+    while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
+        const struct value name = database_column(stmt, 0);
+        const struct value trigger = database_column(stmt, 1);
+        if (sqlite3_column_int64(stmt, 2) != table) {
+            table = sqlite3_column_int64(stmt, 2);
+            bytes_put(out, "", out->len == 0 ? 0 : 1);
+            bytes_put(out, name.bytes.data, name.bytes.len);
+            bytes_put_u8(out, 0);
+        }
+        if (trigger.type == VALUE_TEXT) {
+            bytes_put(out, trigger.bytes.data, trigger.bytes.len);
+            bytes_put(out, ";\n", 2);
+        }
+        code = 0;
     }
-    database_bind(stmt, ":table", table);
-    while ((code = database_step(db, stmt, e)) == 1) {
-        struct value sql = database_column(stmt, 0);
-        bytes_put(out, sql.bytes.data, sql.bytes.len);
-        bytes_put(out, ";\n", 2);
-    }
+    bytes_put_u8(out, 0);
     return code;
 }
 
@@ -128,12 +139,13 @@ static bool is_whole(const struct table *t)
 
 static int install_table(struct database *db, const struct manifest *m,
                          const struct sql_site *site, const char *name,
-                         struct bytes *ret_names, struct err *e)
+                         const char *present, struct bytes *ret_names,
+                         struct err *e)
 {
     const struct value table = value_text(name);
     const struct table *t = manifest_table_named(m, name);
     struct bytes wanted = {0};
-    struct bytes present = {0};
+    int code = 0;
     if (t != NULL && !is_whole(t)) {
         return 0; /* what is there may well work; what we want would not */
     }
@@ -142,8 +154,7 @@ static int install_table(struct database *db, const struct manifest *m,
     } else if (strncmp(name, "sync_", 5) == 0) {
         sql_node_guards(name, &wanted);
     }
-    int code = read_triggers(db, &table, &present, e);
-    if (code == 0 && !slice_equal(slice_of(&present), slice_of(&wanted))) {
+    if (!slice_equal(value_text(present).bytes, slice_of(&wanted))) {
         code = replace_triggers(db, &table, &wanted, e);
         bytes_put(ret_names, ", ", ret_names->len == 0 ? 0 : 2);
         bytes_put(ret_names, name, strlen(name));
@@ -152,26 +163,6 @@ static int install_table(struct database *db, const struct manifest *m,
         (void)err_wrap(e, "triggers of table %s", name);
     }
     bytes_free(&wanted);
-    bytes_free(&present);
-    return code;
-}
-
-/* The names of all tables, each with its NUL. */
-static int read_table_names(struct database *db, struct bytes *out,
-                            struct err *e)
-{
-    sqlite3_stmt *stmt = NULL;
-    int code =
-        database_statement(db,
-                           "SELECT name FROM sqlite_schema WHERE type = 'table'"
-                           " AND name NOT GLOB 'sqlite_*' ORDER BY name",
-                           &stmt, e);
-    while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
-        struct value name = database_column(stmt, 0);
-        bytes_put(out, name.bytes.data, name.bytes.len);
-        bytes_put_u8(out, 0);
-        code = 0;
-    }
     return code;
 }
 
@@ -179,15 +170,16 @@ int capture_install(struct database *db, const struct manifest *m,
                     const struct sql_site *site, struct bytes *ret_names,
                     struct err *e)
 {
-    struct bytes names = {0};
+    struct bytes all = {0};
     assert(sqlite3_get_autocommit(database_handle(db)) == 0);
-    int code = read_table_names(db, &names, e);
-    for (size_t at = 0; code == 0 && at < names.len;) {
-        const char *name = (const char *)names.data + at;
-        code = install_table(db, m, site, name, ret_names, e);
-        at += strlen(name) + 1;
+    int code = read_triggers(db, &all, e);
+    for (size_t at = 0; code == 0 && at < all.len;) {
+        const char *name = (const char *)all.data + at;
+        const char *present = name + strlen(name) + 1;
+        code = install_table(db, m, site, name, present, ret_names, e);
+        at = (size_t)(present + strlen(present) + 1 - (const char *)all.data);
     }
-    bytes_free(&names);
+    bytes_free(&all);
     return code;
 }
 

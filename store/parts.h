@@ -40,6 +40,7 @@ struct replica {
     char *scratch; /* owned; where replica_verify() replays */
     bool reader;   /* in one read transaction from open to close */
     uint64_t last_hlc;
+    uint64_t tail_hlc;     /* it is taking back what it stamped from here on */
     uint32_t data_version; /* when last looked */
     int64_t correction_ms; /* replica_correct() */
     int64_t cookie;        /* PRAGMA schema_version of what is in `manifest` */
@@ -144,8 +145,9 @@ struct draft {
 };
 
 /* The next leaf of a (scope, class) whose last number is of a changeset that is
- * void looks in the journal for what was before it: of a lost branch that was
- * taken back, a copy that is put back remembers numbers that nobody has. */
+ * void, or being taken back, looks in the journal for what was before it: of a
+ * branch that it lost and took back, a copy that is put back remembers numbers
+ * that nobody has. */
 int replica_forget_priors(struct replica *r, struct err *e);
 
 /* Sorts the drafts, cuts them into changesets, signs, journals and batches

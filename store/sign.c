@@ -56,6 +56,12 @@ static size_t cut_length(const struct draft *drafts, size_t count)
 
 /* --- prior --------------------------------------------------------------- */
 
+/* What this node stamped from here on is being taken back. */
+static int64_t tail_from(const struct replica *r)
+{
+    return r->tail_hlc == 0 ? INT64_MAX : (int64_t)r->tail_hlc;
+}
+
 /* The last number before `seq` with such a leaf, from the journal: what was
  * remembered is on a branch that goes further than the chain does now, of a node
  * that took back what it had signed, or got back what it had lost. */
@@ -66,7 +72,8 @@ static int prior_before(struct replica *r, const struct draft *d, uint64_t seq,
         "SELECT max(d.seq) FROM sync_delivery AS d JOIN sync_changeset AS c"
         " ON c.origin_no = d.origin_no AND c.seq = d.seq"
         " AND c.incarnation = d.incarnation WHERE d.origin_no = ?1"
-        " AND d.seq < ?2 AND instr(d.scopes, ?3) % 4 = 1 AND NOT c.voided";
+        " AND d.seq < ?2 AND instr(d.scopes, ?3) % 4 = 1 AND NOT c.voided"
+        " AND c.hlc < ?4";
     uint8_t mark[JOURNAL_MARK_BYTES];
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
@@ -77,6 +84,7 @@ static int prior_before(struct replica *r, const struct draft *d, uint64_t seq,
     sqlite3_bind_int64(stmt, 1, replica_own_origin(r)->no);
     sqlite3_bind_int64(stmt, 2, (int64_t)seq);
     sqlite3_bind_blob(stmt, 3, mark, sizeof mark, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 4, tail_from(r));
     rc = database_step(r->db, stmt, e);
     *ret = rc == 1 ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
     sqlite3_reset(stmt);
@@ -128,7 +136,7 @@ int replica_forget_priors(struct replica *r, struct err *e)
     static const char sql[] =
         "UPDATE sync_prior SET seq = ?1 WHERE EXISTS(SELECT 1 FROM"
         " sync_changeset AS c WHERE c.origin_no = ?2"
-        " AND c.seq = sync_prior.seq AND c.voided)";
+        " AND c.seq = sync_prior.seq AND (c.voided OR c.hlc >= ?3))";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {
@@ -136,6 +144,7 @@ int replica_forget_priors(struct replica *r, struct err *e)
     }
     sqlite3_bind_int64(stmt, 1, INT64_MAX); /* prior_of(): beyond the chain */
     sqlite3_bind_int64(stmt, 2, replica_own_origin(r)->no);
+    sqlite3_bind_int64(stmt, 3, tail_from(r));
     return database_done(r->db, stmt, e);
 }
 

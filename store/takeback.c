@@ -201,7 +201,9 @@ static int find_places(struct tail *t, struct err *e)
 typedef int each_function(struct tail *t, const struct changeset *cs,
                           struct err *e);
 
-static int for_each(struct tail *t, each_function *each, struct err *e)
+/* In their order, or from the last to the first. */
+static int for_each(struct tail *t, bool back, each_function *each,
+                    struct err *e)
 {
     struct replica *r = t->r;
     const struct origin *own = replica_own_origin(r);
@@ -209,7 +211,8 @@ static int for_each(struct tail *t, each_function *each, struct err *e)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < t->place_count; i++) {
         struct changeset *cs = NULL;
-        rc = journal_next(r->db, t->places[i].position - 1, 0, &d, e);
+        const struct place *p = &t->places[back ? t->place_count - 1 - i : i];
+        rc = journal_next(r->db, p->position - 1, 0, &d, e);
         assert(rc != 0); /* it was there, in this transaction */
         if (rc == 1) {
             rc = journal_open(r->merger.packer, &r->self.network, &own->node,
@@ -232,13 +235,14 @@ static void decode(struct tail *t, const struct slot *slot)
     (void)rc;
 }
 
-/* The first of the tail in a (scope, class) names what was before it. */
+/* The first of the tail in a (scope, class) names what was before it. Numbers tell
+ * nothing of what is on which branch, so that they are followed one by one. */
 static int give_back_prior(struct tail *t, const struct changeset *cs,
                            struct err *e)
 {
     static const char sql[] =
         "UPDATE sync_prior SET seq = ?3 WHERE scope = ?1 AND class_id = ?2"
-        " AND seq > ?4";
+        " AND seq = ?4";
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
         sqlite3_stmt *stmt;
@@ -254,7 +258,7 @@ static int give_back_prior(struct tail *t, const struct changeset *cs,
                           (int)t->leaf.scope_bytes.len, SQLITE_STATIC);
         sqlite3_bind_int(stmt, 2, t->leaf.class_id);
         sqlite3_bind_int64(stmt, 3, (int64_t)t->leaf.prior);
-        sqlite3_bind_int64(stmt, 4, (int64_t)t->good.seq);
+        sqlite3_bind_int64(stmt, 4, (int64_t)cs->header.seq);
         rc = database_done(t->r->db, stmt, e);
     }
     return rc;
@@ -545,7 +549,11 @@ static int sign_tail(struct tail *t, struct err *e)
     struct replica *r = t->r;
     uint64_t rows = 0;
     uint64_t floor = 0;
-    int rc = for_each(t, give_back_prior, e);
+    r->tail_hlc = t->from_hlc;
+    int rc = for_each(t, true, give_back_prior, e);
+    if (rc == 0) { /* that may be of what was taken back before */
+        rc = replica_forget_priors(r, e);
+    }
     if (rc == 0) {
         rc = find_floor(t, &floor, e);
     }
@@ -555,7 +563,7 @@ static int sign_tail(struct tail *t, struct err *e)
     }
     r->last_hlc = r->last_hlc > floor ? r->last_hlc : floor;
     if (rc == 0) {
-        rc = for_each(t, sign_anew, e);
+        rc = for_each(t, false, sign_anew, e);
     }
     if (rc == 0) {
         rc = late_apply(&r->merger, &rows, e);
@@ -629,7 +637,9 @@ int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
     }
     t->r = r;
     t->now_ms = now_ms;
-    rc = replica_end(r, take_back(t, position, ret, e), e);
+    rc = take_back(t, position, ret, e);
+    r->tail_hlc = 0;
+    rc = replica_end(r, rc, e);
     if (rc != 0) {
         r->self.incarnation = incarnation;
     }

@@ -9,7 +9,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
     TICK_MS = 5 * 1000, /* the real loop's is one second: these are slow */
@@ -26,11 +25,8 @@ int machine_index(const struct machine *m)
 
 /* --- birth ----------------------------------------------------------------- */
 
-static void make_folder(struct machine *m)
+static void make_home(struct machine *m)
 {
-    if (mkdir(m->folder, 0700) != 0) {
-        sim_fail("cannot make %s", m->folder);
-    }
     (void)snprintf(m->path, sizeof m->path, "%s/replica.db", m->folder);
     m->home =
         (struct home){.folder = m->folder, .replica = m->path, .lock_fd = -1};
@@ -116,7 +112,7 @@ static void be_child(struct machine *m, struct machine *parent)
 void machine_make(struct machine *m, struct machine *parent)
 {
     sim.running = m;
-    make_folder(m);
+    make_home(m);
     if (parent == NULL) {
         be_root(m);
     } else {

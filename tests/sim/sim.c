@@ -7,6 +7,7 @@
 #include "sim.h"
 
 #include "check.h"
+#include "memory.h"
 #include "network.h"
 #include "papers.h"
 #include "stand_ins.h"
@@ -14,7 +15,6 @@
 #include "support/small.h"
 #include "world.h"
 
-#include <ftw.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -31,12 +31,16 @@ enum {
     JOBS_MAX = 64,
     /* One seed of so many knows the whole schema, and the rules. */
     WHOLE_SEEDS = 32,
+    /* So many in a row, but for these, have one beginning: the same machines,
+     * with the same keys. To make them is a third of a life. */
+    KIN_SEEDS = 16,
 };
 
 struct sim sim;
 
 /* What became of a seed. */
 struct result {
+    uint64_t seed;
     bool failed;
     char says[LINE_BYTES];
     uint64_t trace;
@@ -72,11 +76,17 @@ void sim_say(const char *format, ...)
     }
 }
 
+static bool write_result(void)
+{
+    return write(result_fd, &result, sizeof result) == (ssize_t)sizeof result;
+}
+
+enum { ENDED_WELL, ENDED_FAILED, ENDED_DUMB };
+
 static noreturn void end_seed(int code)
 {
     (void)fflush(stdout);
-    ssize_t n = write(result_fd, &result, sizeof result);
-    _exit(n == (ssize_t)sizeof result ? code : 1);
+    _exit(write_result() ? code : ENDED_DUMB);
 }
 
 void sim_fail(const char *format, ...)
@@ -87,23 +97,45 @@ void sim_fail(const char *format, ...)
     va_end(args);
     sim_say("FAILED: %s", result.says);
     result.failed = true;
-    end_seed(1);
+    end_seed(ENDED_FAILED);
+}
+
+static bool is_whole(uint64_t seed)
+{
+    return seed % WHOLE_SEEDS == 0;
+}
+
+/* What the beginning of a seed's world is drawn from. */
+static uint64_t beginning_of(uint64_t seed)
+{
+    return is_whole(seed) ? seed : seed - seed % KIN_SEEDS + 1;
+}
+
+static struct world w;
+
+static void make_world(const struct plan *plan)
+{
+    (void)alarm(SEED_SECONDS_MAX);
+    result.seed = plan->seed;
+    sim.now_ms = INT64_C(1790000000000);
+    /* Locks and sums that nobody needs here, a tenth of the time. */
+    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    /* As store/ has it, where nothing has opened a database before. */
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 1);
+    memory_install();
+    stand_in_for_chance();
+    sim.whole = is_whole(plan->seed);
+    sim.schema = papers_schema(sim.whole ? &schema_embedded : small_schema());
+    storage_install();
+    world_make(&w, beginning_of(plan->seed), plan->machines);
 }
 
 static noreturn void live(const struct plan *plan)
 {
-    static struct world w;
-    sim.now_ms = INT64_C(1790000000000);
-    sim.chance.state = plan->seed;
-    /* Locks and sums that nobody needs here, a tenth of the time. */
-    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    stand_in_for_chance();
-    sim.whole = plan->seed % WHOLE_SEEDS == 0;
-    sim.schema = papers_schema(sim.whole ? &schema_embedded : small_schema());
-    storage_install();
-    world_make(&w, plan, ".");
-    world_live(&w);
+    (void)alarm(SEED_SECONDS_MAX);
+    result.seed = plan->seed;
+    world_live(&w, plan);
     world_heal(&w);
     check_world(&w);
     world_end(&w);
@@ -115,78 +147,120 @@ static noreturn void live(const struct plan *plan)
     result.refused = w.sql_refused;
     result.network = network_counts;
     memcpy(result.faults, w.faults, sizeof result.faults);
-    end_seed(0);
+    end_seed(ENDED_WELL);
 }
 
 /* --- processes ---------------------------------------------------------------------- */
 
+/* Seeds in a row with one beginning. */
+struct kin {
+    struct plan plan; /* of the first */
+    uint64_t count;
+    bool one_failure; /* no more after it, */
+    time_t end;       /* or after this moment; 0: whenever it is */
+};
+
 struct job {
     pid_t pid; /* 0: free */
     int fd;
-    char folder[SIM_PATH_BYTES];
-    struct plan plan;
+    struct kin kin;
 };
 
-static int remove_one(const char *path, const struct stat *st, int what,
-                      struct FTW *at)
+/* A process that ended without a word crashed: an assert, or worse. */
+static void tell_crash(struct result *r, uint64_t seed, int status)
 {
-    (void)st;
-    (void)what;
-    (void)at;
-    return remove(path);
+    *r = (struct result){.seed = seed, .failed = true};
+    (void)snprintf(r->says, sizeof r->says, "it ended by %s",
+                   WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
+                                       : "itself, without a word");
 }
 
-static void begin_job(struct job *j, const struct plan *plan, bool traces)
+/* In a process of its own, which begins where this one is. */
+static bool live_beside(const struct plan *plan)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        memory_own();
+        live(plan);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        perror("sim: no process");
+        _exit(ENDED_DUMB);
+    }
+    if (WIFSIGNALED(status) || WEXITSTATUS(status) == ENDED_DUMB) {
+        tell_crash(&result, plan->seed, status);
+        (void)write_result();
+    }
+    return !WIFSIGNALED(status) && WEXITSTATUS(status) == ENDED_WELL;
+}
+
+static noreturn void live_all(const struct kin *kin)
+{
+    struct plan plan = kin->plan;
+    make_world(&plan);
+    (void)alarm(0);
+    if (kin->count == 1) {
+        live(&plan);
+    }
+    for (uint64_t i = 0; i < kin->count; i++, plan.seed++) {
+        bool well = live_beside(&plan);
+        if ((!well && kin->one_failure) ||
+            (kin->end != 0 && time(NULL) >= kin->end)) {
+            break;
+        }
+    }
+    _exit(0);
+}
+
+static void begin_job(struct job *j, const struct kin *kin, bool traces)
 {
     int fds[2];
-    const char *base = getenv("TMPDIR");
-    (void)snprintf(j->folder, sizeof j->folder, "%s/sim-XXXXXX",
-                   base != NULL ? base : "/tmp");
-    if (mkdtemp(j->folder) == NULL || pipe(fds) != 0) {
-        perror("sim: no folder or pipe");
+    if (pipe(fds) != 0) {
+        perror("sim: no pipe");
         exit(2);
     }
-    j->plan = *plan;
+    j->kin = *kin;
     (void)fflush(stdout);
     j->pid = fork();
     if (j->pid == 0) {
         (void)close(fds[0]);
         result_fd = fds[1];
         sim.traces = traces;
-        (void)alarm(SEED_SECONDS_MAX);
-        if (chdir(j->folder) != 0) {
-            _exit(2);
-        }
-        live(plan);
+        live_all(kin);
     }
     (void)close(fds[1]);
     j->fd = fds[0];
 }
 
-/* A process that ended without a word crashed: an assert, or worse. */
-static void end_job(struct job *j, int status, struct result *ret)
+/* What its process says, which has ended: how many results. The pipe has room
+ * for all of them. */
+static size_t end_job(struct job *j, int status, struct result ret[KIN_SEEDS])
 {
-    *ret = (struct result){.failed = true};
-    if (read(j->fd, ret, sizeof *ret) != (ssize_t)sizeof *ret) {
-        ret->failed = true;
-        (void)snprintf(ret->says, sizeof ret->says, "it ended by %s",
-                       WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
-                                           : "itself, without a word");
+    size_t count = 0;
+    while (count < j->kin.count &&
+           read(j->fd, &ret[count], sizeof ret[count]) ==
+               (ssize_t)sizeof ret[count]) {
+        count++;
+    }
+    if (count == 0) {
+        tell_crash(&ret[count++], j->kin.plan.seed, status);
     }
     (void)close(j->fd);
-    (void)nftw(j->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     j->pid = 0;
+    return count;
 }
 
 static struct result run_plan(const struct plan *plan, bool traces)
 {
     struct job j;
-    struct result r;
+    struct result r[KIN_SEEDS];
+    const struct kin alone = {.plan = *plan, .count = 1};
     int status;
-    begin_job(&j, plan, traces);
+    begin_job(&j, &alone, traces);
     (void)waitpid(j.pid, &status, 0);
-    end_job(&j, status, &r);
-    return r;
+    (void)end_job(&j, status, r);
+    return r[0];
 }
 
 /* --- a smaller one that fails ---------------------------------------------------------- */
@@ -351,20 +425,60 @@ static bool goes_on(const struct asked *a, const struct sums *s, uint64_t begun,
     return begun < a->count;
 }
 
+/* The same seed is the same story, byte for byte, alone or beside its kin. */
+static void live_again(const struct plan *plan, const struct result *r,
+                       struct sums *s)
+{
+    struct result again = run_plan(plan, false);
+    s->unlike += again.trace != r->trace;
+    printf("the second time %" PRIu64 " was %s story\n", plan->seed,
+           again.trace == r->trace ? "the same" : "ANOTHER");
+}
+
+static void take_result(struct plan plan, const struct result *r,
+                        const struct asked *a, struct sums *s)
+{
+    plan.seed = r->seed;
+    add_result(s, r);
+    if (r->failed) {
+        tell_failure(plan, *r, a->shrinks);
+    }
+    if (a->twice) {
+        live_again(&plan, r, s);
+    }
+}
+
 static void finish_one(struct job *jobs, const struct asked *a, struct sums *s)
 {
     int status;
-    struct result r;
+    struct result r[KIN_SEEDS];
     pid_t pid = wait(&status);
     for (int i = 0; i < a->jobs; i++) {
         if (jobs[i].pid == pid) {
-            end_job(&jobs[i], status, &r);
-            add_result(s, &r);
-            if (r.failed) {
-                tell_failure(jobs[i].plan, r, a->shrinks);
+            size_t count = end_job(&jobs[i], status, r);
+            for (size_t k = 0; k < count; k++) {
+                take_result(jobs[i].kin.plan, &r[k], a, s);
             }
         }
     }
+}
+
+/* The seeds from this one on that have its beginning, as many as are asked for. */
+static struct kin kin_from(const struct asked *a, const struct plan *plan,
+                           uint64_t begun, time_t end)
+{
+    struct kin kin = {
+        .plan = *plan,
+        .count = 1,
+        .one_failure = a->one_failure,
+        .end = a->seconds > 0 ? end : 0,
+    };
+    uint64_t most = a->seconds > 0 ? KIN_SEEDS : a->count - begun;
+    while (kin.count < most &&
+           beginning_of(plan->seed + kin.count) == beginning_of(plan->seed)) {
+        kin.count++;
+    }
+    return kin;
 }
 
 static void run_many(const struct asked *a, struct sums *s)
@@ -377,9 +491,10 @@ static void run_many(const struct asked *a, struct sums *s)
     while (running > 0 || goes_on(a, s, begun, end)) {
         for (int i = 0; i < a->jobs && goes_on(a, s, begun, end); i++) {
             if (jobs[i].pid == 0) {
-                begin_job(&jobs[i], &plan, false);
-                plan.seed++;
-                begun++;
+                struct kin kin = kin_from(a, &plan, begun, end);
+                begin_job(&jobs[i], &kin, false);
+                plan.seed += kin.count;
+                begun += kin.count;
                 running++;
             }
         }
@@ -388,20 +503,10 @@ static void run_many(const struct asked *a, struct sums *s)
     }
 }
 
-/* The same seed is the same story, byte for byte. */
 static void run_one(const struct asked *a, struct sums *s)
 {
     struct result r = run_plan(&a->plan, a->traces);
-    add_result(s, &r);
-    if (r.failed) {
-        tell_failure(a->plan, r, a->shrinks);
-    }
-    if (a->twice) {
-        struct result again = run_plan(&a->plan, false);
-        s->unlike += again.trace != r.trace;
-        printf("the second time it was %s story\n",
-               again.trace == r.trace ? "the same" : "ANOTHER");
-    }
+    take_result(a->plan, &r, a, s);
 }
 
 /* --- arguments ------------------------------------------------------------------------------ */
@@ -419,7 +524,7 @@ static const char usage[] =
     "  --steps N       the same\n"
     "  --without LIST  faults that do not happen, with commas between\n"
     "  --trace         print what happens\n"
-    "  --twice         live through the seed twice and compare\n"
+    "  --twice         live through each seed once more, alone, and compare\n"
     "  --no-shrink     leave what fails as it is\n"
     "  --one-failure   begin no more seeds when one has failed\n";
 

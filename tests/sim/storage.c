@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage.h"
 
+#include "files.h"
 #include "sim.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     DISKS_MAX = 64,
@@ -63,7 +61,7 @@ struct disk {
 
 static struct {
     sqlite3_vfs vfs;
-    sqlite3_vfs *below;
+    sqlite3_vfs below; /* files.h */
     struct disk disks[DISKS_MAX];
     size_t count;
 } storage;
@@ -99,12 +97,7 @@ struct disk *storage_disk(const char *folder)
 {
     assert(storage.count < DISKS_MAX);
     struct disk *d = &storage.disks[storage.count++];
-    char *whole = realpath(folder, NULL); /* as SQLite names its files */
-    if (whole == NULL || strlen(whole) + 2 > sizeof d->folder) {
-        abort();
-    }
-    (void)snprintf(d->folder, sizeof d->folder, "%s/", whole);
-    free(whole);
+    (void)snprintf(d->folder, sizeof d->folder, "%s/", folder);
     d->until_death = SIZE_MAX;
     return d;
 }
@@ -170,30 +163,13 @@ static bool dies(struct disk *d)
 static struct extent read_all(const char *name, bool *ret_there)
 {
     struct extent e = {.len = 0};
-    struct stat st;
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    *ret_there = fd >= 0;
-    if (fd < 0) {
-        return e;
+    const uint8_t *data = NULL;
+    *ret_there = files_read(name, &data, &e.len);
+    if (*ret_there) {
+        e.data = checked(malloc(e.len + 1));
+        memcpy(e.data, data, e.len);
     }
-    if (fstat(fd, &st) != 0) {
-        abort();
-    }
-    e.data = checked(malloc((size_t)st.st_size + 1));
-    ssize_t n = read(fd, e.data, (size_t)st.st_size);
-    if (n != (ssize_t)st.st_size) {
-        abort();
-    }
-    e.len = (size_t)n;
-    (void)close(fd);
     return e;
-}
-
-/* Shared memory does not outlive the power, and is no file here. */
-static bool is_lasting(const char *name)
-{
-    size_t len = strlen(name);
-    return len < 4 || strcmp(name + len - 4, "-shm") != 0;
 }
 
 static struct unsynced *find_file(struct disk *d, const char *name)
@@ -287,15 +263,6 @@ static void put_sectors(struct extent *e, const struct change *c,
     }
 }
 
-static void write_all(const char *name, const struct extent *e)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0660);
-    if (fd < 0 || write(fd, e->data, e->len) != (ssize_t)e->len) {
-        abort();
-    }
-    (void)close(fd);
-}
-
 enum left { LEFT_NOTHING, LEFT_ALL, LEFT_SOME, LEFT_COUNT };
 
 /* As it was when it was last synced. */
@@ -323,13 +290,12 @@ static void cut_file(const struct unsynced *u, enum left left,
             e.len = c->at;
         }
     }
-    write_all(u->name, &e);
+    files_write(u->name, e.data, e.len);
     free(e.data);
 }
 
 void disk_cut_power(struct disk *d, struct dice *dice)
 {
-    char shared[SIM_PATH_BYTES + 16];
     enum left left = (enum left)dice_below(dice, LEFT_COUNT);
     assert(d->dead);
     for (size_t i = 0; i < FILES_MAX; i++) {
@@ -339,8 +305,6 @@ void disk_cut_power(struct disk *d, struct dice *dice)
         }
         forget(u);
     }
-    (void)snprintf(shared, sizeof shared, "%sreplica.db-shm", d->folder);
-    (void)unlink(shared);
 }
 
 /* --- copies ---------------------------------------------------------------- */
@@ -377,13 +341,11 @@ void disk_put_back(struct disk *d)
         const struct copied *c = &d->copy[i];
         path_of(d, copied_names[i], path);
         if (c->there) {
-            write_all(path, &c->bytes);
+            files_write(path, c->bytes.data, c->bytes.len);
         } else {
-            (void)unlink(path);
+            (void)files_remove(path);
         }
     }
-    path_of(d, "replica.db-shm", path);
-    (void)unlink(path);
 }
 
 void disk_swap(struct disk *d)
@@ -452,7 +414,7 @@ static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int x_sync(sqlite3_file *f, int flags)
 {
     struct disk *d = disk_of(f);
-    (void)flags; /* nobody can cut the power of the machine below */
+    (void)flags;
     if (dies(d)) {
         return SQLITE_IOERR_FSYNC;
     }
@@ -519,11 +481,9 @@ static void x_barrier(sqlite3_file *f)
     below(f)->pMethods->xShmBarrier(below(f));
 }
 
-/* A process that is killed removes nothing. */
 static int x_unmap(sqlite3_file *f, int removes)
 {
-    bool dead = disk_of(f) != NULL && disk_of(f)->dead;
-    return below(f)->pMethods->xShmUnmap(below(f), dead ? 0 : removes);
+    return below(f)->pMethods->xShmUnmap(below(f), removes);
 }
 
 static const sqlite3_io_methods methods = {
@@ -558,7 +518,7 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f,
         return SQLITE_CANTOPEN;
     }
     int rc =
-        storage.below->xOpen(storage.below, name, below(f), flags, ret_flags);
+        storage.below.xOpen(&storage.below, name, below(f), flags, ret_flags);
     if (below(f)->pMethods != NULL) {
         file->base.pMethods = &methods;
     }
@@ -573,13 +533,13 @@ static int x_delete(sqlite3_vfs *vfs, const char *name, int syncs)
     if (dies(d)) {
         return SQLITE_IOERR_DELETE;
     }
-    if (d != NULL && is_lasting(name)) {
+    if (d != NULL) {
         struct unsynced *u = find_file(d, name);
         if (u != NULL) { /* a deletion is on the disk when it returns */
             forget(u);
         }
     }
-    return storage.below->xDelete(storage.below, name, 0);
+    return storage.below.xDelete(&storage.below, name, 0);
 }
 
 /* --- time and chance ------------------------------------------------------ */
@@ -608,10 +568,10 @@ static int x_time(sqlite3_vfs *vfs, sqlite3_int64 *ret)
 
 void storage_install(void)
 {
-    storage.below = sqlite3_vfs_find(NULL);
-    storage.vfs = *storage.below;
+    storage.below = files_vfs();
+    storage.vfs = storage.below;
     storage.vfs.zName = "sim";
-    storage.vfs.szOsFile = (int)sizeof(struct file) + storage.below->szOsFile;
+    storage.vfs.szOsFile = (int)sizeof(struct file) + storage.below.szOsFile;
     storage.vfs.xOpen = x_open;
     storage.vfs.xDelete = x_delete;
     storage.vfs.xRandomness = x_randomness;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Storage: the disks of the simulated machines. A VFS over the system's own
+ * Storage: the disks of the simulated machines. A VFS over that of files.h
  * that knows, of each file, what was written since it was last synced, so that
  * a power cut can take any of it away; and that tells SQLite the time and the
  * random numbers of the simulation.
@@ -22,7 +22,7 @@ struct disk;
 /* For the whole process, before the first connection. */
 void storage_install(void);
 
-/* The disk of this folder, which is there. */
+/* The disk of this folder, below FILES_ROOT. */
 struct disk *storage_disk(const char *folder);
 
 /* How often anything of it was changed. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "files.h"
 #include "holding.h"
+#include "memory.h"
 #include "network.h"
 #include "node/clock.h"
 #include "protocol/limits.h"
@@ -188,7 +190,8 @@ static void check_memory(const struct world *w)
 {
     enum { SMALL_BYTES = 15 * 512 * 1024, WHOLE_BYTES = 24 * 1024 * 1024 };
     struct mallinfo2 memory = mallinfo2();
-    size_t used = (memory.uordblks + memory.hblkhd) / (size_t)w->count;
+    size_t all = memory.uordblks + memory.hblkhd + memory_used();
+    size_t used = all / (size_t)w->count;
     if (used > (sim.whole ? WHOLE_BYTES : SMALL_BYTES)) {
         sim_fail("[I-12] each machine uses %zu bytes of memory", used);
     }
@@ -217,13 +220,13 @@ static void wait_for_quiet(struct world *w, int64_t began_ms)
 
 /* --- making ---------------------------------------------------------------------- */
 
-static int count_of(struct world *w)
+static int count_of(struct world *w, int machines)
 {
     int drawn = 3 + (int)dice_below(&w->dice, 5);
     if (dice_below(&w->dice, 50) == 0) {
         drawn = 3 + (int)dice_below(&w->dice, SIM_MACHINES_MAX - 2);
     }
-    return w->plan.machines > 0 ? w->plan.machines : drawn;
+    return machines > 0 ? machines : drawn;
 }
 
 /* Headquarters, hubs, and sites under any of these. */
@@ -239,7 +242,7 @@ static void place(struct world *w, int i)
         m->parent = 0;
     }
     m->depth = i == 0 ? 0 : 1 + (m->parent > 0);
-    (void)snprintf(m->folder, sizeof m->folder, "%s/%d", w->folder, i);
+    (void)snprintf(m->folder, sizeof m->folder, FILES_ROOT "%d", i);
     (void)snprintf(m->site, sizeof m->site, "%s%d",
                    i == 0      ? "HQ"
                    : i <= hubs ? "HUB"
@@ -272,15 +275,22 @@ static void write_register(struct world *w)
     }
 }
 
-void world_make(struct world *w, const struct plan *plan, const char *folder)
+/* Whatever is drawn from here on. */
+static void draw_from(struct world *w, uint64_t seed)
 {
-    w->plan = *plan;
-    w->dice.state = plan->seed ^ UINT64_C(0x706c616e);
-    w->disks.state = plan->seed ^ UINT64_C(0x6469736b);
-    w->writers.state = plan->seed ^ UINT64_C(0x77726974);
-    network_seed(plan->seed ^ UINT64_C(0x6e6574));
-    (void)snprintf(w->folder, sizeof w->folder, "%s", folder);
-    w->count = count_of(w);
+    sim.chance.state = seed;
+    w->dice.state = seed ^ UINT64_C(0x706c616e);
+    w->disks.state = seed ^ UINT64_C(0x6469736b);
+    w->writers.state = seed ^ UINT64_C(0x77726974);
+    network_seed(seed ^ UINT64_C(0x6e6574));
+    sqlite3_randomness(
+        0, NULL); /* it begins anew, with what x_randomness() says */
+}
+
+void world_make(struct world *w, uint64_t beginning, int machines)
+{
+    draw_from(w, ~beginning); /* else what it drew would be drawn again */
+    w->count = count_of(w, machines);
     for (int i = 0; i < w->count; i++) {
         place(w, i);
     }
@@ -566,8 +576,10 @@ static void write_something(struct world *w)
     }
 }
 
-void world_live(struct world *w)
+void world_live(struct world *w, const struct plan *plan)
 {
+    w->plan = *plan;
+    draw_from(w, plan->seed);
     int drawn = 40 + (int)dice_below(&w->dice, 160);
     int steps = w->plan.steps > 0 ? w->plan.steps : drawn;
     for (int i = 0; i < steps; i++) {

@@ -78,7 +78,6 @@ struct plan {
 
 struct world {
     struct plan plan;
-    char folder[SIM_PATH_BYTES / 2];
     struct machine machines[SIM_MACHINES_MAX];
     int count;
     struct dice dice;    /* of the plan */
@@ -97,8 +96,10 @@ struct world {
     int64_t healed_ms; /* how long it took to be quiet */
 };
 
-void world_make(struct world *w, const struct plan *plan, const char *folder);
-void world_live(struct world *w);
+/* The machines, each enrolled and in step; `machines` 0: as many as is drawn. */
+void world_make(struct world *w, uint64_t beginning, int machines);
+/* What follows is drawn from the plan's seed alone. */
+void world_live(struct world *w, const struct plan *plan);
 /* Ends all faults; sim_fail() if it is not quiet in time [I-13]. */
 void world_heal(struct world *w);
 /* Everything off. */

@@ -363,6 +363,51 @@ static void what_was_taken_back_once_is_not_signed_anew_again(void **state)
     tree_free(t);
 }
 
+/* The numbers of its tail are not above the last that stays, which is on the
+ * branch that came back. */
+static void a_tail_beside_a_longer_branch_names_no_number_of_it(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    tree_back_up(t, LDH_C, "copy");
+    for (int n = 1; n < 5; n++) {
+        add_dose(t, LDH_C, n);
+    }
+    tree_sync(t);
+    tree_put_back(t, LDH_C, "copy");
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    link_persons(t, LDH_C, 2);
+    link_persons(t, LDH_C, 3);
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_send(t, LDH_H, LDH_C);
+    tree_sync(t); /* turned away and taken back */
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(tree_get(t, i, "SELECT count(*) FROM person_link"),
+                            "2");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
+/* And of what is taken back twice, neither. */
+static void what_is_taken_back_twice_names_no_number_of_it(void **state)
+{
+    (void)state;
+    struct tree *t = put_back_ahead();
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    link_persons(t, LDH_C, 3); /* after the first, which is void */
+    link_persons(t, LDH_C, 4);
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_send(t, LDH_H, LDH_C);
+    tree_sync(t);
+    assert_newer(t, "d1");
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person_link"),
+                        "3");
+    tree_free(t);
+}
+
 /* --- hand-overs ----------------------------------------------------------- */
 
 static const char owner[] = "SELECT owner_site || ' ' || owner_epoch || ' ' ||"
@@ -415,6 +460,8 @@ int main(void)
         cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),
         cmocka_unit_test(what_builds_on_what_was_taken_back_is_too),
         cmocka_unit_test(what_was_taken_back_once_is_not_signed_anew_again),
+        cmocka_unit_test(a_tail_beside_a_longer_branch_names_no_number_of_it),
+        cmocka_unit_test(what_is_taken_back_twice_names_no_number_of_it),
         cmocka_unit_test(who_took_a_row_over_keeps_it),
     };
     return cmocka_run_group_tests_name("takeback", tests, NULL, NULL);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    STEP_BYTES = 16,
+    FINE_SIZES = 64, /* a step apart; from there on four to each power of two */
+    SIZES = FINE_SIZES + 4 * 20,
+};
+/* The system gives no page before it is used. */
+static const size_t arena_bytes = (size_t)1 << 32;
+
+/* Before each piece. */
+struct head {
+    size_t size; /* index of it */
+};
+
+struct free_piece {
+    struct head head;
+    struct free_piece *next;
+};
+
+static struct {
+    uint8_t *base;
+    int fd; /* of the same memory, for children */
+    size_t len;
+    size_t used; /* by SQLite */
+    struct free_piece *free[SIZES];
+} arena;
+
+/* --- sizes ------------------------------------------------------------------- */
+
+/* The bytes of a piece, its head among them. */
+static size_t bytes_of(size_t size)
+{
+    if (size < FINE_SIZES) {
+        return (size + 1) * STEP_BYTES;
+    }
+    size_t coarse = size - FINE_SIZES;
+    size_t power = (size_t)FINE_SIZES * STEP_BYTES << coarse / 4;
+    return power + power / 4 * (coarse % 4 + 1);
+}
+
+static size_t size_of(size_t bytes)
+{
+    if (bytes <= (size_t)FINE_SIZES * STEP_BYTES) {
+        return (bytes + STEP_BYTES - 1) / STEP_BYTES - 1;
+    }
+    /* the highest bit of what lies above the power before, and the two below */
+    unsigned power = 63 - (unsigned)__builtin_clzll(bytes - 1);
+    size_t quarter = (bytes - 1) >> (power - 2) & 3;
+    return FINE_SIZES + 4 * (size_t)(power - 10) + quarter;
+}
+
+static struct head *head_of(void *piece)
+{
+    return (struct head *)piece - 1;
+}
+
+/* --- pieces -------------------------------------------------------------------- */
+
+static void *take(size_t bytes)
+{
+    size_t size = size_of(bytes + sizeof(struct head));
+    struct free_piece *p = arena.free[size];
+    if (p != NULL) {
+        arena.free[size] = p->next;
+    } else {
+        p = (struct free_piece *)(void *)(arena.base + arena.len);
+        arena.len += bytes_of(size);
+        assert(size < SIZES && arena.len <= arena_bytes);
+        p->head.size = size;
+    }
+    return &p->head + 1;
+}
+
+static size_t room_of(void *piece)
+{
+    return bytes_of(head_of(piece)->size) - sizeof(struct head);
+}
+
+void memory_free(void *piece)
+{
+    if (piece == NULL) {
+        return;
+    }
+    struct free_piece *p = (struct free_piece *)(void *)head_of(piece);
+    p->next = arena.free[p->head.size];
+    arena.free[p->head.size] = p;
+}
+
+void *memory_piece(void *piece, size_t bytes)
+{
+    size_t room = piece == NULL ? 0 : room_of(piece);
+    if (bytes <= room) {
+        return piece;
+    }
+    void *larger = take(bytes);
+    if (room > 0) {
+        memcpy(larger, piece, room);
+    }
+    memory_free(piece);
+    return larger;
+}
+
+/* --- SQLite ---------------------------------------------------------------------- */
+
+static void *x_malloc(int bytes)
+{
+    void *piece = take((size_t)bytes);
+    arena.used += room_of(piece);
+    return piece;
+}
+
+static void x_free(void *piece)
+{
+    arena.used -= room_of(piece);
+    memory_free(piece);
+}
+
+static int x_size(void *piece)
+{
+    return (int)room_of(piece);
+}
+
+static void *x_realloc(void *piece, int bytes)
+{
+    arena.used -= room_of(piece);
+    piece = memory_piece(piece, (size_t)bytes);
+    arena.used += room_of(piece);
+    return piece;
+}
+
+static int x_round_up(int bytes)
+{
+    size_t all = (size_t)bytes + sizeof(struct head);
+    return (int)(bytes_of(size_of(all)) - sizeof(struct head));
+}
+
+static int x_init(void *context)
+{
+    (void)context;
+    return SQLITE_OK;
+}
+
+static void x_shutdown(void *context)
+{
+    (void)context;
+}
+
+static const sqlite3_mem_methods methods = {
+    .xMalloc = x_malloc,
+    .xFree = x_free,
+    .xRealloc = x_realloc,
+    .xSize = x_size,
+    .xRoundup = x_round_up,
+    .xInit = x_init,
+    .xShutdown = x_shutdown,
+};
+
+size_t memory_used(void)
+{
+    return arena.used;
+}
+
+/* --- processes --------------------------------------------------------------------- */
+
+static void map(void *at, int flags, int fd)
+{
+    arena.base = mmap(at, arena_bytes, PROT_READ | PROT_WRITE,
+                      flags | MAP_NORESERVE, fd, 0);
+    if (arena.base == MAP_FAILED) {
+        abort();
+    }
+}
+
+void memory_install(void)
+{
+    arena.fd = memfd_create("memory", MFD_CLOEXEC);
+    if (arena.fd < 0 || ftruncate(arena.fd, (off_t)arena_bytes) != 0) {
+        abort();
+    }
+    map(NULL, MAP_SHARED, arena.fd);
+    int rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+    assert(rc == SQLITE_OK);
+    (void)rc;
+}
+
+void memory_own(void)
+{
+    map(arena.base, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
+    (void)madvise(arena.base, arena_bytes, MADV_HUGEPAGE); /* fewer faults */
+    for (size_t at = 0; at < arena.len;) {
+        ssize_t n = pread(arena.fd, arena.base + at, arena.len - at, (off_t)at);
+        if (n <= 0) {
+            abort();
+        }
+        at += (size_t)n;
+    }
+    (void)close(arena.fd);
+}
