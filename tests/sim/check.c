@@ -135,14 +135,18 @@ static void find_voids(struct gathered *c)
 static void find_taken(struct gathered *c)
 {
     find_voids(c);
+    /* of what is void and of a clone events count, and nothing else */
     gathered_run(
-        c, "CREATE TABLE taken AS SELECT l.leaf FROM leaf l"
-           " WHERE l.leaf IN (SELECT leaf FROM cut)"
-           /* of what is void and of a clone events count, and nothing else */
-           " OR l.tbl NOT IN (SELECT tbl FROM col WHERE kind = 'event')"
+        c, "CREATE TABLE withdrawn AS SELECT l.leaf FROM leaf l"
+           " WHERE l.leaf NOT IN (SELECT leaf FROM cut)"
+           "  AND l.tbl NOT IN (SELECT tbl FROM col WHERE kind = 'event')"
            "  AND EXISTS(SELECT 1 FROM void v"
            "  WHERE v.machine = l.machine AND v.node = l.node"
-           "    AND v.incarnation = l.incarnation AND l.seq > v.after)"
+           "    AND v.incarnation = l.incarnation AND l.seq > v.after);"
+           "CREATE INDEX withdrawn_leaf ON withdrawn(leaf);"
+           "CREATE TABLE taken AS SELECT l.leaf FROM leaf l"
+           " WHERE l.leaf IN (SELECT leaf FROM cut)"
+           " OR l.leaf IN (SELECT leaf FROM withdrawn)"
            " OR l.tbl NOT IN (SELECT tbl FROM col"
            "   WHERE kind IN ('event', 'control'))"
            "  AND EXISTS(SELECT 1 FROM leaf v"

@@ -4,12 +4,12 @@
 #include "check.h"
 
 /* Leaves of rows, each with the site its certificate names and its stamp as one
- * text that sorts. */
+ * text that sorts; among them those that were withdrawn, of which offers count. */
 static void find_sound(struct gathered *c)
 {
     gathered_run(
         c,
-        "CREATE TABLE sound AS SELECT l.leaf, l.machine, l.tbl, l.key, l.cl,"
+        "CREATE TABLE heard AS SELECT l.leaf, l.machine, l.tbl, l.key, l.cl,"
         "  l.op, l.class, l.scope_id, l.hash, m.site, l.claims, l.epoch, l.offer,"
         "  l.hlc || l.node || l.incarnation || printf('%016x', l.seq)"
         "   AS stamp,"
@@ -23,21 +23,24 @@ static void find_sound(struct gathered *c)
         " FROM leaf l JOIN machine m USING(node)"
         " JOIN (SELECT DISTINCT tbl, base, kind FROM col) k USING(tbl)"
         " WHERE k.kind <> 'control'"
-        "  AND l.leaf NOT IN (SELECT leaf FROM taken);"
+        "  AND (l.leaf NOT IN (SELECT leaf FROM taken)"
+        "   OR l.leaf IN (SELECT leaf FROM withdrawn));"
+        "CREATE TABLE sound AS SELECT * FROM heard"
+        " WHERE leaf NOT IN (SELECT leaf FROM taken);"
         "CREATE INDEX sound_row ON sound(machine, tbl, key, cl);"
         "CREATE UNIQUE INDEX sound_leaf ON sound(leaf)");
 }
 
 /* "Epoch n+1 names the leaf of the offer made under n", which is of this row, in
- * its scope and class, and counts "only for the site it names". Who signed it is
- * left to the owner before. */
+ * its scope and class, and counts "only for the site it names", "also when it was
+ * taken back since". Who signed it is left to the owner before. */
 static void find_taking(struct gathered *c)
 {
     gathered_run(
         c, "CREATE TABLE offer AS SELECT o.machine, h.tbl, r.value AS key,"
            "  o.hash, o.site, t.value AS to_site, n.value AS epoch, o.scope_id,"
            "  o.class"
-           " FROM sound o JOIN hand h ON h.offers = o.tbl"
+           " FROM heard o JOIN hand h ON h.offers = o.tbl"
            " JOIN cell r ON r.leaf = o.leaf AND r.col = h.row"
            " JOIN cell t ON t.leaf = o.leaf AND t.col = h.to_site"
            " JOIN cell n ON n.leaf = o.leaf AND n.col = h.offered"
