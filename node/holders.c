@@ -41,15 +41,15 @@ static void read_command(struct holder *h)
 
 static bool is_listed(const struct holders *h, int pid)
 {
-    for (size_t i = 0; i < h->count && i < HOLDERS_MAX; i++) {
-        if (h->items[i].pid == pid) {
+    for (size_t i = 0; i < h->count && i < HOLDERS_SEEN_MAX; i++) {
+        if (h->seen[i] == pid) {
             return true;
         }
     }
     return false;
 }
 
-/* A process may hold two snapshots, or open a file twice. */
+/* A process may hold two snapshots, or open a file twice, or be listed twice. */
 static void add(struct holders *h, int pid)
 {
     if (pid == getpid() || pid == h->left_out || is_listed(h, pid)) {
@@ -58,6 +58,9 @@ static void add(struct holders *h, int pid)
     if (h->count < HOLDERS_MAX) {
         h->items[h->count].pid = pid;
         read_command(&h->items[h->count]);
+    }
+    if (h->count < HOLDERS_SEEN_MAX) {
+        h->seen[h->count] = pid;
     }
     h->count++;
 }

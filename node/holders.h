@@ -23,6 +23,9 @@
 enum {
     /* More are counted, not named. */
     HOLDERS_MAX = 8,
+    /* More may be counted twice: the kernel's list can name one again when locks
+     * come and go while it is read. */
+    HOLDERS_SEEN_MAX = 64,
     /* TASK_COMM_LEN of the kernel. */
     HOLDERS_COMMAND_BYTES = 16,
     HOLDERS_TEXT_BYTES = 400,
@@ -49,6 +52,7 @@ struct holders {
     enum holders_source source;
     struct holder items[HOLDERS_MAX];
     size_t count; /* of all; the first HOLDERS_MAX are in `items` */
+    int seen[HOLDERS_SEEN_MAX]; /* the first of all */
 };
 
 /* `left_out`: a process whose locks do not count, 0 for none. Never fails:
