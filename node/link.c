@@ -256,16 +256,21 @@ static int64_t time_for(const struct link *l)
            (l->peer.neighbour == NEIGHBOUR_CHILD ? clock_correction_ms() : 0);
 }
 
+/* What the peer said cannot be written down now, and must be: the next link says
+ * it again. */
+static int not_noted(struct link *l, struct err *e)
+{
+    struct err cause = *e;
+    return fault_of(cause.code) == FAULT_FATAL ? cause.code
+                                               : link_close(l, cause.text, e);
+}
+
 /* At once: what it refused is known to be refused until this is written. */
 static int acknowledged_less(struct link *l, struct err *e)
 {
     l->acked = session_acked(l->session);
     int rc = replica_acked(l->replica, &l->peer.node, l->acked, e);
-    if (rc == 0 || fault_of(rc) == FAULT_FATAL) {
-        return rc;
-    }
-    struct err cause = *e;
-    return link_close(l, cause.text, e);
+    return rc == 0 ? 0 : not_noted(l, e);
 }
 
 static int opened(struct link *l, const struct session_action *action,
@@ -321,8 +326,7 @@ static int put_back(struct link *l, const struct session_action *action,
     return rc == 0 ? 0 : link_failed(l, e, e);
 }
 
-/* What it refuses of an origin is no more there for being acknowledged. What
- * cannot be written down now it says again on the next link. */
+/* What it refuses of an origin is no more there for being acknowledged. */
 static int barred(struct link *l, const struct refusal *refusal, struct err *e)
 {
     log_warning(l->peer.site,
@@ -331,11 +335,7 @@ static int barred(struct link *l, const struct refusal *refusal, struct err *e)
                 "is asked for again",
                 refusal->position, err_word(refusal->code), refusal->sentence);
     int rc = replica_barred_there(l->replica, &l->peer.node, refusal, e);
-    if (rc == 0 || fault_of(rc) == FAULT_FATAL) {
-        return rc;
-    }
-    struct err cause = *e;
-    return link_close(l, cause.text, e);
+    return rc == 0 ? 0 : not_noted(l, e);
 }
 
 static int acked(struct link *l, const struct session_action *action,

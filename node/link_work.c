@@ -33,7 +33,7 @@ static void tell_stored(const struct link *l, const struct stored *s)
     }
     if (s->lifted > 0) {
         log_info(l->peer.site,
-                 "%" PRIu64 " writers were refused before -> taken again",
+                 "what was refused of %" PRIu64 " writers -> taken now",
                  s->lifted);
     }
     if (s->folded > 0) {

@@ -229,21 +229,18 @@ static int read_ended(struct database *db, struct status *s, struct err *e)
     return rc;
 }
 
+/* The neighbour's site and why, of the first. */
+#define BARRED_FROM(table)                                                     \
+    "SELECT count(*), coalesce((SELECT max(c.site) FROM sync_certificate c"    \
+    " WHERE c.node = b.node), '?') || ': ' || says, min(position)"             \
+    " FROM " table " b"
+
 static int read_barred(struct database *db, struct status *s, struct err *e)
 {
-    int rc = read_count(db,
-                        "SELECT count(*), coalesce((SELECT max(c.site) FROM"
-                        " sync_certificate c WHERE c.node = b.node), '?')"
-                        " || ': ' || says, min(position) FROM sync_barred b",
-                        &s->barred, e);
-    return rc != 0
-               ? rc
-               : read_count(db,
-                            "SELECT count(*), coalesce((SELECT max(c.site)"
-                            " FROM sync_certificate c WHERE c.node = b.node),"
-                            " '?') || ': ' || says, min(position)"
-                            " FROM sync_barred_there b",
-                            &s->barred_there, e);
+    int rc = read_count(db, BARRED_FROM("sync_barred"), &s->barred, e);
+    return rc != 0 ? rc
+                   : read_count(db, BARRED_FROM("sync_barred_there"),
+                                &s->barred_there, e);
 }
 
 static int read_counts(struct database *db, struct status *s, struct err *e)

@@ -135,6 +135,8 @@ enum {
      * twice that: all that followed comes again with it, and so that is together
      * at most twice what came the first time. */
     ASK_AGAIN_MIN_MS = 60 * 1000,
+    /* So often is that doubled: up to a year. */
+    ASK_AGAIN_TRIES_MAX = 20,
     /* How far ahead of the receiver a stamp may lie at the first hop. */
     FUTURE_MS_MAX = 10 * 60 * 1000,
     /* So many days after its date the key of an invite still gets through the

@@ -191,7 +191,8 @@ struct bar {
     struct hash origin;
     uint64_t position;
     uint32_t tries;
-    bool asked; /* it comes again: the first of it is looked at */
+    int64_t again_ms; /* when it is asked for again */
+    bool asked;       /* it comes again: the first of it is looked at */
 };
 struct bars {
     struct bar items[BARRED_MAX];

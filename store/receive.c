@@ -426,6 +426,9 @@ static int receive(struct receiving *in, const struct travelling *travelling,
     if (bar != NULL && !bar->asked) {
         return 0;
     }
+    if (bar != NULL && travelling->position < bar->position) {
+        bar = NULL; /* on the way there, because of another one */
+    }
     int rc = check(in, &c, e);
     if (rc == 0) {
         rc = let_in(in, &c, bar, e);

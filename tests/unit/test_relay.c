@@ -732,24 +732,35 @@ static void alter_hub(struct tree *t, const char *sql)
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
 }
 
-/* The hub's disk damages one of the clinic's changesets, */
+/* The hub's disk damages a changeset of a site, */
+static void damage_one(struct tree *t, const char *site, int seq)
+{
+    char sql[400];
+    (void)snprintf(sql, sizeof sql,
+                   "CREATE TEMP TABLE IF NOT EXISTS whole(origin_no, seq,"
+                   " signature);"
+                   "INSERT INTO whole SELECT origin_no, seq, signature"
+                   " FROM sync_changeset JOIN sync_origin USING(origin_no)"
+                   " JOIN sync_certificate USING(node) WHERE site = '%s'"
+                   "  AND seq = %d;"
+                   "UPDATE sync_changeset SET signature = zeroblob(64)"
+                   " WHERE (origin_no, seq) IN"
+                   " (SELECT origin_no, seq FROM whole)",
+                   site, seq);
+    alter_hub(t, sql);
+}
+
 static void damage(struct tree *t)
 {
-    alter_hub(t, "CREATE TEMP TABLE whole AS SELECT signature, origin_no"
-                 " FROM sync_changeset JOIN sync_origin USING(origin_no)"
-                 " JOIN sync_certificate USING(node) WHERE site = 'LDH-C'"
-                 "  AND seq = 2;"
-                 "UPDATE sync_changeset SET signature = zeroblob(64)"
-                 " WHERE seq = 2 AND origin_no ="
-                 " (SELECT origin_no FROM whole)");
+    damage_one(t, "LDH-C", 2);
 }
 
 /* and somebody mends it. */
 static void mend(struct tree *t)
 {
-    alter_hub(t, "UPDATE sync_changeset SET signature ="
-                 " (SELECT signature FROM whole) WHERE seq = 2"
-                 " AND origin_no = (SELECT origin_no FROM whole);"
+    alter_hub(t, "UPDATE sync_changeset SET signature = w.signature"
+                 " FROM whole w WHERE w.origin_no = sync_changeset.origin_no"
+                 " AND w.seq = sync_changeset.seq;"
                  "DROP TABLE whole");
 }
 
@@ -834,6 +845,59 @@ static void what_stays_refused_is_asked_for_less_and_less(void **state)
     t->now_ms += INT64_C(365) * 86400000;
     tree_send(t, LDH_H, HQ);
     assert_persons(t, "4");
+    tree_free(t);
+}
+
+/* What comes again for the first goes past what was good of the second. */
+static void two_that_stay_refused_are_asked_for_less_and_less(void **state)
+{
+    (void)state;
+    static const char tries[] =
+        "SELECT group_concat(tries) FROM sync_barred ORDER BY position";
+    struct tree *t = tree_with_damage();
+    struct err e;
+    for (int n = 11; n < 14; n++) {
+        add_persons(t, LDH_P, n, n + 1);
+        tree_drain(t, LDH_P);
+    }
+    tree_send(t, LDH_P, LDH_H);
+    damage(t);
+    damage_one(t, "LDH-P", 4);
+    assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    assert_string_equal(tree_get(t, HQ, tries), "1,1");
+    for (int minutes = 1; minutes < 8; minutes *= 2) {
+        t->now_ms += minutes * INT64_C(60000) - 1000;
+        tree_send(t, LDH_H, HQ);
+        t->now_ms += 1000;
+        assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    }
+    assert_string_equal(tree_get(t, HQ, tries), "4,4");
+    mend(t);
+    t->now_ms += 8 * INT64_C(60000);
+    tree_send(t, LDH_H, HQ);
+    assert_persons(t, "7");
+    tree_free(t);
+}
+
+/* On each new link, which is no reason to wait longer. */
+static void what_a_neighbour_says_itself_is_asked_for_each_time(void **state)
+{
+    (void)state;
+    struct tree *t = tree_with_damage();
+    struct err e;
+    add_persons(t, LDH_H, 20, 21);
+    tree_drain(t, LDH_H);
+    damage(t);
+    damage_one(t, "LDH-H",
+               (int)replica_own_origin(t->nodes[LDH_H].replica)->head_seq);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(tree_send_try(t, LDH_H, HQ, &e), ERR_SIGNATURE);
+    }
+    assert_string_equal(tree_get(t, HQ, "SELECT max(tries) FROM sync_barred"),
+                        "1");
+    mend(t);
+    tree_send(t, LDH_H, HQ);
+    assert_persons(t, "3"); /* the clinic's waits its time */
     tree_free(t);
 }
 
@@ -1967,6 +2031,8 @@ int main(void)
         cmocka_unit_test(a_site_that_names_a_wrong_number_stops_nobody_else),
         cmocka_unit_test(one_writer_that_is_refused_stops_nobody),
         cmocka_unit_test(what_stays_refused_is_asked_for_less_and_less),
+        cmocka_unit_test(two_that_stay_refused_are_asked_for_less_and_less),
+        cmocka_unit_test(what_a_neighbour_says_itself_is_asked_for_each_time),
         cmocka_unit_test(who_is_put_back_is_heard_from_the_start),
         cmocka_unit_test(asking_again_hides_no_loss),
         cmocka_unit_test(what_does_not_come_again_is_forgotten),
