@@ -51,7 +51,7 @@ static struct session *session_of(struct replica *r, const struct peer *peer)
         .have = peer->have,
         .again = peer->again,
         .give_back = peer_give_back(peer),
-        .knows_loss = peer->lost_start == lineage_start(&self->lineage),
+        .knows_loss = lineage_runs(&self->lineage, peer->lost_start),
         .refusals = refusals,
         .refusal_count = refusal_count,
     };

@@ -77,7 +77,7 @@ struct session_facts {
      * up to this position of its journal it is to send also what came from us.
      * 0: nothing was lost. */
     uint64_t give_back;
-    /* In this start it was found out already; a copy that is put back brings what
+    /* In this run it was found out already; a copy that is put back brings what
      * it asked then along, and not that. */
     bool knows_loss;
     /* What of have.journal was refused, up to where it begins, ascending, at

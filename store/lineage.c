@@ -5,17 +5,30 @@
 #include "store/numbers.h"
 #include "store/parts.h"
 
-static int add(struct replica *r, uint64_t start, struct err *e)
+/* One of each neighbour goes on a run: it finds out at each once. */
+enum { LINEAGE_MAX = STARTS_MAX + NODES_MAX };
+
+static struct start draw(const struct replica *r, bool goes_on)
+{
+    struct start start = {.position = r->self.head, .goes_on = goes_on};
+    while (start.id == 0) { /* that is what was before there were starts */
+        randombytes_buf(&start.id, sizeof start.id);
+    }
+    return start;
+}
+
+static int add(struct replica *r, const struct start *start, struct err *e)
 {
     static const char sql[] =
-        "INSERT INTO sync_start(start, position) VALUES(?1, ?2)";
+        "INSERT INTO sync_start(start, position, goes_on) VALUES(?1, ?2, ?3)";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    sqlite3_bind_int64(stmt, 1, (int64_t)start);
-    sqlite3_bind_int64(stmt, 2, (int64_t)r->self.head);
+    sqlite3_bind_int64(stmt, 1, (int64_t)start->id);
+    sqlite3_bind_int64(stmt, 2, (int64_t)start->position);
+    sqlite3_bind_int(stmt, 3, start->goes_on);
     return database_done(r->db, stmt, e);
 }
 
@@ -36,14 +49,14 @@ static int drop_oldest(struct replica *r, struct err *e)
 static int load(struct replica *r, struct err *e)
 {
     static const char sql[] =
-        "SELECT start, position FROM sync_start ORDER BY number";
+        "SELECT start, position, goes_on FROM sync_start ORDER BY number";
     struct lineage *l = &r->self.lineage;
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    r->starts = calloc(STARTS_MAX, sizeof *r->starts);
+    r->starts = calloc(LINEAGE_MAX, sizeof *r->starts);
     if (r->starts == NULL) {
         abort();
     }
@@ -52,6 +65,7 @@ static int load(struct replica *r, struct err *e)
         r->starts[l->count++] = (struct start){
             .id = (uint64_t)sqlite3_column_int64(stmt, 0),
             .position = (uint64_t)sqlite3_column_int64(stmt, 1),
+            .goes_on = sqlite3_column_int(stmt, 2) != 0,
         };
     }
     (void)sqlite3_reset(stmt);
@@ -60,11 +74,8 @@ static int load(struct replica *r, struct err *e)
 
 int replica_begin_start(struct replica *r, struct err *e)
 {
-    uint64_t start = 0;
-    while (start == 0) { /* 0 is whatever was before there were starts */
-        randombytes_buf(&start, sizeof start);
-    }
-    int rc = add(r, start, e);
+    const struct start start = draw(r, false);
+    int rc = add(r, &start, e);
     if (rc == 0) {
         rc = drop_oldest(r, e);
     }
@@ -83,7 +94,7 @@ bool peer_owes(const struct peer *p, uint64_t head)
 }
 
 static int note_lost(struct replica *r, const struct hash *peer, uint64_t until,
-                     struct err *e)
+                     uint64_t start, struct err *e)
 {
     /* one more than we hold, so that it is asked for at all */
     static const char sql[] =
@@ -98,7 +109,7 @@ static int note_lost(struct replica *r, const struct hash *peer, uint64_t until,
     }
     sqlite3_bind_blob(stmt, 1, peer->bytes, HASH_BYTES, SQLITE_STATIC);
     sqlite3_bind_int64(stmt, 2, (int64_t)until);
-    sqlite3_bind_int64(stmt, 3, (int64_t)lineage_start(&r->self.lineage));
+    sqlite3_bind_int64(stmt, 3, (int64_t)start);
     return database_done(r->db, stmt, e);
 }
 
@@ -118,13 +129,27 @@ int replica_got_back(struct replica *r, struct err *e)
 int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
                      struct err *e)
 {
+    struct lineage *l = &r->self.lineage;
+    const struct start start = draw(r, true);
     int rc = replica_begin(r, e);
     if (rc != 0) {
         return rc;
     }
-    rc = note_lost(r, peer, until, e);
+    rc = l->count < LINEAGE_MAX
+             ? add(r, &start, e)
+             : err_set(e, ERR_LIMIT,
+                       "it was found out more than %d times that this replica "
+                       "was put back: start the node again",
+                       (int)NODES_MAX);
+    if (rc == 0) {
+        rc = note_lost(r, peer, until, start.id, e);
+    }
     if (rc == 0) {
         rc = replica_forget_numbers(r, e);
     }
-    return replica_end(r, rc, e);
+    rc = replica_end(r, rc, e);
+    if (rc == 0) {
+        r->starts[l->count++] = start;
+    }
+    return rc;
 }

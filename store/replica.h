@@ -119,7 +119,7 @@ struct peer {
     /* We were put back from a copy: before this position of its journal may be
      * what we lost. */
     uint64_t lost_until;
-    uint64_t lost_start; /* that was found out in this start of ours */
+    uint64_t lost_start; /* drawn when that was found out */
     /* It was: up to this position of ours also what came from it is due. The
      * caller's, from the greeting. */
     uint64_t return_until;
@@ -258,7 +258,7 @@ void walked_clear(struct walked *w);
 
 /* The neighbour holds of our journal what is not in it: this replica was put
  * back from a copy. Remembers that it is to give back what we lost, which is
- * before position `until` of its journal. */
+ * before position `until` of its journal, and takes another start (lineage.h). */
 int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
                      struct err *e);
 

@@ -448,7 +448,7 @@ CREATE TABLE sync_peer(
   -- What this node lost when it was put back is, as far as it is there, before
   -- this position of the neighbour's journal; we ask for it until we hold so much.
   lost_until INTEGER NOT NULL DEFAULT 0,
-  lost_start INTEGER NOT NULL DEFAULT 0 -- found out in this start
+  lost_start INTEGER NOT NULL DEFAULT 0 -- drawn when it was found out
 ) STRICT, WITHOUT ROWID;
 
 -- ------------------------------------------------------------------- views --

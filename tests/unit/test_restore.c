@@ -179,6 +179,78 @@ static void who_is_put_back_again_gets_everything_back(void **state)
     tree_free(t);
 }
 
+/* The copy was made before it found out, and is put back after. */
+static void who_is_put_back_from_a_lost_branch_finds_out(void **state)
+{
+    (void)state;
+    struct tree *t = two_districts();
+    tree_back_up(t, CLINIC, "first");
+    add_person(t, CLINIC, "p1");
+    tree_sync(t);
+    tree_put_back(t, CLINIC, "first");
+    add_person(t, CLINIC, "p2");
+    tree_back_up(t, CLINIC, "second");
+    tree_send(t, CLINIC, LDH);
+    tree_put_back(t, CLINIC, "second");
+    tree_sync(t);
+    assert_people(t, "p1,p2");
+    assert_in_step(t);
+    tree_free(t);
+}
+
+/* The same of two neighbours: it found out at one, and the other has other
+ * things that it lost. */
+static void what_it_found_out_at_one_it_finds_out_at_the_other(void **state)
+{
+    (void)state;
+    struct tree *t = two_districts();
+    tree_back_up(t, LDH, "first");
+    add_person(t, LDH, "p1");
+    tree_send(t, LDH, CLINIC);
+    add_item(t, "i1");
+    tree_send(t, HQ, LDH);
+    tree_put_back(t, LDH, "first");
+    add_person(t, LDH, "p2");
+    tree_send(t, LDH, HQ);
+    tree_back_up(t, LDH, "second");
+    tree_send(t, LDH, CLINIC);
+    tree_put_back(t, LDH, "second");
+    tree_sync(t);
+    assert_people(t, "p1,p2");
+    assert_in_step(t);
+    tree_free(t);
+}
+
+/* Links to others stay open meanwhile, and theirs is what it heard of them. */
+static void what_others_heard_meanwhile_is_known(void **state)
+{
+    (void)state;
+    struct tree *t = two_districts();
+    const struct replica_self *self;
+    struct token heard;
+    add_person(t, LDH, "p1");
+    tree_back_up(t, LDH, "old");
+    add_person(t, LDH, "p2");
+    tree_sync(t);
+    tree_put_back(t, LDH, "old");
+    self = replica_self(t->nodes[LDH].replica);
+    heard = (struct token){.journal = self->journal,
+                           .start = lineage_start(&self->lineage)};
+    assert_int_equal(find_out(t, LDH, HQ), 0);
+    assert_int_not_equal(heard.start, lineage_start(&self->lineage));
+    add_person(t, LDH, "p3");
+    heard.position = self->head;
+    assert_true(lineage_has(&self->lineage, self->journal, self->head, &heard));
+    tree_restart(t, LDH);
+    self = replica_self(t->nodes[LDH].replica);
+    assert_true(lineage_has(&self->lineage, self->journal, self->head, &heard));
+    add_person(t, LDH, "p4");
+    heard.position = self->head;
+    assert_false(
+        lineage_has(&self->lineage, self->journal, self->head, &heard));
+    tree_free(t);
+}
+
 static void a_hub_gets_back_what_headquarters_heard_of_it(void **state)
 {
     (void)state;
@@ -342,7 +414,7 @@ static void of_starts_the_newest_are_kept(void **state)
         sqlite3_exec(db,
                      "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1"
                      " FROM n WHERE i < 10500)"
-                     " INSERT INTO sync_start SELECT i, i, 0 FROM n",
+                     " INSERT INTO sync_start SELECT i, i, 0, 0 FROM n",
                      NULL, NULL, NULL),
         SQLITE_OK);
     tree_restart(t, CLINIC);
@@ -446,6 +518,9 @@ int main(void)
         cmocka_unit_test(a_site_gets_back_what_its_hub_heard_of_it),
         cmocka_unit_test(what_it_wrote_before_it_found_out_counts_too),
         cmocka_unit_test(who_is_put_back_again_gets_everything_back),
+        cmocka_unit_test(who_is_put_back_from_a_lost_branch_finds_out),
+        cmocka_unit_test(what_it_found_out_at_one_it_finds_out_at_the_other),
+        cmocka_unit_test(what_others_heard_meanwhile_is_known),
         cmocka_unit_test(a_hub_gets_back_what_headquarters_heard_of_it),
         cmocka_unit_test(a_hub_gets_back_what_its_sites_alone_heard),
         cmocka_unit_test(headquarters_gets_back_what_a_hub_heard),

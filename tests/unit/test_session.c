@@ -147,7 +147,7 @@ static void an_unknown_journal_is_walked_from_the_start(void **state)
 static void put_back(struct pair_node *node, uint64_t position)
 {
     struct lineage *l = &node->facts.lineage;
-    node->starts[l->count] = (struct start){'x', position};
+    node->starts[l->count] = (struct start){'x', position, false};
     l->count++;
     node->head = position;
     node->acked = 0;

@@ -367,7 +367,7 @@ static void find_put_back(struct tree *t, int from, int to)
     must(replica_peer_of_curve(sender, t->nodes[to].keys.curve_public, &there,
                                said));
     if (here.have.journal == self->journal &&
-        there.lost_start != lineage_start(&self->lineage) &&
+        !lineage_runs(&self->lineage, there.lost_start) &&
         !lineage_has(&self->lineage, self->journal, self->head, &here.have)) {
         must(replica_put_back(sender, &replica_self(receiver)->node,
                               replica_self(receiver)->head, said));
