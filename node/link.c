@@ -45,7 +45,7 @@ static struct session *session_of(struct replica *r, const struct peer *peer)
         .certificate = self->certificate,
         .schema_version = self->schema_version,
         .journal = self->journal,
-        .lineage = self->lineage,
+        .lineage = &self->lineage,
         .head = self->head,
         .peer = peer->node,
         .have = peer->have,

@@ -297,7 +297,7 @@ void session_step(struct session *s, const struct session_event *event,
 
 struct session *session_new(const struct session_facts *facts)
 {
-    assert(facts->journal != 0 && facts->lineage.count > 0);
+    assert(facts->journal != 0 && facts->lineage->count > 0);
     assert(facts->refusal_count <= ACK_REFUSED_MAX);
     struct session *s = calloc(1, sizeof *s);
     struct refusal *refusals =

@@ -68,11 +68,11 @@ struct session_facts {
     uint64_t certificate;
     uint32_t schema_version;
     uint64_t journal;
-    struct lineage lineage; /* of it; borrowed while the session lives */
-    uint64_t head;          /* last position of our journal */
-    struct hash peer;       /* whom the CURVE key names */
-    struct token have;      /* what we hold of the peer's journal; */
-    uint64_t again;         /* of it, so many positions are to come again */
+    const struct lineage *lineage; /* of it; borrowed, and may grow */
+    uint64_t head;                 /* last position of our journal */
+    struct hash peer;              /* whom the CURVE key names */
+    struct token have;             /* what we hold of the peer's journal; */
+    uint64_t again; /* of it, so many positions are to come again */
     /* Of what this node lost when it was put back, some is still at the peer:
      * up to this position of its journal it is to send also what came from us.
      * 0: nothing was lost. */

@@ -20,7 +20,7 @@ void session_say_hello(struct session *s)
         .journal = facts->journal,
         .have = facts->have,
         .credit = CREDIT_MESSAGES,
-        .start = lineage_start(&s->facts.lineage),
+        .start = lineage_start(s->facts.lineage),
         .head = s->send.head,
         .give_back = facts->give_back,
         .again = facts->again,
@@ -41,7 +41,7 @@ static void say_welcome(struct session *s)
         .journal = facts->journal,
         .have = facts->have,
         .credit = CREDIT_MESSAGES,
-        .start = lineage_start(&s->facts.lineage),
+        .start = lineage_start(s->facts.lineage),
         .head = s->send.head,
         .give_back = facts->give_back,
         .again = facts->again,
@@ -67,7 +67,7 @@ struct greeting {
 /* Does our journal have what the peer heard of it? */
 static bool is_known(const struct session *s, const struct token *have)
 {
-    return lineage_has(&s->facts.lineage, s->facts.journal, s->send.head, have);
+    return lineage_has(s->facts.lineage, s->facts.journal, s->send.head, have);
 }
 
 /* Is this the peer that the link's key names, and can we speak to it? The

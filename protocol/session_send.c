@@ -152,8 +152,8 @@ void session_send_acked(struct session *s, const struct ack *ack)
         return;
     }
     /* Repeated from before this node was put back: of another branch. */
-    if (ack->token.start != lineage_start(&s->facts.lineage) &&
-        !lineage_has(&s->facts.lineage, s->facts.journal, send->head,
+    if (ack->token.start != lineage_start(s->facts.lineage) &&
+        !lineage_has(s->facts.lineage, s->facts.journal, send->head,
                      &ack->token)) {
         return;
     }

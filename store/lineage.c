@@ -5,9 +5,6 @@
 #include "store/numbers.h"
 #include "store/parts.h"
 
-/* One of each neighbour goes on a run: it finds out at each once. */
-enum { LINEAGE_MAX = STARTS_MAX + NODES_MAX };
-
 static struct start draw(const struct replica *r, bool goes_on)
 {
     struct start start = {.position = r->self.head, .goes_on = goes_on};
@@ -46,29 +43,34 @@ static int drop_oldest(struct replica *r, struct err *e)
     return database_done(r->db, stmt, e);
 }
 
+static void append(struct replica *r, const struct start *start)
+{
+    struct lineage *l = &r->self.lineage;
+    r->starts = realloc(r->starts, (l->count + 1) * sizeof *r->starts);
+    if (r->starts == NULL) {
+        abort();
+    }
+    r->starts[l->count++] = *start;
+    l->starts = r->starts;
+}
+
 static int load(struct replica *r, struct err *e)
 {
     static const char sql[] =
         "SELECT start, position, goes_on FROM sync_start ORDER BY number";
-    struct lineage *l = &r->self.lineage;
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    r->starts = calloc(LINEAGE_MAX, sizeof *r->starts);
-    if (r->starts == NULL) {
-        abort();
+    r->self.lineage.count = 0;
+    while ((rc = database_step(r->db, stmt, e)) == 1) {
+        append(r, &(struct start){
+                      .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+                      .position = (uint64_t)sqlite3_column_int64(stmt, 1),
+                      .goes_on = sqlite3_column_int(stmt, 2) != 0,
+                  });
     }
-    l->starts = r->starts;
-    while (l->count < STARTS_MAX && (rc = database_step(r->db, stmt, e)) == 1) {
-        r->starts[l->count++] = (struct start){
-            .id = (uint64_t)sqlite3_column_int64(stmt, 0),
-            .position = (uint64_t)sqlite3_column_int64(stmt, 1),
-            .goes_on = sqlite3_column_int(stmt, 2) != 0,
-        };
-    }
-    (void)sqlite3_reset(stmt);
     return rc < 0 ? rc : 0;
 }
 
@@ -129,18 +131,12 @@ int replica_got_back(struct replica *r, struct err *e)
 int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
                      struct err *e)
 {
-    struct lineage *l = &r->self.lineage;
     const struct start start = draw(r, true);
     int rc = replica_begin(r, e);
     if (rc != 0) {
         return rc;
     }
-    rc = l->count < LINEAGE_MAX
-             ? add(r, &start, e)
-             : err_set(e, ERR_LIMIT,
-                       "it was found out more than %d times that this replica "
-                       "was put back: start the node again",
-                       (int)NODES_MAX);
+    rc = add(r, &start, e);
     if (rc == 0) {
         rc = note_lost(r, peer, until, start.id, e);
     }
@@ -149,7 +145,7 @@ int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,
     }
     rc = replica_end(r, rc, e);
     if (rc == 0) {
-        r->starts[l->count++] = start;
+        append(r, &start);
     }
     return rc;
 }

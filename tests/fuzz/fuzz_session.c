@@ -98,14 +98,15 @@ static void next(struct life *l, struct slice *in, int64_t now_ms)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice in = {data, size};
-    static const struct start starts[] = {{7, 0}, {8, 60}};
+    static const struct start starts[] = {{7, 0, false}, {8, 60, false}};
+    static const struct lineage lineage = {starts, 2};
     struct life l = {.closed = false};
     struct session_facts facts = {
         .role = fuzz_u8(&in) % 2 == 0 ? SESSION_PARENT : SESSION_CHILD,
         .schema_version = 2,
         .certificate = 1,
         .journal = 5,
-        .lineage = {starts, 2},
+        .lineage = &lineage,
         .head = 100,
         .have = {.journal = 6, .position = fuzz_u8(&in)},
     };

@@ -146,7 +146,7 @@ static void an_unknown_journal_is_walked_from_the_start(void **state)
 /* The child goes on from a copy of its journal as it was at `position`. */
 static void put_back(struct pair_node *node, uint64_t position)
 {
-    struct lineage *l = &node->facts.lineage;
+    struct lineage *l = &node->lineage;
     node->starts[l->count] = (struct start){'x', position, false};
     l->count++;
     node->head = position;

@@ -47,6 +47,7 @@ static void node_init(struct pair_node *node, const char *name,
     node->journal = calloc(PAIR_ENTRIES, sizeof *node->journal);
     assert(node->journal != NULL);
     node->starts[0] = (struct start){.id = mine};
+    node->lineage = (struct lineage){node->starts, 1};
     node->facts = (struct session_facts){
         .role = role,
         .network = pair_hash('n'),
@@ -54,7 +55,7 @@ static void node_init(struct pair_node *node, const char *name,
         .certificate = mine,
         .schema_version = 2,
         .journal = mine,
-        .lineage = {node->starts, 1},
+        .lineage = &node->lineage,
         .peer = pair_hash(role == SESSION_CHILD ? 'p' : 'c'),
     };
 }

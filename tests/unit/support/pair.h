@@ -28,7 +28,8 @@ struct pair_node {
     const char *name;
     struct session *session; /* NULL: no link */
     struct session_facts facts;
-    struct start starts[4]; /* of facts.lineage */
+    struct start starts[4];
+    struct lineage lineage; /* of them */
     struct entry *journal;
     uint64_t head;
     size_t batch;  /* items of one walk */
