@@ -119,8 +119,9 @@ static bool is_certificate_row(const struct leaf *leaf)
 {
     if (leaf->class_id != CLASS_CONTROL || leaf->scope.kind != SCOPE_ALL ||
         leaf->table != TABLE_CERTIFICATE || leaf->op != LEAF_INSERT ||
-        leaf->cl != 1 || leaf->owned || leaf->context_count != 0 ||
-        leaf->key_count != 1 || leaf->cell_count != CERTIFICATE_COLUMNS) {
+        leaf->cl != 1 || leaf->owned || leaf->named ||
+        leaf->context_count != 0 || leaf->key_count != 1 ||
+        leaf->cell_count != CERTIFICATE_COLUMNS) {
         return false;
     }
     for (size_t i = 0; i < CERTIFICATE_COLUMNS; i++) {

@@ -36,7 +36,7 @@ static bool is_control(const struct leaf *leaf, uint32_t table, uint8_t keys,
 {
     return leaf->class_id == CLASS_CONTROL && leaf->scope.kind == SCOPE_ALL &&
            leaf->table == table && leaf->op == LEAF_INSERT && leaf->cl == 1 &&
-           !leaf->owned && leaf->context_count == 0 &&
+           !leaf->owned && !leaf->named && leaf->context_count == 0 &&
            leaf->key_count == keys && leaf->cell_count == cells;
 }
 

@@ -96,14 +96,21 @@ void leaf_encode_key(const struct leaf *leaf, struct bytes *out)
     }
 }
 
+enum { SAYS_OWNER = 1, SAYS_NAME = 2 };
+
 static void encode_contexts(const struct leaf *leaf, struct bytes *out)
 {
-    bytes_put_u8(out, leaf->owned ? 1 : 0);
+    bytes_put_u8(out, (uint8_t)((leaf->owned ? SAYS_OWNER : 0) |
+                                (leaf->named ? SAYS_NAME : 0)));
     if (leaf->owned) {
         assert(owner_is_sound(&leaf->owner));
         bytes_put_slice(out, leaf->owner.site);
         bytes_put_u32(out, leaf->owner.epoch);
         bytes_put(out, leaf->owner.offer, HASH_BYTES);
+    }
+    if (leaf->named) {
+        bytes_put_u64(out, leaf->name.incarnation);
+        bytes_put_u64(out, leaf->name.seq);
     }
     assert(leaf->context_count <= CONTEXTS_MAX);
     bytes_put_u16(out, leaf->context_count);
@@ -199,13 +206,18 @@ static void decode_owner(struct cursor *c, struct leaf *leaf)
 
 static void decode_contexts(struct cursor *c, struct leaf *leaf)
 {
-    uint8_t owned = cursor_u8(c);
-    leaf->owned = owned == 1;
-    if (owned > 1) {
+    uint8_t says = cursor_u8(c);
+    leaf->owned = (says & SAYS_OWNER) != 0;
+    leaf->named = (says & SAYS_NAME) != 0;
+    if (says > (SAYS_OWNER | SAYS_NAME)) {
         c->bad = true;
     }
     if (leaf->owned) {
         decode_owner(c, leaf);
+    }
+    if (leaf->named) {
+        leaf->name.incarnation = cursor_u64(c);
+        leaf->name.seq = cursor_u64(c);
     }
     leaf->context_count = cursor_u16(c);
     if (leaf->context_count > CONTEXTS_MAX) {

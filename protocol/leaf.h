@@ -11,8 +11,10 @@
  *           u16 count, count x u16 column (strictly ascending),
  *           count x value, contexts
  *   key   = u8 count, count x value
- *   contexts = u8 owner (0 or 1) [site u32 length, bytes; u32 epoch;
- *              32 bytes hash of the offer's leaf, zero under epoch 1],
+ *   contexts = u8 what follows (1 owner, 2 name),
+ *              [owner: site u32 length, bytes; u32 epoch; 32 bytes hash of
+ *              the offer's leaf, zero under epoch 1],
+ *              [name: u64 incarnation, u64 seq],
  *              u16 contexts, each as context.h says
  *
  * A decoded leaf borrows from the bytes it was decoded from.
@@ -56,6 +58,14 @@ struct leaf_owner {
     uint8_t offer[HASH_BYTES];
 };
 
+/* By which a context covers a write of this leaf: of a leaf that was signed
+ * anew the first it had, which those who saw it then know. Any other has that of
+ * its changeset. */
+struct leaf_name {
+    uint64_t incarnation;
+    uint64_t seq;
+};
+
 struct leaf {
     uint16_t class_id;
     struct scope scope;
@@ -69,6 +79,8 @@ struct leaf {
     struct leaf_cell cells[COLUMNS_MAX];
     bool owned; /* `owner` is set */
     struct leaf_owner owner;
+    bool named; /* `name` is set */
+    struct leaf_name name;
     uint16_t context_count; /* of `review` and `union` columns */
     struct slice contexts;  /* their canonical bytes (context.h) */
     /* Of a decoded leaf: the canonical bytes these parts came from. */

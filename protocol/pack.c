@@ -35,6 +35,7 @@ struct shape {
     uint32_t cl;
     bool owned;
     bool reviewed;
+    bool named;
     uint16_t cell_count;
     uint16_t columns[COLUMNS_MAX];
 };
@@ -102,6 +103,7 @@ static void shape_of(const struct leaf *leaf, struct shape *shape)
     shape->cl = leaf->cl;
     shape->owned = leaf->owned;
     shape->reviewed = leaf->context_count > 0;
+    shape->named = leaf->named;
     shape->cell_count = leaf->cell_count;
     for (size_t i = 0; i < leaf->cell_count; i++) {
         shape->columns[i] = leaf->cells[i].column;
@@ -113,7 +115,8 @@ static bool same_shape(const struct shape *a, const struct shape *b)
     return a->class_id == b->class_id && a->scope_kind == b->scope_kind &&
            a->table == b->table && a->key_count == b->key_count &&
            a->op == b->op && a->cl == b->cl && a->owned == b->owned &&
-           a->reviewed == b->reviewed && a->cell_count == b->cell_count &&
+           a->reviewed == b->reviewed && a->named == b->named &&
+           a->cell_count == b->cell_count &&
            memcmp(a->columns, b->columns, a->cell_count * sizeof *a->columns) ==
                0;
 }
@@ -140,7 +143,8 @@ static void write_shape(struct packer *p, const struct shape *shape)
     bytes_put_u8(&p->tokens, shape->key_count);
     bytes_put_u8(&p->tokens, shape->op);
     bytes_put_varint(&p->tokens, shape->cl);
-    bytes_put_u8(&p->tokens, (uint8_t)(shape->owned | shape->reviewed << 1));
+    bytes_put_u8(&p->tokens, (uint8_t)(shape->owned | shape->reviewed << 1 |
+                                       shape->named << 2));
     bytes_put_varint(&p->tokens, shape->cell_count);
     for (size_t i = 0; i < shape->cell_count; i++) {
         bytes_put_varint(&p->tokens, shape->columns[i]);
@@ -170,6 +174,7 @@ static void leaf_of_shape(const struct shape *shape, struct leaf *leaf)
     leaf->op = (enum leaf_op)shape->op;
     leaf->cl = shape->cl;
     leaf->owned = shape->owned;
+    leaf->named = shape->named;
     leaf->cell_count = shape->cell_count;
     for (size_t i = 0; i < shape->cell_count; i++) {
         leaf->cells[i].column = shape->columns[i];
@@ -189,6 +194,7 @@ static void read_shape(struct packer *p, struct cursor *c)
     uint8_t flags = cursor_u8(c);
     shape->owned = (flags & 1) != 0;
     shape->reviewed = (flags & 2) != 0;
+    shape->named = (flags & 4) != 0;
     shape->cell_count = (uint16_t)limited(c, COLUMNS_MAX);
     for (size_t i = 0; i < shape->cell_count; i++) {
         shape->columns[i] = (uint16_t)limited(c, UINT16_MAX);
@@ -196,7 +202,7 @@ static void read_shape(struct packer *p, struct cursor *c)
             c->bad = true;
         }
     }
-    if (flags > 3 || shape->scope_kind > SCOPE_PERSON || shape->key_count < 1 ||
+    if (flags > 7 || shape->scope_kind > SCOPE_PERSON || shape->key_count < 1 ||
         shape->key_count > KEY_COLUMNS_MAX) {
         c->bad = true;
     }
@@ -249,6 +255,10 @@ static void write_visible(struct packer *p, const struct changeset *cs,
         bytes_put_varint(&p->tokens, leaf->owner.epoch);
         bytes_put(&p->raw, leaf->owner.offer,
                   leaf->owner.epoch > 1 ? HASH_BYTES : 0);
+    }
+    if (leaf->named) {
+        bytes_put_u64(&p->raw, leaf->name.incarnation);
+        bytes_put_varint(&p->tokens, leaf->name.seq);
     }
     if (leaf->context_count > 0) {
         bytes_put_varint(&p->tokens, leaf->context_count);
@@ -416,6 +426,10 @@ static void read_fields(struct unpacking *u, struct leaf *leaf)
     }
     if (shape->owned) {
         read_owner(u, &leaf->owner);
+    }
+    if (shape->named) {
+        leaf->name.incarnation = cursor_u64(&u->raw);
+        leaf->name.seq = cursor_varint(&u->tokens);
     }
     if (shape->reviewed) {
         read_reviews(u, leaf);

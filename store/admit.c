@@ -248,6 +248,19 @@ static bool values_fit(const struct table *table, const struct leaf *leaf,
     return true;
 }
 
+/* Is this the write of the leaf itself, or one after it? */
+static bool is_later(const struct context_entry *entry,
+                     const struct changeset_header *header,
+                     const struct leaf *leaf)
+{
+    bool after =
+        entry->incarnation == header->incarnation && entry->seq >= header->seq;
+    bool named = leaf->named && entry->incarnation == leaf->name.incarnation &&
+                 entry->seq >= leaf->name.seq;
+    return (after || named) &&
+           memcmp(entry->origin, header->origin.bytes, HASH_BYTES) == 0;
+}
+
 /* Nobody covers what was not written yet. */
 static bool contexts_fit(const struct table *table,
                          const struct changeset_header *header,
@@ -258,9 +271,7 @@ static bool contexts_fit(const struct table *table,
             context_of(leaf->contexts, leaf->cells[i].column);
         struct context_entry entry;
         while (context_next(&context, &entry)) {
-            if (entry.incarnation == header->incarnation &&
-                entry.seq >= header->seq &&
-                memcmp(entry.origin, header->origin.bytes, HASH_BYTES) == 0) {
+            if (is_later(&entry, header, leaf)) {
                 err_set(says, ERR_FORMAT,
                         "a write of %s covers what came after it", table->name);
                 return false;

@@ -108,6 +108,7 @@ static void start_leaf(struct drafting *d, const struct touched *row,
     leaf->op = op;
     leaf->cell_count = 0;
     leaf->owned = false;
+    leaf->named = false;
     leaf->context_count = 0;
     leaf->contexts = (struct slice){0};
     bytes_clear(&d->contexts);

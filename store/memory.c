@@ -202,6 +202,8 @@ static void decode_bytes(struct cursor *c, struct bytes *ret)
 static void encode_head(const struct head *h, struct bytes *out)
 {
     stamp_encode(&h->stamp, out);
+    bytes_put_u64(out, h->name.incarnation);
+    bytes_put_varint(out, h->name.seq);
     encode_vector(&h->past, out);
     encode_bytes(&h->value, out);
 }
@@ -273,6 +275,11 @@ static void decode_head(struct cursor *c, const struct registry *r,
                         struct head *ret)
 {
     ret->stamp = stamp_decode(c, r);
+    ret->name.incarnation = cursor_u64(c);
+    ret->name.seq = cursor_varint(c);
+    if (!c->bad) {
+        memcpy(ret->name.origin, ret->stamp.origin->node.bytes, HASH_BYTES);
+    }
     decode_vector(c, &ret->past);
     decode_bytes(c, &ret->value);
     check_value(c, &ret->value);
@@ -282,6 +289,7 @@ static void decode_head(struct cursor *c, const struct registry *r,
 static void copy_last(struct memory *m, const struct head *h)
 {
     m->last.stamp = h->stamp;
+    m->last.name = h->name;
     bytes_clear(&m->last.value);
     bytes_put(&m->last.value, h->value.data, h->value.len);
 }
@@ -369,8 +377,7 @@ static bool drop_covered(struct memory *m)
 {
     size_t kept = 0;
     for (size_t i = 0; i < m->head_count; i++) {
-        struct context_entry dot = stamp_dot(&m->heads[i].stamp);
-        if (vector_covers(&m->covered, &dot)) {
+        if (vector_covers(&m->covered, &m->heads[i].name)) {
             clear_head(&m->heads[i]);
         } else {
             m->heads[kept++] = m->heads[i];
@@ -382,9 +389,9 @@ static bool drop_covered(struct memory *m)
 }
 
 static bool add_head(struct memory *m, const struct stamp *stamp,
-                     struct context past, struct slice value)
+                     const struct context_entry *name, struct context past,
+                     struct slice value)
 {
-    struct context_entry dot = stamp_dot(stamp);
     struct context_entry entry;
     size_t at = 0;
     while (at < m->head_count &&
@@ -393,11 +400,12 @@ static bool add_head(struct memory *m, const struct stamp *stamp,
     }
     bool known =
         at < m->head_count && stamp_compare(&m->heads[at].stamp, stamp) == 0;
-    if (known || vector_covers(&m->covered, &dot)) {
+    if (known || vector_covers(&m->covered, name)) {
         return false;
     }
     struct head *head = new_head(m, at);
     head->stamp = *stamp;
+    head->name = *name;
     bytes_put(&head->value, value.data, value.len);
     while (context_next(&past, &entry)) {
         vector_add(&head->past, &entry);
@@ -406,12 +414,13 @@ static bool add_head(struct memory *m, const struct stamp *stamp,
 }
 
 static bool note_last(struct memory *m, const struct stamp *stamp,
-                      struct slice value)
+                      const struct context_entry *name, struct slice value)
 {
     bool later =
         m->last.value.len == 0 || stamp_compare(stamp, &m->last.stamp) > 0;
     if (later) {
         m->last.stamp = *stamp;
+        m->last.name = *name;
         bytes_clear(&m->last.value);
         bytes_put(&m->last.value, value.data, value.len);
     }
@@ -419,7 +428,8 @@ static bool note_last(struct memory *m, const struct stamp *stamp,
 }
 
 bool memory_write(struct memory *m, const struct stamp *stamp,
-                  struct context past, struct slice value)
+                  const struct context_entry *name, struct context past,
+                  struct slice value)
 {
     struct context walk = past;
     struct context_entry entry;
@@ -431,8 +441,8 @@ bool memory_write(struct memory *m, const struct stamp *stamp,
         }
     }
     changed = drop_covered(m) || changed;
-    changed = note_last(m, stamp, value) || changed;
-    return add_head(m, stamp, past, value) || changed;
+    changed = note_last(m, stamp, name, value) || changed;
+    return add_head(m, stamp, name, past, value) || changed;
 }
 
 bool memory_disputes(const struct memory *m)
@@ -497,8 +507,7 @@ struct context_entry *memory_past(const struct memory *m,
     keep_last(&past);
     for (size_t i = 0; i < m->head_count; i++) {
         if (seen == NULL || seen == &m->heads[i]) {
-            struct context_entry dot = stamp_dot(&m->heads[i].stamp);
-            vector_add(&past, &dot);
+            vector_add(&past, &m->heads[i].name);
         }
     }
     *ret_count = past.count;
@@ -541,11 +550,11 @@ static void drop_removed(struct element *e)
     e->adds.count = kept;
 }
 
-static bool add_element(struct memory *m, const struct context_entry *dot,
+static bool add_element(struct memory *m, const struct context_entry *name,
                         const struct value *v)
 {
     struct element *e = find_element(m, v);
-    return !vector_covers(&e->removed, dot) && insert_addition(&e->adds, dot);
+    return !vector_covers(&e->removed, name) && insert_addition(&e->adds, name);
 }
 
 static bool remove_element(struct memory *m, struct context removed,
@@ -579,16 +588,15 @@ static void drop_empty(struct memory *m)
     m->element_count = kept;
 }
 
-bool memory_change(struct memory *m, const struct stamp *stamp,
+bool memory_change(struct memory *m, const struct context_entry *name,
                    struct context removed, const struct elements *elements)
 {
-    struct context_entry dot = stamp_dot(stamp);
     bool changed = false;
     for (size_t i = 0; i < elements->removed_count; i++) {
         changed = remove_element(m, removed, &elements->removed[i]) || changed;
     }
     for (size_t i = 0; i < elements->added_count; i++) {
-        changed = add_element(m, &dot, &elements->added[i]) || changed;
+        changed = add_element(m, name, &elements->added[i]) || changed;
     }
     drop_empty(m);
     return changed;

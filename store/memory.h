@@ -35,7 +35,8 @@ void vector_clear(struct vector *v);
 /* One unreconciled value of a `review` column. */
 struct head {
     struct stamp stamp;
-    struct vector past; /* what its writer covered */
+    struct context_entry name; /* by which others cover it */
+    struct vector past;        /* what its writer covered */
     struct bytes value; /* canonical; behind it, of a group, each column that
                            follows: u16 column, value */
 };
@@ -68,10 +69,11 @@ struct memory *memory_decode(struct cursor *c, const struct registry *r);
  * the bytes. */
 struct value memory_value(const struct bytes *canonical);
 
-/* A write of a `review` column; `value` as in struct head. True when the memory
- * is another now. */
+/* A write of a `review` column; `name` and `value` as in struct head. True when
+ * the memory is another now. */
 bool memory_write(struct memory *m, const struct stamp *stamp,
-                  struct context past, struct slice value);
+                  const struct context_entry *name, struct context past,
+                  struct slice value);
 /* Do the heads differ in what they say? Then a person is to look. */
 bool memory_disputes(const struct memory *m);
 /* The head that shows: the safe one of them, or the last. A write was heard
@@ -85,7 +87,7 @@ struct context_entry *memory_past(const struct memory *m,
                                   const struct head *seen, size_t *ret_count);
 
 /* A write of a `union` column. True when the memory is another now. */
-bool memory_change(struct memory *m, const struct stamp *stamp,
+bool memory_change(struct memory *m, const struct context_entry *name,
                    struct context removed, const struct elements *elements);
 /* Is the element there? */
 bool element_is_there(const struct element *e);

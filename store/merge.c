@@ -378,9 +378,10 @@ static void merge_review(struct merging *m, const struct column *lead,
     struct memory *memory = memory_of(m, lead);
     struct bytes said = {0};
     put_said(m, lead, cell, &said);
+    struct context_entry name = stamp_name(m->stamp, m->leaf);
     bool changed =
-        memory_write(memory, m->stamp, context_of(m->leaf->contexts, lead->id),
-                     slice_of(&said));
+        memory_write(memory, m->stamp, &name,
+                     context_of(m->leaf->contexts, lead->id), slice_of(&said));
     bytes_free(&said);
     struct stamp now = memory_shown(memory, lead)->stamp;
     (void)state_set_column(m->state, lead->id, &now);
@@ -406,8 +407,9 @@ static void merge_union(struct merging *m, const struct column *lead,
     bool sound = elements_decode(&m->leaf->cells[cell].value, &elements);
     assert(sound); /* admission lets no other cell in */
     (void)sound;
+    struct context_entry name = stamp_name(m->stamp, m->leaf);
     bool changed = memory_change(
-        memory, m->stamp, context_of(m->leaf->contexts, lead->id), &elements);
+        memory, &name, context_of(m->leaf->contexts, lead->id), &elements);
     elements_clear(&elements);
     changed = changed || later;
     (void)state_set_column(m->state, lead->id, later ? m->stamp : &before);

@@ -17,11 +17,14 @@ int stamp_compare(const struct stamp *a, const struct stamp *b)
     return (a->seq > b->seq) - (a->seq < b->seq);
 }
 
-struct context_entry stamp_dot(const struct stamp *s)
+struct context_entry stamp_name(const struct stamp *s, const struct leaf *leaf)
 {
-    struct context_entry dot = {.incarnation = s->incarnation, .seq = s->seq};
-    memcpy(dot.origin, s->origin->node.bytes, HASH_BYTES);
-    return dot;
+    struct context_entry name = {
+        .incarnation = leaf->named ? leaf->name.incarnation : s->incarnation,
+        .seq = leaf->named ? leaf->name.seq : s->seq,
+    };
+    memcpy(name.origin, s->origin->node.bytes, HASH_BYTES);
+    return name;
 }
 
 void stamp_encode(const struct stamp *s, struct bytes *out)

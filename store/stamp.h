@@ -7,6 +7,7 @@
 #define SANGAM_STAMP_H
 
 #include "protocol/context.h"
+#include "protocol/leaf.h"
 #include "store/registry.h"
 
 struct stamp {
@@ -19,8 +20,9 @@ struct stamp {
 /* hlc, then origin, incarnation, seq: a total order. */
 int stamp_compare(const struct stamp *a, const struct stamp *b);
 
-/* The write alone, without its time. */
-struct context_entry stamp_dot(const struct stamp *s);
+/* The write alone, without its time, as others cover it: by the name its leaf
+ * says, if it says one. */
+struct context_entry stamp_name(const struct stamp *s, const struct leaf *leaf);
 
 void stamp_encode(const struct stamp *s, struct bytes *out);
 /* Marks the cursor bad when the origin is not known. */

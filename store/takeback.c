@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/context.h"
 #include "protocol/hlc.h"
 #include "store/fold.h"
 #include "store/late.h"
@@ -19,12 +18,9 @@
 struct taken {
     uint64_t seq;
     uint64_t incarnation;
-    uint64_t prev_incarnation;
     uint64_t hlc;
     struct hash hash;
-    size_t first;               /* index of the first of its incarnation */
-    uint64_t again;             /* the number it has now; 0: none yet, */
-    uint64_t again_incarnation; /* and the incarnation */
+    size_t first; /* index of the first of its incarnation */
 };
 
 /* A delivery of one of the tail. */
@@ -45,7 +41,6 @@ struct tail {
     size_t place_count;
     size_t place_cap;
     uint64_t head; /* of the journal, before anything is signed anew */
-    uint64_t anew; /* the incarnation of the tail that is being signed anew */
     struct leaf leaf;
     struct bytes memory; /* of the drafts of one changeset, */
     struct draft drafts[LEAVES_MAX];
@@ -103,7 +98,7 @@ static void append(struct tail *t, size_t *cap, const struct taken *at)
 static int find_tail(struct tail *t, struct err *e)
 {
     static const char sql[] =
-        "SELECT seq, incarnation, hlc, coalesce(prev_incarnation, incarnation)"
+        "SELECT seq, incarnation, hlc"
         " FROM sync_changeset WHERE origin_no = ?1 AND hlc >= ?2"
         " AND NOT voided ORDER BY incarnation, seq";
     size_t cap = 0;
@@ -119,7 +114,6 @@ static int find_tail(struct tail *t, struct err *e)
             .seq = (uint64_t)sqlite3_column_int64(stmt, 0),
             .incarnation = (uint64_t)sqlite3_column_int64(stmt, 1),
             .hlc = (uint64_t)sqlite3_column_int64(stmt, 2),
-            .prev_incarnation = (uint64_t)sqlite3_column_int64(stmt, 3),
         };
         append(t, &cap, &at);
     }
@@ -264,93 +258,34 @@ static int give_back_prior(struct tail *t, const struct changeset *cs,
     return rc;
 }
 
-/* --- contexts ------------------------------------------------------------ */
-
-/* What a write of the tail covers of the tail itself has another name now. */
-struct covering {
-    struct context_entry entries[2 * CONTEXT_ENTRIES_MAX];
-    size_t count;
-};
-
-static void cover(struct covering *c, const struct context_entry *entry)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        if (context_entry_compare(&c->entries[i], entry) == 0) {
-            if (entry->seq > c->entries[i].seq) {
-                c->entries[i].seq = entry->seq;
-            }
-            return;
-        }
-    }
-    c->entries[c->count++] = *entry;
-}
-
-static void cover_anew(struct tail *t, struct covering *c,
-                       const struct context_entry *entry)
-{
-    struct context_entry own = *entry;
-    const struct taken *at =
-        memcmp(entry->origin, t->r->self.node.bytes, HASH_BYTES) == 0
-            ? taken_of(t, entry->seq, entry->incarnation)
-            : NULL;
-    if (at == NULL) {
-        cover(c, entry);
-        return;
-    }
-    own.incarnation = at->again_incarnation;
-    own.seq = at->again;
-    if (own.seq > 0) {
-        cover(c, &own);
-    }
-    at = &t->taken[at->first];
-    if (at->seq > 1 && at->prev_incarnation == at->incarnation) {
-        own.incarnation = at->incarnation;
-        own.seq = at->seq - 1;
-        cover(c, &own);
-    }
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    return context_entry_compare(a, b);
-}
-
-/* Says the contexts of the leaf at hand anew. False where they do not fit. */
-static bool put_contexts(struct tail *t, struct bytes *out)
-{
-    uint16_t count = 0;
-    struct covering *c = malloc(sizeof *c);
-    if (c == NULL) {
-        abort();
-    }
-    bool fits = true;
-    for (size_t i = 0; fits && i < t->leaf.cell_count; i++) {
-        uint16_t column = t->leaf.cells[i].column;
-        struct context context = context_of(t->leaf.contexts, column);
-        struct context_entry entry;
-        c->count = 0;
-        while (context_next(&context, &entry)) {
-            cover_anew(t, c, &entry);
-        }
-        fits = c->count <= CONTEXT_ENTRIES_MAX;
-        if (fits && c->count > 0) {
-            qsort(c->entries, c->count, sizeof *c->entries, compare_entries);
-            context_put(column, c->entries, c->count, out);
-            count++;
-        }
-    }
-    free(c);
-    t->leaf.context_count = count;
-    return fits;
-}
-
 /* --- signing anew -------------------------------------------------------- */
 
-static int draft_leaf(struct tail *t, size_t i, const struct slot *slot,
-                      struct err *e)
+/* Is it one that others may cover? */
+static bool has_heads(const struct tail *t)
+{
+    const struct table *table = manifest_table(t->r->manifest, t->leaf.table);
+    bool has = false;
+    for (size_t i = 0; table != NULL && i < t->leaf.cell_count; i++) {
+        const struct column *c = table_column(table, t->leaf.cells[i].column);
+        has = has || (c != NULL && (c->policy == POLICY_REVIEW ||
+                                    c->policy == POLICY_UNION));
+    }
+    return has;
+}
+
+/* Who has seen a write covers it by the name that it had then. */
+static void keep_name(struct tail *t, const struct changeset_header *h)
+{
+    if (!t->leaf.named) {
+        t->leaf.named = true;
+        t->leaf.name = (struct leaf_name){h->incarnation, h->seq};
+    }
+}
+
+static void draft_leaf(struct tail *t, size_t i, const struct changeset *cs,
+                       const struct slot *slot)
 {
     struct draft *draft = &t->drafts[i];
-    struct bytes contexts = {0};
     decode(t, slot);
     *draft = (struct draft){
         .class_id = t->leaf.class_id,
@@ -361,65 +296,37 @@ static int draft_leaf(struct tail *t, size_t i, const struct slot *slot,
         .body = slot->body,
     };
     t->bodies[i] = 0;
-    if (t->leaf.context_count == 0) {
-        return 0;
-    }
-    bool fits = put_contexts(t, &contexts);
-    if (fits) {
-        t->leaf.contexts = slice_of(&contexts);
+    if (has_heads(t)) {
         size_t at = t->memory.len;
+        keep_name(t, &cs->header);
         leaf_encode_body(&t->leaf, &t->memory);
         t->bodies[i] = at + 1;
         draft->body.len = t->memory.len - at;
     }
-    bytes_free(&contexts);
-    return fits ? 0
-                : err_set(e, ERR_LIMIT,
-                          "a write of this node covers more than %d others",
-                          (int)CONTEXT_ENTRIES_MAX);
-}
-
-/* An incarnation of the tail becomes one of its own: a write that covers another
- * says so by a number, and would cover those of the other branches before it. */
-static struct taken *begin_anew(struct tail *t, const struct changeset *cs)
-{
-    struct taken *at = taken_of(t, cs->header.seq, cs->header.incarnation);
-    assert(at != NULL); /* find_places() */
-    if (at->incarnation != t->anew) {
-        t->anew = at->incarnation;
-        randombytes_buf(&t->r->self.incarnation, sizeof t->r->self.incarnation);
-    }
-    return at;
 }
 
 /* The rows they touch are folded when all is signed, not merged. */
 static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 {
     struct replica *r = t->r;
-    struct taken *at = begin_anew(t, cs);
     size_t count = 0;
     int rc = 0;
     bytes_clear(&t->memory);
-    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+    for (size_t i = 0; i < cs->header.leaf_count; i++) {
         if (cs->slots[i].form == SLOT_VISIBLE) {
-            rc = draft_leaf(t, count++, &cs->slots[i], e);
+            draft_leaf(t, count++, cs, &cs->slots[i]);
         }
     }
-    for (size_t i = 0; rc == 0 && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (t->bodies[i] != 0) {
             t->drafts[i].body.data = t->memory.data + t->bodies[i] - 1;
         }
     }
-    if (rc == 0 && count > 0) {
+    if (count > 0) {
         rc = replica_sign(r, t->drafts, count, t->now_ms, t->now_ms, e);
+        batch_drop(r->batch);
     }
-    if (rc < 0 || count == 0) {
-        return rc;
-    }
-    batch_drop(r->batch);
-    at->again = replica_own_origin(r)->head_seq;
-    at->again_incarnation = r->self.incarnation;
-    return 0;
+    return rc < 0 ? rc : 0;
 }
 
 /* --- the words that take it back ----------------------------------------- */

@@ -170,7 +170,8 @@ static void find_lives(struct gathered *c)
            "CREATE INDEX life_row ON life(machine, tbl, key);"
            "CREATE TABLE says AS"
            " SELECT l.machine, l.tbl, l.key, l.leaf, l.hlc, l.node,"
-           "  l.incarnation, l.seq, l.epoch, c.col, c.value, k.policy, k.kind,"
+           "  l.incarnation, l.seq, l.name_incarnation, l.name_seq, l.epoch,"
+           "  c.col, c.value, k.policy, k.kind,"
            "  k.lead"
            " FROM leaf l JOIN sound USING(leaf) JOIN cell c USING(leaf)"
            " JOIN col k ON k.tbl = l.tbl AND k.col = c.col"
@@ -242,7 +243,8 @@ static void expect_reviews(struct gathered *c)
            "   JOIN covers x ON x.leaf = o.leaf AND x.col = o.col"
            "   WHERE o.machine = s.machine AND o.tbl = s.tbl AND o.key = s.key"
            "    AND o.lead = s.lead AND o.col = s.col AND x.node = s.node"
-           "    AND x.incarnation = s.incarnation AND x.seq >= s.seq);"
+           "    AND x.incarnation = s.name_incarnation"
+           "    AND x.seq >= s.name_seq);"
            "CREATE INDEX head_row ON head(machine, tbl, key, col)");
     gathered_run(
         c,
@@ -281,7 +283,8 @@ static void expect_unions(struct gathered *c)
            "   JOIN covers x ON x.leaf = o.leaf AND x.col = o.col"
            "   WHERE o.machine = s.machine AND o.tbl = s.tbl AND o.key = s.key"
            "    AND o.lead = s.lead AND o.col = s.col AND x.node = s.node"
-           "    AND x.incarnation = s.incarnation AND x.seq >= s.seq);"
+           "    AND x.incarnation = s.name_incarnation"
+           "    AND x.seq >= s.name_seq);"
            "INSERT INTO expected SELECT machine, tbl, key, col,"
            "  '[' || group_concat(json_quote(value)) || ']' FROM"
            "  (SELECT * FROM there ORDER BY typeof(value),"

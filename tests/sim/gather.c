@@ -19,6 +19,8 @@ static const char tables[] =
     " voided);"
     "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine, node, incarnation,"
     " seq, hlc, class, scope, tbl, key, op, cl, counts, scope_id, hash,"
+    /* by which others cover it: that of its changeset, or the first it had */
+    " name_incarnation, name_seq,"
     /* what an owned leaf claims; the offer is the hash of a leaf */
     " claims, epoch, offer, to_site AS (iif(scope = 1, scope_id, NULL)));"
     "CREATE TABLE cell(leaf, col, value ANY);"
@@ -240,7 +242,7 @@ static void put_leaf(struct gathered *c, struct machine *m,
 {
     sqlite3_stmt *stmt = gathered_ask(
         c->db, "INSERT INTO leaf VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-               " ?9, ?10, ?11, ?12, ?13, ?14, NULL, NULL, NULL)");
+               " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, NULL, NULL, NULL)");
     const struct value scope = {.type = VALUE_TEXT, .bytes = leaf->scope.id};
     const struct hash hash = changeset_leaf_hash(cs, index);
     sqlite3_bind_int(stmt, 1, m->index);
@@ -257,6 +259,10 @@ static void put_leaf(struct gathered *c, struct machine *m,
     sqlite3_bind_int(stmt, 12, counts(m, d, index));
     bind_value(stmt, 13, &scope);
     bind_hex(stmt, 14, hash.bytes, HASH_BYTES);
+    gathered_bind_hex64(stmt, 15,
+                        leaf->named ? leaf->name.incarnation : d->incarnation);
+    sqlite3_bind_int64(stmt, 16,
+                       (int64_t)(leaf->named ? leaf->name.seq : d->seq));
     gathered_done(c, stmt);
     c->leaf = sqlite3_last_insert_rowid(c->db);
     if (leaf->owned) {

@@ -384,6 +384,7 @@ static void nobody_covers_what_is_not_written_yet(void **state)
         {.incarnation = 5, .seq = 99}, /* of another node */
     };
     static const bool sound[] = {true, false, true, true};
+    static const bool sound_named[] = {true, false, false, true};
     for (size_t i = 0; i < sizeof covers / sizeof covers[0]; i++) {
         struct err e = {0};
         memcpy(covers[i].origin, header.origin.bytes, HASH_BYTES);
@@ -398,6 +399,14 @@ static void nobody_covers_what_is_not_written_yet(void **state)
         assert_int_equal(strstr(e.text, "covers what came after it") == NULL,
                          sound[i]);
         assert_int_equal(got == ADMISSION_REFUSED, !sound[i]);
+        leaf.named = true; /* it was of that start first */
+        leaf.name = (struct leaf_name){.incarnation = 4, .seq = 99};
+        got = admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e);
+        assert_int_equal(got == ADMISSION_REFUSED, !sound_named[i]);
+        leaf.name.seq = 100;
+        got = admit_leaf(&manifest, registry, &clinic, &header, &leaf, &e);
+        assert_int_equal(got == ADMISSION_REFUSED, !sound[i]);
+        leaf.named = false;
     }
 }
 

@@ -230,6 +230,7 @@ static void a_leaf_of_another_row_is_no_certificate(void **state)
     REFUSED(leaf.op = LEAF_UPDATE);
     REFUSED(leaf.cl = 3);
     REFUSED(leaf.owned = true);
+    REFUSED(leaf.named = true);
     REFUSED(leaf.context_count = 1);
     REFUSED(leaf.key_count = 2);
     REFUSED(leaf.cell_count = 9);

@@ -847,6 +847,19 @@ static void tell_cell(const struct telling *t, size_t i)
     step(stmt);
 }
 
+/* By which others cover it. */
+static struct context_entry name_of(const struct telling *t)
+{
+    const struct changeset_header *h = &t->changeset->header;
+    const struct leaf *leaf = t->leaf;
+    struct context_entry name = {
+        .incarnation = leaf->named ? leaf->name.incarnation : h->incarnation,
+        .seq = leaf->named ? leaf->name.seq : h->seq,
+    };
+    memcpy(name.origin, h->origin.bytes, HASH_BYTES);
+    return name;
+}
+
 /* What a write of a review covers, for every column of its group; and what the
  * removal of an element does. */
 static void tell_context(const struct telling *t, size_t i)
@@ -884,14 +897,12 @@ static void tell_element(const struct telling *t, uint16_t column,
 static void tell_elements(const struct telling *t, size_t i)
 {
     const struct leaf_cell *cell = &t->leaf->cells[i];
-    const struct changeset_header *h = &t->changeset->header;
-    struct context_entry dot = {.incarnation = h->incarnation, .seq = h->seq};
+    struct context_entry dot = name_of(t);
     struct context_entry entry;
     struct elements elements;
     if (table_column(t->table, cell->column)->policy != POLICY_UNION) {
         return;
     }
-    memcpy(dot.origin, h->origin.bytes, HASH_BYTES);
     assert_true(elements_decode(&cell->value, &elements));
     for (size_t k = 0; k < elements.added_count; k++) {
         tell_element(t, cell->column, &elements.added[k], true, &dot);

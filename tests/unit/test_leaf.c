@@ -148,6 +148,8 @@ static void random_leaf(struct dice *d, struct bytes *memory, struct leaf *leaf)
             dice_fill(d, leaf->owner.offer, HASH_BYTES);
         }
     }
+    leaf->named = dice_even(d);
+    leaf->name = (struct leaf_name){dice_u64(d), dice_u64(d)};
     leaf->context_count = (uint16_t)dice_below(d, 4);
     leaf->contexts = random_reviews(d, memory, leaf->context_count);
 }
@@ -177,6 +179,9 @@ static void assert_same_content(const struct leaf *a, const struct leaf *b)
         assert_int_equal(a->owner.epoch, b->owner.epoch);
         assert_memory_equal(a->owner.offer, b->owner.offer, HASH_BYTES);
     }
+    assert_int_equal(a->named, b->named);
+    assert_true(!a->named || (a->name.incarnation == b->name.incarnation &&
+                              a->name.seq == b->name.seq));
     assert_int_equal(a->context_count, b->context_count);
     assert_true(slice_equal(a->contexts, b->contexts));
 }
@@ -436,10 +441,11 @@ struct forgery {
     uint64_t real_bits;
     uint8_t cell_type; /* of every cell after the first */
     size_t cell_len;
-    uint8_t owned;
+    uint8_t says; /* 1: owner, 2: name */
     size_t site_len;
     uint32_t epoch;
     uint8_t offer; /* every byte of it */
+    size_t name_len;
     uint16_t context_count;
     uint16_t review_columns[2];
     uint16_t review_entries;
@@ -459,10 +465,11 @@ static const struct forgery sound = {
     .real_bits = 0x3ff0000000000000,
     .cell_type = VALUE_TEXT,
     .cell_len = 5,
-    .owned = 1,
+    .says = 3,
     .site_len = 10,
     .epoch = 2,
     .offer = 0x11,
+    .name_len = 16,
     .context_count = 2,
     .review_columns = {3, 4},
     .review_entries = 2,
@@ -494,13 +501,16 @@ static void put_typed(struct bytes *out, uint8_t type, size_t len)
 
 static void forge_contexts(const struct forgery *f, struct bytes *out)
 {
-    bytes_put_u8(out, f->owned);
-    if (f->owned != 0) {
+    bytes_put_u8(out, f->says);
+    if ((f->says & 1) != 0) {
         put_sized(out, f->site_len);
         bytes_put_u32(out, f->epoch);
         for (int i = 0; i < HASH_BYTES; i++) {
             bytes_put_u8(out, f->offer);
         }
+    }
+    if ((f->says & 2) != 0) {
+        put_filler(out, f->name_len);
     }
     bytes_put_u16(out, f->context_count);
     for (size_t i = 0; i < f->context_count; i++) {
@@ -640,8 +650,19 @@ static void an_owner_without_a_true_claim_is_refused(void **state)
     REFUSED(f.site_len = 0);
     ACCEPTED(f.site_len = SITE_BYTES_MAX);
     REFUSED(f.site_len = SITE_BYTES_MAX + 1);
-    ACCEPTED(f.owned = 0);
-    REFUSED(f.owned = 2);
+    ACCEPTED(f.says = 2);
+    REFUSED(f.says = 7);
+}
+
+static void a_name_of_another_form_is_refused(void **state)
+{
+    (void)state;
+    ACCEPTED(f.says = 1);
+    ACCEPTED(f.says = 0);
+    REFUSED(f.name_len = 15);
+    REFUSED(f.name_len = 0; f.context_count = 0);
+    REFUSED(f.says = 4);
+    REFUSED(f.says = 0x80 | 3);
 }
 
 static void review_contexts_of_another_form_are_refused(void **state)
@@ -853,6 +874,26 @@ static void a_takeover_is_encoded_as_published(void **state)
     bytes_free(&reviews);
 }
 
+static void a_leaf_signed_anew_is_encoded_as_published(void **state)
+{
+    (void)state;
+    struct leaf leaf = {
+        .class_id = 4,
+        .scope = {SCOPE_ALL, {NULL, 0}},
+        .prior = 0,
+        .table = 105,
+        .key_count = 1,
+        .key = {value_text("order-1")},
+        .op = LEAF_UPDATE,
+        .cl = 1,
+        .cell_count = 1,
+        .cells = {{9, value_integer(12000)}},
+        .named = true,
+        .name = {.incarnation = 5, .seq = 12},
+    };
+    publish("anew", &leaf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -870,6 +911,7 @@ int main(void)
         cmocka_unit_test(minus_nought_and_not_a_number_are_refused),
         cmocka_unit_test(a_life_that_contradicts_the_operation_is_refused),
         cmocka_unit_test(an_owner_without_a_true_claim_is_refused),
+        cmocka_unit_test(a_name_of_another_form_is_refused),
         cmocka_unit_test(review_contexts_of_another_form_are_refused),
         cmocka_unit_test(a_writer_stands_once_in_a_review_context),
         cmocka_unit_test(a_leaf_over_the_size_of_a_row_is_refused),
@@ -878,6 +920,7 @@ int main(void)
         cmocka_unit_test(a_dose_is_encoded_as_published),
         cmocka_unit_test(a_deletion_is_encoded_as_published),
         cmocka_unit_test(a_takeover_is_encoded_as_published),
+        cmocka_unit_test(a_leaf_signed_anew_is_encoded_as_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

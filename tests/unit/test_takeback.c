@@ -193,11 +193,8 @@ static const char *shown(struct tree *t, int node)
                     " ' reviews ' || (SELECT count(*) FROM sync_review)");
 }
 
-/* [I-11] both doses wait for a person, whatever is signed anew. */
-static void a_review_survives_being_signed_anew(void **state)
+static void add_order(struct tree *t)
 {
-    (void)state;
-    struct tree *t = tree_of();
     add_person(t, LDH_C, 1);
     tree_sql(t, LDH_C,
              "INSERT INTO treatment_order(order_id, enrolment_id, person_id,"
@@ -206,6 +203,14 @@ static void a_review_survives_being_signed_anew(void **state)
              " 'dr')");
     tree_drain(t, LDH_C);
     tree_sync(t);
+}
+
+/* [I-11] both doses wait for a person, whatever is signed anew. */
+static void a_review_survives_being_signed_anew(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_order(t);
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
@@ -225,6 +230,63 @@ static void a_review_survives_being_signed_anew(void **state)
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
         assert_string_equal(shown(t, i), "6000 reviews 1");
+    }
+    tree_free(t);
+}
+
+/* Others saw it under the name it had. */
+static void who_saw_a_write_covers_it_signed_anew(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_order(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    dose(t, LDH_C, 12000);
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_H, LDH_P);
+    assert_string_equal(shown(t, LDH_P), "12000 reviews 0");
+    dose(t, LDH_P, 16000);
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = 0;
+    add_dose(t, LDH_C, 5);
+    tree_send(t, LDH_C, LDH_H);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(shown(t, i), "16000 reviews 0");
+    }
+    dose(t, LDH_C, 14000);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(shown(t, i), "14000 reviews 0");
+    }
+    tree_free(t);
+}
+
+/* Also when it is signed anew once more, and was not heard of before. */
+static void the_name_is_the_first(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_order(t);
+    t->nodes[LDH_H].ahead_ms = 2 * year_ms;
+    t->nodes[LDH_C].ahead_ms = 2 * year_ms;
+    dose(t, LDH_C, 12000);
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_H, LDH_P);
+    dose(t, LDH_P, 16000);
+    for (int years = 1; years >= 0; years--) {
+        t->nodes[LDH_H].ahead_ms = years * year_ms;
+        t->nodes[LDH_C].ahead_ms = years * year_ms;
+        tree_greet(t, LDH_C);
+        add_dose(t, LDH_C, 5 + years);
+        tree_send(t, LDH_C, LDH_H);
+        tree_send(t, LDH_H, LDH_C);
+        tree_send(t, LDH_C, LDH_H);
+    }
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(shown(t, i), "16000 reviews 0");
     }
     tree_free(t);
 }
@@ -455,6 +517,8 @@ int main(void)
         cmocka_unit_test(what_comes_back_late_is_signed_anew),
         cmocka_unit_test(what_is_signed_anew_keeps_its_order),
         cmocka_unit_test(a_review_survives_being_signed_anew),
+        cmocka_unit_test(who_saw_a_write_covers_it_signed_anew),
+        cmocka_unit_test(the_name_is_the_first),
         cmocka_unit_test(nobody_withdraws_a_register_by_an_old_stamp),
         cmocka_unit_test(a_copy_remembers_no_number_that_nobody_has),
         cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),

@@ -274,13 +274,13 @@ static const struct element *find_element(const struct memory *memory,
     return NULL;
 }
 
-static bool has_addition(const struct element *e, const struct stamp *stamp)
+static bool has_addition(const struct element *e, const struct sample *s)
 {
-    struct context_entry dot = stamp_dot(stamp);
+    struct context_entry name = stamp_name(&s->stamp, &s->leaf);
     for (size_t i = 0; i < e->adds.count; i++) {
         assert(e->adds.entries != NULL);
-        if (context_entry_compare(&e->adds.entries[i], &dot) == 0 &&
-            e->adds.entries[i].seq == dot.seq) {
+        if (context_entry_compare(&e->adds.entries[i], &name) == 0 &&
+            e->adds.entries[i].seq == name.seq) {
             return true;
         }
     }
@@ -297,7 +297,7 @@ static void check_elements(const struct memory *memory,
         assert_int_equal(adds, told->add_count[i]);
         assert_int_equal(e != NULL && element_is_there(e), adds > 0);
         for (size_t k = 0; e != NULL && k < adds; k++) {
-            assert_true(has_addition(e, &told->adds[i][k]->stamp));
+            assert_true(has_addition(e, told->adds[i][k]));
         }
     }
 }

@@ -226,6 +226,7 @@ struct sample *model_add(struct model *m, size_t node, size_t scope)
     bytes_clear(&memory);
     memset(s, 0, offsetof(struct sample, leaf) + offsetof(struct leaf, cells));
     s->leaf.owned = false;
+    s->leaf.named = false;
     s->leaf.context_count = 0;
     s->leaf.contexts = (struct slice){0};
     s->memory = memory;
@@ -382,6 +383,11 @@ static void insert_entry(struct context_entry *entries, size_t count,
 
 /* What its writer claims to cover: writes that are there, or come, or never
  * will, but none of its own that is not older. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void random_context(struct model *m, struct dice *d, struct sample *s,
                            uint16_t column)
 {
@@ -393,10 +399,12 @@ static void random_context(struct model *m, struct dice *d, struct sample *s,
         if (dice_below(d, 16) == 0) {
             e.seq = UINT64_MAX;
         }
-        bool own = m->nodes[node] == s->stamp.origin &&
-                   e.incarnation == s->stamp.incarnation;
-        if (own && e.seq >= s->stamp.seq) {
-            e.seq = s->stamp.seq - 1;
+        bool own = m->nodes[node] == s->stamp.origin;
+        if (own && e.incarnation == s->stamp.incarnation) {
+            e.seq = least(e.seq, s->stamp.seq - 1);
+        }
+        if (own && s->leaf.named && e.incarnation == s->leaf.name.incarnation) {
+            e.seq = least(e.seq, s->leaf.name.seq - 1);
         }
         memcpy(e.origin, m->nodes[node]->node.bytes, HASH_BYTES);
         if (dice_even(d)) {
@@ -412,8 +420,17 @@ static bool keeps_context(const struct column *c)
            (c->policy == POLICY_REVIEW || c->policy == POLICY_UNION);
 }
 
+/* As if it had been signed before, under another incarnation. */
+static void random_name(struct dice *d, struct sample *s)
+{
+    s->leaf.named = dice_below(d, 4) == 0;
+    s->leaf.name =
+        (struct leaf_name){.incarnation = 2, .seq = s->stamp.seq + 1};
+}
+
 static void random_contexts(struct model *m, struct dice *d, struct sample *s)
 {
+    random_name(d, s);
     for (size_t i = 0; i < s->leaf.cell_count; i++) {
         uint16_t id = s->leaf.cells[i].column;
         if (keeps_context(table_column(m->table, id)) && dice_below(d, 3) > 0) {

@@ -340,15 +340,20 @@ static bool wins(const struct column *c, const struct sample *s,
 
 /* --- review -------------------------------------------------------------- */
 
-/* Does the context of `by`, {(origin, incarnation): seq}, cover this write? */
+/* Does the context of `by`, {(origin, incarnation): seq}, cover this write? One
+ * that was signed anew has the name it had first. */
 static bool covers(const struct sample *by, uint16_t column,
                    const struct sample *s)
 {
+    const struct leaf *leaf = &s->leaf;
+    uint64_t incarnation =
+        leaf->named ? leaf->name.incarnation : s->stamp.incarnation;
+    uint64_t seq = leaf->named ? leaf->name.seq : s->stamp.seq;
     struct context context = context_of(by->leaf.contexts, column);
     struct context_entry e;
     while (context_next(&context, &e)) {
         if (memcmp(e.origin, s->stamp.origin->node.bytes, HASH_BYTES) == 0 &&
-            e.incarnation == s->stamp.incarnation && e.seq >= s->stamp.seq) {
+            e.incarnation == incarnation && e.seq >= seq) {
             return true;
         }
     }

@@ -219,6 +219,11 @@ static void random_contexts(struct sample *s, struct leaf *leaf)
             dice_fill(d, leaf->owner.offer, HASH_BYTES);
         }
     }
+    leaf->named = dice_below(d, 3) == 0;
+    if (leaf->named) {
+        leaf->name.incarnation = dice_u64(d);
+        leaf->name.seq = dice_u64(d);
+    }
     if (dice_below(d, 4) == 0) {
         random_reviews(s, leaf);
     }
