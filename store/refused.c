@@ -107,11 +107,11 @@ int replica_turn_away(struct replica *r, const struct offered *offered,
     return rc == 0 ? 1 : rc;
 }
 
-int replica_forget_refused(struct replica *r, const struct origin *o,
-                           uint64_t seq, struct err *e)
+static int forget(struct replica *r, const struct origin *o, uint64_t seq,
+                  uint64_t incarnation, struct err *e)
 {
-    static const char sql[] =
-        "DELETE FROM sync_refused WHERE origin_no = ?1 AND seq >= ?2";
+    static const char sql[] = "DELETE FROM sync_refused WHERE origin_no = ?1"
+                              " AND seq = ?2 AND incarnation = ?3";
     sqlite3_stmt *stmt;
     int rc = database_statement(r->db, sql, &stmt, e);
     if (rc != 0) {
@@ -119,7 +119,56 @@ int replica_forget_refused(struct replica *r, const struct origin *o,
     }
     sqlite3_bind_int64(stmt, 1, o->no);
     sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
     return database_done(r->db, stmt, e);
+}
+
+/* 1: it is the next one in *h, by number; what was turned away has no time here,
+ * and is later than any void of it. */
+static int next_refused(struct replica *r, const struct origin *o,
+                        struct changeset_header *h, struct err *e)
+{
+    static const char sql[] =
+        "SELECT seq, incarnation FROM sync_refused WHERE origin_no = ?1"
+        " AND (seq, incarnation) > (?2, ?3) ORDER BY seq, incarnation LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, o->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)h->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)h->incarnation);
+    rc = database_step(r->db, stmt, e);
+    if (rc == 1) {
+        h->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
+        h->incarnation = (uint64_t)sqlite3_column_int64(stmt, 1);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+static int forget_void(struct replica *r, const struct origin *o, struct err *e)
+{
+    struct standing *standing = registry_standing(r->merger.registry);
+    struct changeset_header h = {.origin = o->node, .hlc = UINT64_MAX};
+    int rc;
+    while ((rc = next_refused(r, o, &h, e)) == 1) {
+        if (standing_of(standing, &h) == STAND_VOID) {
+            rc = forget(r, o, h.seq, h.incarnation, e);
+        }
+        if (rc < 0) {
+            break;
+        }
+    }
+    return rc;
+}
+
+int replica_forget_refused(struct replica *r, const struct origin *o,
+                           const struct changeset_header *taken, struct err *e)
+{
+    return taken == NULL ? forget_void(r, o, e)
+                         : forget(r, o, taken->seq, taken->incarnation, e);
 }
 
 int replica_forget_branch(struct replica *r, const struct peer *from,

@@ -178,9 +178,15 @@ static void put_contexts(struct wire *w, struct leaf *leaf, struct bytes *out)
     leaf->contexts = slice_of(out);
 }
 
-static void put_owner(struct wire *w, struct leaf *leaf)
+static void put_claims(struct wire *w, struct leaf *leaf)
 {
-    leaf->owned = fuzz_u8(&w->in) % 2 == 1;
+    uint8_t says = fuzz_u8(&w->in);
+    leaf->owned = (says & 1) != 0;
+    leaf->named = (says & 2) != 0;
+    leaf->name = (struct leaf_name){
+        .incarnation = w->last.incarnation,
+        .seq = 1 + (says >> 2) % (w->last.seq + 1),
+    };
     if (leaf->owned) {
         leaf->owner.site = word(w);
         leaf->owner.epoch = 1 + fuzz_u8(&w->in) % 3;
@@ -255,7 +261,7 @@ static bool make_leaf(struct wire *w, struct leaf *leaf, struct bytes *memory)
         leaf->key[i] = (struct value){.type = VALUE_TEXT, .bytes = word(w)};
     }
     put_cells(w, leaf, t, fuzz_u64(&w->in));
-    put_owner(w, leaf);
+    put_claims(w, leaf);
     put_contexts(w, leaf, memory);
     leaf->prior = prior_of(w, leaf);
     if (how % 64 == 3) {

@@ -291,6 +291,34 @@ static void the_name_is_the_first(void **state)
     tree_free(t);
 }
 
+/* What comes of a lost branch gives up nothing of what is there. */
+static void what_was_turned_away_is_known_until_it_is_void(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_H, 1);
+    tree_sync(t);
+    tree_back_up(t, LDH_H, "copy");
+    add_dose(t, LDH_H, 1);
+    tree_send(t, LDH_H, LDH_C);
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = FUTURE_MS_MAX + 3600 * 1000;
+    add_dose(t, LDH_H, 2);
+    tree_send(t, LDH_C, LDH_H); /* gives the first one back */
+    add_dose(t, LDH_H, 3);
+    while (strcmp(doses(t, HQ), "d1") != 0) {
+        assert_int_not_equal(send_one(t, LDH_H, HQ), 0);
+    }
+    t->now_ms += 2 * 3600 * 1000;
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1,d2,d3");
+    }
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_refused"),
+                        "0");
+    tree_free(t);
+}
+
 /* docs/semantics.md section 4: "nobody can withdraw a dose register". */
 static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
 {
@@ -519,6 +547,7 @@ int main(void)
         cmocka_unit_test(a_review_survives_being_signed_anew),
         cmocka_unit_test(who_saw_a_write_covers_it_signed_anew),
         cmocka_unit_test(the_name_is_the_first),
+        cmocka_unit_test(what_was_turned_away_is_known_until_it_is_void),
         cmocka_unit_test(nobody_withdraws_a_register_by_an_old_stamp),
         cmocka_unit_test(a_copy_remembers_no_number_that_nobody_has),
         cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),

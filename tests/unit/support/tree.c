@@ -465,6 +465,20 @@ static void ask_again(struct tree *t, int from, int to)
     }
 }
 
+/* An ack may be lost: what was turned away is told again, and taken back. */
+static void tell_again(struct tree *t, int from, int to)
+{
+    static struct stored stored;
+    const struct peer here = tree_peer(t, to, from);
+    if (walk_from(t, from, to) == 0 || t->nodes[from].parent != to) {
+        return; /* nothing was, or it was of a branch that is lost */
+    }
+    must(replica_refusals(t->nodes[to].replica, &here, stored.refusals,
+                          ACK_REFUSED_MAX, &stored.refusal_count, said));
+    note_refused(t, from, &stored);
+    take_back(t, from);
+}
+
 int tree_send_try(struct tree *t, int from, int to, struct err *e)
 {
     struct replica *sender = t->nodes[from].replica;
@@ -475,6 +489,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
     find_put_back(t, from, to);
     find_put_back(t, to, from);
     ask_again(t, from, to);
+    tell_again(t, from, to);
     while (rc == 0 && !walked.end) {
         struct peer there = tree_peer(t, from, to);
         struct peer here = tree_peer(t, to, from);
