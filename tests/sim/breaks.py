@@ -110,7 +110,7 @@ BREAKS = {
         "    for (size_t i = 1; i < elements->added_count; i++) {", r"\[I-2\]"),
     "what-was-taken-away-never-comes-back": (
         "store/memory.c",
-        "    return !vector_covers(&e->removed, dot) &&",
+        "    return !vector_covers(&e->removed, name) &&",
         "    return e->removed.count == 0 &&", r"\[I-2\]|\[I-10\]"),
     "of-a-group-only-the-first-shows": (
         "store/merge.c", "        if (column_lead(c) != lead) {",

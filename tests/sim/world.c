@@ -533,9 +533,20 @@ static void begin(struct world *w, enum fault fault, struct machine *m)
     }
 }
 
-/* What goes by itself; the rest lasts until here. */
+/* While its links are up, also those by which it told others the time. */
+static void set_clock_right(struct world *w, struct machine *m)
+{
+    if ((m->ahead_ms != 0 || m->drift_ms != 0) && dice_even(&w->dice)) {
+        m->ahead_ms = 0;
+        m->drift_ms = 0;
+        sim_say("the clock of %s is set right", m->site);
+    }
+}
+
+/* What goes by itself, and what people do; the rest lasts until here. */
 static void mend(struct world *w, struct machine *m)
 {
+    set_clock_right(w, m);
     network_mend(m->index);
     disk_set_full(m->disk, false);
     if (!m->on) {
