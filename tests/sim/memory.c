@@ -10,7 +10,10 @@
 
 enum {
     STEP_BYTES = 16,
-    FINE_SIZES = 64, /* a step apart; from there on four to each power of two */
+    /* A step apart; from there on four to each power of two. SQLite makes a hash
+     * table anew for each name while it has more room than the KiB it may have. */
+    FINE_POWER = 11,
+    FINE_SIZES = (1 << FINE_POWER) / STEP_BYTES,
     SIZES = FINE_SIZES + 4 * 20,
     PAGE_BYTES = 2 * 1024 * 1024,
 };
@@ -55,7 +58,7 @@ static size_t size_of(size_t bytes)
     /* the highest bit of what lies above the power before, and the two below */
     unsigned power = 63 - (unsigned)__builtin_clzll(bytes - 1);
     size_t quarter = (bytes - 1) >> (power - 2) & 3;
-    return FINE_SIZES + 4 * (size_t)(power - 10) + quarter;
+    return FINE_SIZES + 4 * (size_t)(power - FINE_POWER) + quarter;
 }
 
 static struct head *head_of(void *piece)
