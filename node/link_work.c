@@ -86,7 +86,7 @@ static int stored_all(struct link *l, struct err *e)
 /* Stores one piece of what came. */
 static int store(struct link *l, struct err *e)
 {
-    struct stored *s = calloc(1, sizeof *s); /* 260 KiB, much for a stack */
+    struct stored *s = malloc(sizeof *s); /* 260 KiB, much for a stack */
     if (s == NULL) {
         abort();
     }

@@ -360,7 +360,7 @@ struct unpacking {
     struct changeset *cs;
     struct cursor tokens;
     struct cursor raw;
-    struct place places[LEAVES_MAX];
+    struct place places[]; /* header.leaf_count of them */
 };
 
 static struct value read_value(struct unpacking *u)
@@ -642,7 +642,8 @@ int packer_unpack(struct packer *p, const struct changeset_header *header,
                        "a changeset of %u leaves in %zu bytes is too large",
                        (unsigned)header->leaf_count, packed.len);
     }
-    struct unpacking *u = calloc(1, sizeof *u);
+    struct unpacking *u =
+        calloc(1, sizeof *u + header->leaf_count * sizeof u->places[0]);
     struct changeset *cs = calloc(1, sizeof *cs);
     if (u == NULL || cs == NULL) {
         abort();

@@ -61,29 +61,28 @@ struct capture_list {
 
 /* Each table's name and our triggers on it in the form of sql_triggers(), both
  * with their NUL. In one pass: sqlite_schema has no index, and is read as a whole
- * for each question. */
+ * for each question. What stands on a view is left out. */
 static int read_triggers(struct database *db, struct bytes *out, struct err *e)
 {
     static const char sql[] =
-        "SELECT t.name, g.sql, t.rowid FROM sqlite_schema t"
-        " LEFT JOIN sqlite_schema g ON g.tbl_name = t.name"
-        " AND g.type = 'trigger' AND g.name GLOB 'sync_*'"
-        " WHERE t.type = 'table' AND t.name NOT GLOB 'sqlite_*'"
-        " ORDER BY t.name, g.rowid";
+        "SELECT type = 'table', tbl_name, sql FROM sqlite_schema"
+        " WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
+        "  OR type = 'trigger' AND name GLOB 'sync_*'"
+        " ORDER BY tbl_name, type, rowid"; /* a table before its triggers */
     sqlite3_stmt *stmt = NULL;
-    int64_t table = 0;
+    size_t table_at = 0; /* where its name stands */
     int code = database_statement(db, sql, &stmt, e);
     while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
-        const struct value name = database_column(stmt, 0);
-        const struct value trigger = database_column(stmt, 1);
-        if (sqlite3_column_int64(stmt, 2) != table) {
-            table = sqlite3_column_int64(stmt, 2);
+        const struct slice name = database_column(stmt, 1).bytes;
+        const struct slice trigger = database_column(stmt, 2).bytes;
+        if (sqlite3_column_int(stmt, 0) != 0) {
             bytes_put(out, "", out->len == 0 ? 0 : 1);
-            bytes_put(out, name.bytes.data, name.bytes.len);
+            table_at = out->len;
+            bytes_put(out, name.data, name.len);
             bytes_put_u8(out, 0);
-        }
-        if (trigger.type == VALUE_TEXT) {
-            bytes_put(out, trigger.bytes.data, trigger.bytes.len);
+        } else if (out->len > 0 && strcmp((const char *)out->data + table_at,
+                                          (const char *)name.data) == 0) {
+            bytes_put(out, trigger.data, trigger.len);
             bytes_put(out, ";\n", 2);
         }
         code = 0;

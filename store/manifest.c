@@ -443,6 +443,7 @@ static int load_table(const struct manifest *m, struct table *t,
                   sqlite3_column_int64(stmt, 3), e);
     t->id = (uint32_t)sqlite3_column_int64(stmt, 0);
     t->deletes = sqlite3_column_int(stmt, 6) != 0;
+    t->sql = manifest_null(stmt, 7) ? NULL : manifest_copy(stmt, 7);
     t->base_class = (uint16_t)sqlite3_column_int64(stmt, 3);
     return code;
 }
@@ -495,8 +496,10 @@ static int load_tables(struct database *db, struct manifest *m, struct err *e)
     sqlite3_stmt *stmt = NULL;
     int code = database_statement(
         db,
-        "SELECT table_id, name, kind, base_class, route, owner_column, deletes"
-        " FROM sync_table WHERE kind <> 'local' ORDER BY table_id",
+        "SELECT t.table_id, t.name, t.kind, t.base_class, t.route,"
+        " t.owner_column, t.deletes, s.sql FROM sync_table t"
+        " LEFT JOIN sqlite_schema s ON s.type = 'table' AND s.name = t.name"
+        " WHERE t.kind <> 'local' ORDER BY t.table_id",
         &stmt, e);
     m->tables = make(CERTIFICATE_TABLES_MAX, sizeof *m->tables);
     while (code == 0 && (code = database_step(db, stmt, e)) == 1) {
@@ -672,6 +675,7 @@ void manifest_destroy(struct manifest **m_p)
         }
         free(t->columns);
         free(t->name);
+        free(t->sql);
         free(t->broken);
         free(t->extra);
     }

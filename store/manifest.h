@@ -74,6 +74,7 @@ struct table {
     enum table_kind kind;
     bool deletes; /* rows may be deleted */
     char *name;   /* owned */
+    char *sql;    /* owned; that made it; NULL: there is no such table */
     uint16_t base_class;
     enum scope_kind route;
     const struct column *route_column; /* NULL for SCOPE_ALL */

@@ -49,33 +49,21 @@ static struct options read_options(const char *sql)
     return o;
 }
 
-static int check_is_strict(struct database *db, const struct table *t,
-                           bool *ret_without_rowid, struct err *e)
+static int check_is_strict(const struct table *t, bool *ret_without_rowid,
+                           struct err *e)
 {
-    sqlite3_stmt *stmt = NULL;
-    int code = manifest_ask(
-        db, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1",
-        t->name, &stmt, e);
-    if (code == 0) {
-        code = database_step(db, stmt, e);
+    if (t->sql == NULL) {
+        return manifest_refuse(e, t,
+                               "there is no such table; create it, or take "
+                               "it out of sync_table");
     }
-    if (code < 0) {
-        return code;
-    }
-    if (code == 0) {
-        return manifest_finish(
-            stmt, manifest_refuse(e, t,
-                                  "there is no such table; create it, or take "
-                                  "it out of sync_table"));
-    }
-    struct options o = read_options(manifest_text(stmt, 0));
+    struct options o = read_options(t->sql);
     *ret_without_rowid = o.without_rowid;
-    code = o.strict ? 0
+    return o.strict ? 0
                     : manifest_refuse(
                           e, t,
                           "is not STRICT, so that two sites could store one "
                           "value in two types; create it as STRICT");
-    return manifest_finish(stmt, code);
 }
 
 /* Is a default computed, that is, not a literal? */
@@ -329,27 +317,15 @@ static int check_clause(const struct table *t, struct slice clause,
     return 0;
 }
 
-static int check_clauses(struct database *db, const struct table *t,
-                         struct err *e)
+static int check_clauses(const struct table *t, struct err *e)
 {
-    sqlite3_stmt *stmt = NULL;
+    const char *at = t->sql;
     struct slice clause;
-    int code = manifest_ask(db,
-                            "SELECT sql FROM sqlite_schema"
-                            " WHERE type = 'table' AND name = ?1",
-                            t->name, &stmt, e);
-    if (code == 0) {
-        code = database_step(db, stmt, e);
-    }
-    if (code != 1) {
-        return code;
-    }
-    const char *at = manifest_text(stmt, 0);
-    code = 0;
+    int code = 0;
     while (code == 0 && clause_next(&at, &clause)) {
         code = check_clause(t, clause, e);
     }
-    return manifest_finish(stmt, code);
+    return code;
 }
 
 /* The columns that say what a row is and where it goes are there whenever the
@@ -505,7 +481,7 @@ int manifest_check_table(struct database *db, struct table *t, struct err *e)
 {
     struct declared declared[COLUMNS_MAX] = {0};
     bool without_rowid = false;
-    int code = check_is_strict(db, t, &without_rowid, e);
+    int code = check_is_strict(t, &without_rowid, e);
     if (code == 0) {
         code = read_declared(db, t, declared, e);
     }
@@ -531,7 +507,7 @@ int manifest_check_table(struct database *db, struct table *t, struct err *e)
         code = check_overlays(t, e);
     }
     if (code == 0) {
-        code = check_clauses(db, t, e);
+        code = check_clauses(t, e);
     }
     return code;
 }

@@ -565,7 +565,6 @@ int replica_store(struct replica *r, const struct peer *from,
         .ret = ret,
     };
     memset(ret, 0, offsetof(struct stored, refusals));
-    ret->refusal_count = 0;
     assert(from->neighbour != NEIGHBOUR_NONE);
     assert(stretch->count <= MESSAGE_CHANGESETS_MAX);
     int rc = replica_begin(r, e);

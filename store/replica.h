@@ -188,13 +188,13 @@ struct stored {
     uint64_t waiting;
     uint64_t refused;
     uint64_t folded; /* rows folded again: evidence came late */
+    uint64_t lifted; /* origins that were barred, and are not any more */
     bool cloned;     /* a child of ours ran twice: this is the proof */
     /* For the ack. Stamped ahead of our clock by the child itself, or built on
      * such: turned away (ERR_FUTURE). What may not come in: the first of its
      * origin, and nothing of it comes in after that. */
-    struct refusal refusals[MESSAGE_CHANGESETS_MAX];
     size_t refusal_count;
-    uint64_t lifted; /* origins that were barred, and are not any more */
+    struct refusal refusals[MESSAGE_CHANGESETS_MAX]; /* set up to there */
 };
 
 /* Verifies, journals and applies the first piece of a stretch of a neighbour's

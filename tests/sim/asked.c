@@ -15,8 +15,8 @@ static void put_values(struct gathered *c, struct machine *m,
                          said));
     for (size_t i = 0; i < review->count; i++) {
         const struct review_value *v = &review->values[i];
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "INSERT INTO kept VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        sqlite3_stmt *stmt = gathered_put(
+            c, "INSERT INTO kept VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
         sqlite3_bind_int(stmt, 1, m->index);
         sqlite3_bind_int64(stmt, 2, name->table->id);
         sqlite3_bind_text(stmt, 3, name->key, -1, SQLITE_STATIC);
@@ -38,7 +38,7 @@ static void put_reviews(struct gathered *c, struct machine *m)
         m->client, "SELECT table_id, row_key, column_id FROM sync_review");
     while (sqlite3_step(from) == SQLITE_ROW) {
         sqlite3_stmt *stmt =
-            gathered_ask(c->db, "INSERT INTO asks VALUES(?4, ?1, ?2, ?3)");
+            gathered_put(c, "INSERT INTO asks VALUES(?4, ?1, ?2, ?3)");
         for (int i = 0; i < 3; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
@@ -59,7 +59,7 @@ static void put_parked(struct gathered *c, struct machine *m)
         m->client, "SELECT table_id, column_id, says FROM sync_parked");
     while (sqlite3_step(from) == SQLITE_ROW) {
         sqlite3_stmt *stmt =
-            gathered_ask(c->db, "INSERT INTO parked VALUES(?4, ?1, ?2, ?3)");
+            gathered_put(c, "INSERT INTO parked VALUES(?4, ?1, ?2, ?3)");
         for (int i = 0; i < 3; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }

@@ -427,5 +427,5 @@ void check_world(struct world *w)
     check_settled(&c);
     check_written(&c);
     check_parked(&c);
-    sqlite3_close(c.db);
+    gathered_close(&c);
 }

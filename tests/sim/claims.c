@@ -25,6 +25,7 @@ static void find_sound(struct gathered *c)
         " WHERE k.kind <> 'control'"
         "  AND (l.leaf NOT IN (SELECT leaf FROM taken)"
         "   OR l.leaf IN (SELECT leaf FROM withdrawn));"
+        "CREATE INDEX heard_table ON heard(tbl);"
         "CREATE TABLE sound AS SELECT * FROM heard"
         " WHERE leaf NOT IN (SELECT leaf FROM taken);"
         "CREATE INDEX sound_row ON sound(machine, tbl, key, cl);"

@@ -11,38 +11,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whole numbers say that they are: else no index would serve where they are
+ * compared with one that does. */
 static const char tables[] =
     "CREATE TABLE machine(machine INTEGER PRIMARY KEY, node TEXT,"
     " district TEXT, parent INTEGER, root INTEGER, ended INTEGER, site TEXT,"
     " put_back INTEGER, wrote_past INTEGER);"
-    "CREATE TABLE held(machine, node, incarnation, seq, hash, signature,"
-    " voided);"
-    "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine, node, incarnation,"
-    " seq, hlc, class, scope, tbl, key, op, cl, counts, scope_id, hash,"
+    "CREATE TABLE held(machine INTEGER, node, incarnation, seq INTEGER, hash,"
+    " signature, voided);"
+    "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine INTEGER, node,"
+    " incarnation, seq INTEGER, hlc, class, scope, tbl INTEGER, key, op, cl,"
+    " counts, scope_id, hash,"
     /* by which others cover it: that of its changeset, or the first it had */
-    " name_incarnation, name_seq,"
+    " name_incarnation, name_seq INTEGER,"
     /* what an owned leaf claims; the offer is the hash of a leaf */
     " claims, epoch, offer, to_site AS (iif(scope = 1, scope_id, NULL)));"
-    "CREATE TABLE cell(leaf, col, value ANY);"
+    "CREATE TABLE cell(leaf INTEGER, col INTEGER, value ANY,"
+    " PRIMARY KEY(leaf, col)) WITHOUT ROWID;"
     /* what a write covers, and what it does to a list */
-    "CREATE TABLE covers(leaf, col, node, incarnation, seq);"
-    "CREATE TABLE element(leaf, col, adds, value BLOB);"
+    "CREATE TABLE covers(leaf INTEGER, col INTEGER, node, incarnation,"
+    " seq INTEGER);"
+    "CREATE TABLE element(leaf INTEGER, col INTEGER, adds, value BLOB);"
     /* base: the class of the key; nth: place in the key, from 0; lead: the
      * first column of its group */
-    "CREATE TABLE col(tbl, col, name, policy, kind, missing, base, nth, lead);"
+    "CREATE TABLE col(tbl INTEGER, col INTEGER, name, policy, kind, missing,"
+    " base, nth, lead INTEGER);"
     /* reviews that a replica lists, and the values it keeps of each */
-    "CREATE TABLE asks(machine, tbl, key, col);"
-    "CREATE TABLE kept(machine, tbl, key, col, hlc, seq, shows);"
-    "CREATE TABLE shown(machine, tbl, key, col, value ANY);"
-    "CREATE TABLE wrote(machine, tbl, key, past, lost);"
+    "CREATE TABLE asks(machine INTEGER, tbl INTEGER, key, col INTEGER);"
+    "CREATE TABLE kept(machine INTEGER, tbl INTEGER, key, col INTEGER, hlc,"
+    " seq INTEGER, shows);"
+    "CREATE TABLE shown(machine INTEGER, tbl INTEGER, key, col INTEGER,"
+    " value ANY);"
+    "CREATE TABLE wrote(machine INTEGER, tbl INTEGER, key, past, lost);"
     /* what was written and is not signed */
-    "CREATE TABLE parked(machine, tbl, col, says);"
+    "CREATE TABLE parked(machine INTEGER, tbl INTEGER, col INTEGER, says);"
     /* values that a person saw and settled, rows that one deleted */
-    "CREATE TABLE settled(machine, tbl, key, col, hlc, seq);"
-    "CREATE TABLE deleted(machine, tbl, key);"
+    "CREATE TABLE settled(machine INTEGER, tbl INTEGER, key, col INTEGER, hlc,"
+    " seq INTEGER);"
+    "CREATE TABLE deleted(machine INTEGER, tbl INTEGER, key);"
     /* tables whose rows have an owner; and where they change hands, by which
      * rows of which table they are offered */
-    "CREATE TABLE hand(tbl, owner, epoch, offers, row, to_site, offered);";
+    "CREATE TABLE hand(tbl INTEGER, owner INTEGER, epoch, offers INTEGER,"
+    " row INTEGER, to_site INTEGER, offered INTEGER);";
 
 void gathered_run(struct gathered *c, const char *sql)
 {
@@ -61,12 +71,33 @@ sqlite3_stmt *gathered_ask(sqlite3 *db, const char *sql)
     return stmt;
 }
 
+sqlite3_stmt *gathered_put(struct gathered *c, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    while ((stmt = sqlite3_next_stmt(c->db, stmt)) != NULL) {
+        if (strcmp(sqlite3_sql(stmt), sql) == 0) {
+            return stmt;
+        }
+    }
+    return gathered_ask(c->db, sql);
+}
+
 void gathered_done(struct gathered *c, sqlite3_stmt *stmt)
 {
     if (sqlite3_step(stmt) != SQLITE_DONE) {
         sim_fail("check: %s", sqlite3_errmsg(c->db));
     }
-    sqlite3_finalize(stmt);
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+}
+
+void gathered_close(struct gathered *c)
+{
+    sqlite3_stmt *stmt;
+    while ((stmt = sqlite3_next_stmt(c->db, NULL)) != NULL) {
+        sqlite3_finalize(stmt);
+    }
+    sqlite3_close(c->db);
 }
 
 /* --- journals --------------------------------------------------------------------- */
@@ -141,8 +172,7 @@ static void bind_key(sqlite3_stmt *stmt, int at, const struct leaf *leaf)
 /* One cell of a leaf, or (column 0 and on, negative) of its key. */
 static void put_cell(struct gathered *c, int column, const struct value *v)
 {
-    sqlite3_stmt *stmt =
-        gathered_ask(c->db, "INSERT INTO cell VALUES(?1, ?2, ?3)");
+    sqlite3_stmt *stmt = gathered_put(c, "INSERT INTO cell VALUES(?1, ?2, ?3)");
     sqlite3_bind_int64(stmt, 1, c->leaf);
     sqlite3_bind_int(stmt, 2, column);
     bind_value(stmt, 3, v);
@@ -154,8 +184,8 @@ static void put_covered(struct gathered *c, const struct leaf *leaf, int column)
     struct context context = context_of(leaf->contexts, (uint16_t)column);
     struct context_entry entry;
     while (context_next(&context, &entry)) {
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "INSERT INTO covers VALUES(?1, ?2, ?3, ?4, ?5)");
+        sqlite3_stmt *stmt =
+            gathered_put(c, "INSERT INTO covers VALUES(?1, ?2, ?3, ?4, ?5)");
         sqlite3_bind_int64(stmt, 1, c->leaf);
         sqlite3_bind_int(stmt, 2, column);
         bind_hex(stmt, 3, entry.origin, sizeof entry.origin);
@@ -169,7 +199,7 @@ static void put_element(struct gathered *c, int column, bool adds,
                         const struct value *v)
 {
     sqlite3_stmt *stmt =
-        gathered_ask(c->db, "INSERT INTO element VALUES(?1, ?2, ?3, ?4)");
+        gathered_put(c, "INSERT INTO element VALUES(?1, ?2, ?3, ?4)");
     sqlite3_bind_int64(stmt, 1, c->leaf);
     sqlite3_bind_int(stmt, 2, column);
     sqlite3_bind_int(stmt, 3, adds);
@@ -226,8 +256,8 @@ static void put_claim(struct gathered *c, const struct leaf *leaf)
 {
     const struct value site = {.type = VALUE_TEXT, .bytes = leaf->owner.site};
     sqlite3_stmt *stmt =
-        gathered_ask(c->db, "UPDATE leaf SET claims = ?2, epoch = ?3,"
-                            " offer = ?4 WHERE leaf = ?1");
+        gathered_put(c, "UPDATE leaf SET claims = ?2, epoch = ?3,"
+                        " offer = ?4 WHERE leaf = ?1");
     sqlite3_bind_int64(stmt, 1, c->leaf);
     bind_value(stmt, 2, &site);
     sqlite3_bind_int64(stmt, 3, leaf->owner.epoch);
@@ -240,9 +270,9 @@ static void put_leaf(struct gathered *c, struct machine *m,
                      const struct leaf *leaf, const struct changeset *cs,
                      size_t index)
 {
-    sqlite3_stmt *stmt = gathered_ask(
-        c->db, "INSERT INTO leaf VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-               " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, NULL, NULL, NULL)");
+    sqlite3_stmt *stmt = gathered_put(
+        c, "INSERT INTO leaf VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+           " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, NULL, NULL, NULL)");
     const struct value scope = {.type = VALUE_TEXT, .bytes = leaf->scope.id};
     const struct hash hash = changeset_leaf_hash(cs, index);
     sqlite3_bind_int(stmt, 1, m->index);
@@ -296,8 +326,8 @@ static void put_leaves(struct gathered *c, struct machine *m,
 static void put_held(struct gathered *c, struct machine *m,
                      const struct delivery *d, const struct hash *node)
 {
-    sqlite3_stmt *stmt = gathered_ask(
-        c->db, "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    sqlite3_stmt *stmt =
+        gathered_put(c, "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, node->bytes, HASH_BYTES);
     gathered_bind_hex64(stmt, 3, d->incarnation);
@@ -339,8 +369,8 @@ static void put_columns(struct gathered *c, const struct manifest *m)
         const struct table *t = &m->tables[i];
         for (size_t k = 0; k < t->column_count; k++) {
             sqlite3_stmt *stmt =
-                gathered_ask(c->db, "INSERT INTO col(tbl, col, name, kind)"
-                                    " VALUES(?1, ?2, ?3, ?4)");
+                gathered_put(c, "INSERT INTO col(tbl, col, name, kind)"
+                                " VALUES(?1, ?2, ?3, ?4)");
             sqlite3_bind_int64(stmt, 1, t->id);
             sqlite3_bind_int(stmt, 2, t->columns[k].id);
             sqlite3_bind_text(stmt, 3, t->columns[k].name, -1, SQLITE_STATIC);
@@ -363,9 +393,9 @@ static void put_policies(struct gathered *c, struct machine *m)
         "  AND (f.column_id = c.column_id OR f.group_name = c.group_name)"
         " GROUP BY c.table_id, c.column_id");
     while (sqlite3_step(from) == SQLITE_ROW) {
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "UPDATE col SET policy = ?3, base = ?4, nth = ?5, lead = ?6"
-                   " WHERE tbl = ?1 AND col = ?2");
+        sqlite3_stmt *stmt = gathered_put(
+            c, "UPDATE col SET policy = ?3, base = ?4, nth = ?5, lead = ?6"
+               " WHERE tbl = ?1 AND col = ?2");
         for (int i = 0; i < 6; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
@@ -392,8 +422,8 @@ static void put_hands(struct gathered *c, struct machine *m)
         " LEFT JOIN sync_column n"
         "  ON n.table_id = f.table_id AND n.name = h.offer_epoch");
     while (sqlite3_step(from) == SQLITE_ROW) {
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "INSERT INTO hand VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        sqlite3_stmt *stmt = gathered_put(
+            c, "INSERT INTO hand VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
         for (int i = 0; i < 7; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
@@ -410,8 +440,8 @@ static void put_defaults(struct gathered *c, struct machine *m)
                    " FROM sync_table s JOIN pragma_table_info(s.name) p"
                    " WHERE p.dflt_value GLOB '''*'''");
     while (sqlite3_step(from) == SQLITE_ROW) {
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "UPDATE col SET missing = ?3 WHERE tbl = ?1 AND name = ?2");
+        sqlite3_stmt *stmt = gathered_put(
+            c, "UPDATE col SET missing = ?3 WHERE tbl = ?1 AND name = ?2");
         for (int i = 0; i < 3; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
@@ -428,7 +458,7 @@ static void put_row(struct gathered *c, struct machine *m,
             continue;
         }
         sqlite3_stmt *stmt =
-            gathered_ask(c->db, "INSERT INTO shown VALUES(?1, ?2, ?3, ?4, ?5)");
+            gathered_put(c, "INSERT INTO shown VALUES(?1, ?2, ?3, ?4, ?5)");
         sqlite3_bind_int(stmt, 1, m->index);
         sqlite3_bind_int64(stmt, 2, t->id);
         sqlite3_bind_value(stmt, 3, sqlite3_column_value(row, 0));
@@ -537,7 +567,6 @@ void gather(struct world *w, struct gathered *ret)
     gathered_run(ret, "CREATE INDEX leaf_row ON leaf(machine, tbl, key);"
                       "CREATE INDEX leaf_name"
                       " ON leaf(machine, node, incarnation, seq);"
-                      "CREATE INDEX cell_leaf ON cell(leaf);"
                       "CREATE INDEX covers_leaf ON covers(leaf, col);"
                       "CREATE INDEX element_leaf ON element(leaf, col);"
                       "CREATE INDEX held_name ON held(node, incarnation, seq)");

@@ -16,17 +16,19 @@
 
 struct gathered {
     struct world *world;
-    sqlite3 *db;  /* in memory; whoever gathered closes it */
+    sqlite3 *db;  /* in memory */
     int64_t leaf; /* the last id */
 };
 
 /* Opens the database and puts all of it in. All machines are on. */
 void gather(struct world *w, struct gathered *ret);
+void gathered_close(struct gathered *c);
 
 /* SQL that must work: without and with rows. */
 void gathered_run(struct gathered *c, const char *sql);
 sqlite3_stmt *gathered_ask(sqlite3 *db, const char *sql);
-/* The end of a statement that has no rows. */
+/* A statement that has no rows, prepared once; and, when it is bound, its end. */
+sqlite3_stmt *gathered_put(struct gathered *c, const char *sql);
 void gathered_done(struct gathered *c, sqlite3_stmt *stmt);
 void gathered_bind_hex64(sqlite3_stmt *stmt, int at, uint64_t n);
 

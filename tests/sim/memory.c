@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum {
     STEP_BYTES = 16,
-    FINE_SIZES = 64, /* a step apart; from there on four to each power of two */
+    /* A step apart; from there on four to each power of two. SQLite makes a hash
+     * table anew for each name while it has more room than the KiB it may have. */
+    FINE_POWER = 11,
+    FINE_SIZES = (1 << FINE_POWER) / STEP_BYTES,
     SIZES = FINE_SIZES + 4 * 20,
+    PAGE_BYTES = 2 * 1024 * 1024,
 };
 /* The system gives no page before it is used. */
 static const size_t arena_bytes = (size_t)1 << 32;
@@ -29,7 +32,6 @@ struct free_piece {
 
 static struct {
     uint8_t *base;
-    int fd; /* of the same memory, for children */
     size_t len;
     size_t used; /* by SQLite */
     struct free_piece *free[SIZES];
@@ -56,7 +58,7 @@ static size_t size_of(size_t bytes)
     /* the highest bit of what lies above the power before, and the two below */
     unsigned power = 63 - (unsigned)__builtin_clzll(bytes - 1);
     size_t quarter = (bytes - 1) >> (power - 2) & 3;
-    return FINE_SIZES + 4 * (size_t)(power - 10) + quarter;
+    return FINE_SIZES + 4 * (size_t)(power - FINE_POWER) + quarter;
 }
 
 static struct head *head_of(void *piece)
@@ -172,22 +174,22 @@ size_t memory_used(void)
 
 /* --- processes --------------------------------------------------------------------- */
 
-static void map(void *at, int flags, int fd)
+/* Of large pages, where the system has them. */
+static uint8_t *map_arena(void)
 {
-    arena.base = mmap(at, arena_bytes, PROT_READ | PROT_WRITE,
-                      flags | MAP_NORESERVE, fd, 0);
-    if (arena.base == MAP_FAILED) {
+    uint8_t *all = mmap(NULL, arena_bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED) {
         abort();
     }
+    uint8_t *base = all + (PAGE_BYTES - (uintptr_t)all % PAGE_BYTES);
+    (void)madvise(base, arena_bytes, MADV_HUGEPAGE);
+    return base;
 }
 
 void memory_install(void)
 {
-    arena.fd = memfd_create("memory", MFD_CLOEXEC);
-    if (arena.fd < 0 || ftruncate(arena.fd, (off_t)arena_bytes) != 0) {
-        abort();
-    }
-    map(NULL, MAP_SHARED, arena.fd);
+    arena.base = map_arena();
     int rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
     assert(rc == SQLITE_OK);
     (void)rc;
@@ -195,14 +197,10 @@ void memory_install(void)
 
 void memory_own(void)
 {
-    map(arena.base, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
-    (void)madvise(arena.base, arena_bytes, MADV_HUGEPAGE); /* fewer faults */
-    for (size_t at = 0; at < arena.len;) {
-        ssize_t n = pread(arena.fd, arena.base + at, arena.len - at, (off_t)at);
-        if (n <= 0) {
-            abort();
-        }
-        at += (size_t)n;
+    uint8_t *copy = map_arena();
+    memcpy(copy, arena.base, arena.len);
+    if (mremap(copy, arena_bytes, arena_bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+               arena.base) == MAP_FAILED) {
+        abort();
     }
-    (void)close(arena.fd);
 }

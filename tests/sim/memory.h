@@ -2,7 +2,7 @@
 
 /*
  * Memory: one arena for what SQLite allocates and for what the files of the
- * simulation hold, most of what a world is. Pieces of some hundred sizes, each
+ * simulation hold, most of what a world is. Pieces of some two hundred sizes, each
  * with a list of those that are free: a fifth of a seed's time was malloc().
  *
  * A process that goes on where another one is gets a copy of its arena at once:

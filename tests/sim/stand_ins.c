@@ -55,6 +55,59 @@ void stand_in_for_chance(void)
     (void)rc;
 }
 
+/* --- signatures ---------------------------------------------------------------- */
+
+enum { SOUNDS = 1024 };
+
+/* Each machine that a change comes to verifies it, and each start what it knows of
+ * others: a tenth of a seed's time. The same bytes under the same key verify
+ * again, so what has verified once is remembered, whole. */
+struct sound {
+    uint8_t signature[crypto_sign_BYTES];
+    uint8_t key[crypto_sign_PUBLICKEYBYTES];
+    uint8_t said[256];
+    size_t len; /* of it; 0: nothing is remembered here */
+};
+
+static bool is_sound(const struct sound *s, const uint8_t *signature,
+                     const uint8_t *said, size_t len, const uint8_t *key)
+{
+    return s->len == len && memcmp(s->said, said, len) == 0 &&
+           memcmp(s->signature, signature, sizeof s->signature) == 0 &&
+           memcmp(s->key, key, sizeof s->key) == 0;
+}
+
+int __real_crypto_sign_verify_detached(const unsigned char *signature,
+                                       const unsigned char *said,
+                                       unsigned long long len,
+                                       const unsigned char *key);
+int __wrap_crypto_sign_verify_detached(const unsigned char *signature,
+                                       const unsigned char *said,
+                                       unsigned long long len,
+                                       const unsigned char *key);
+int __wrap_crypto_sign_verify_detached(const unsigned char *signature,
+                                       const unsigned char *said,
+                                       unsigned long long len,
+                                       const unsigned char *key)
+{
+    static struct sound sounds[SOUNDS];
+    struct sound *s = &sounds[(signature[0] | signature[1] << 8) % SOUNDS];
+    if (len == 0 || len > sizeof s->said) {
+        return __real_crypto_sign_verify_detached(signature, said, len, key);
+    }
+    if (is_sound(s, signature, said, len, key)) {
+        return 0;
+    }
+    int rc = __real_crypto_sign_verify_detached(signature, said, len, key);
+    if (rc == 0) {
+        memcpy(s->signature, signature, sizeof s->signature);
+        memcpy(s->key, key, sizeof s->key);
+        memcpy(s->said, said, len);
+        s->len = len;
+    }
+    return rc;
+}
+
 /* --- node/clock.h -------------------------------------------------------------- */
 
 static int64_t ahead_ms(const struct machine *m)

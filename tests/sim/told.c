@@ -15,7 +15,7 @@ static void put_written(struct gathered *c, const struct manifest *m)
         const struct written *w = &c->world->written[i];
         char key[WRITER_KEY_BYTES];
         sqlite3_stmt *stmt =
-            gathered_ask(c->db, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4, ?5)");
+            gathered_put(c, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4, ?5)");
         writer_key(w->table, w->number, key);
         sqlite3_bind_int(stmt, 1, w->machine);
         sqlite3_bind_int64(stmt, 2, id_of(m, w->table));
@@ -30,8 +30,8 @@ static void put_settled(struct gathered *c)
 {
     for (size_t i = 0; i < c->world->settled_count; i++) {
         const struct settled *s = &c->world->settled[i];
-        sqlite3_stmt *stmt = gathered_ask(
-            c->db, "INSERT INTO settled VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+        sqlite3_stmt *stmt = gathered_put(
+            c, "INSERT INTO settled VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
         sqlite3_bind_int(stmt, 1, s->machine);
         sqlite3_bind_int64(stmt, 2, s->table);
         sqlite3_bind_text(stmt, 3, s->key, -1, SQLITE_STATIC);
@@ -47,7 +47,7 @@ static void put_deleted(struct gathered *c, const struct manifest *m)
     for (size_t i = 0; i < c->world->deleted_count; i++) {
         const struct deleted *d = &c->world->deleted[i];
         sqlite3_stmt *stmt =
-            gathered_ask(c->db, "INSERT INTO deleted VALUES(?1, ?2, ?3)");
+            gathered_put(c, "INSERT INTO deleted VALUES(?1, ?2, ?3)");
         sqlite3_bind_int(stmt, 1, d->machine);
         sqlite3_bind_int64(stmt, 2, id_of(m, d->table));
         sqlite3_bind_text(stmt, 3, d->key, -1, SQLITE_STATIC);
