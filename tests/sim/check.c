@@ -181,7 +181,7 @@ static void find_lives(struct gathered *c)
            "  AND l.leaf NOT IN (SELECT leaf FROM barred);"
            "CREATE INDEX says_row ON says(machine, tbl, key, lead);"
            "CREATE INDEX says_leaf ON says(leaf, lead);"
-           "CREATE TABLE expected(machine, tbl, key, col, value ANY)");
+           "CREATE TABLE expected(machine, tbl, key, col, value BLOB)");
 }
 
 /* Columns of which one write shows, by its value, its epoch or its stamp, with

@@ -26,7 +26,7 @@ static const char tables[] =
     " name_incarnation, name_seq INTEGER,"
     /* what an owned leaf claims; the offer is the hash of a leaf */
     " claims, epoch, offer, to_site AS (iif(scope = 1, scope_id, NULL)));"
-    "CREATE TABLE cell(leaf INTEGER, col INTEGER, value ANY,"
+    "CREATE TABLE cell(leaf INTEGER, col INTEGER, value BLOB,"
     " PRIMARY KEY(leaf, col)) WITHOUT ROWID;"
     /* what a write covers, and what it does to a list */
     "CREATE TABLE covers(leaf INTEGER, col INTEGER, node, incarnation,"
@@ -41,7 +41,7 @@ static const char tables[] =
     "CREATE TABLE kept(machine INTEGER, tbl INTEGER, key, col INTEGER, hlc,"
     " seq INTEGER, shows);"
     "CREATE TABLE shown(machine INTEGER, tbl INTEGER, key, col INTEGER,"
-    " value ANY);"
+    " value BLOB);"
     "CREATE TABLE wrote(machine INTEGER, tbl INTEGER, key, past, lost);"
     /* what was written and is not signed */
     "CREATE TABLE parked(machine INTEGER, tbl INTEGER, col INTEGER, says);"
