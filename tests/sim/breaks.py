@@ -63,7 +63,7 @@ BREAKS = {
         r"\[I-\d+\]|not quiet|ended by"),
     "the-time-is-not-asked-anew": (
         "node/link_work.c", "        if (l->took_back) {",
-        "        if (l->took_back && l->closed) {", r"ended by|not quiet"),
+        "        if (l->took_back && l->closed) {", r"ended by|not quiet|\[I-12\] the log"),
     "who-was-ended-counts-on": (
         "store/standing.c",
         "    return is_said(o, KIND_REVOCATION, when, h) || "

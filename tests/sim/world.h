@@ -90,6 +90,7 @@ struct world {
     struct deleted deleted[DELETED_MAX];
     size_t deleted_count;
     uint32_t numbers;
+    int clock;                    /* the machine whose clock was set last */
     uint64_t faults[FAULT_KINDS]; /* how often */
     uint64_t sql_refused;
     int64_t began_ms;
