@@ -61,7 +61,8 @@ static bool may_bring(const struct receiving *in, const struct checked *c)
 }
 
 /* What a child brings of a sibling passed our clock when it came from there. A
- * node may not have its stamps of the future brought by another. */
+ * node may not have its stamps of the future brought by another, but gets back its
+ * own, to sign them anew. */
 static int check_brought(const struct receiving *in, const struct checked *c,
                          struct err *e)
 {
@@ -70,6 +71,7 @@ static int check_brought(const struct receiving *in, const struct checked *c,
     if (c->held || in->from->neighbour != NEIGHBOUR_CHILD ||
         registry_is_root(registry, &t->origin) ||
         registry_below(registry, &t->origin, &in->from->node) ||
+        hash_equal(&t->origin, &in->r->self.node) ||
         hlc_ms(t->hlc) <= replica_now(in->r, in->now_ms) + FUTURE_MS_MAX) {
         return 0;
     }

@@ -348,8 +348,7 @@ static void night(struct world *w)
     }
 }
 
-/* Clocks and copies of disks do not go together (may_happen()), and of all faults
- * clocks are few: one seed in so many has most of them, ahead, and no copies, so
+/* Of all faults clocks are few: one seed in so many has most of them, ahead, so
  * that what was stamped is taken back. */
 enum { CLOCK_SEEDS = 3 };
 
@@ -480,14 +479,14 @@ static void copy_or_put_back(struct world *w, struct machine *m, bool swaps)
 }
 
 /* A machine that is put back and whose clock goes back too is to everybody else
- * a clone: a person has to tell. */
+ * a clone: a person has to tell. Not every seed is to end so. */
 static bool may_happen(const struct world *w, enum fault fault)
 {
     bool copies = fault == FAULT_RESTORE || fault == FAULT_CLONE;
     bool copied = w->faults[FAULT_RESTORE] + w->faults[FAULT_CLONE] > 0;
     return (w->plan.without & 1U << fault) == 0 &&
-           (fault != FAULT_CLOCK || !copied) &&
-           (!copies || (w->faults[FAULT_CLOCK] == 0 && !is_of_clocks(w)));
+           (is_of_clocks(w) || fault != FAULT_CLOCK || !copied) &&
+           (is_of_clocks(w) || !copies || w->faults[FAULT_CLOCK] == 0);
 }
 
 static void begin(struct world *w, enum fault fault, struct machine *m)

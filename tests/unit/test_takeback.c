@@ -319,6 +319,26 @@ static void what_was_turned_away_is_known_until_it_is_void(void **state)
     tree_free(t);
 }
 
+/* A hub's own, which only its clinic has. */
+static void what_a_child_gives_back_of_the_future_is_signed_anew(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_H, 1);
+    tree_sync(t);
+    tree_back_up(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    add_dose(t, LDH_H, 1);
+    tree_send(t, LDH_H, LDH_C);
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1");
+    }
+    tree_free(t);
+}
+
 /* docs/semantics.md section 4: "nobody can withdraw a dose register". */
 static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
 {
@@ -548,6 +568,7 @@ int main(void)
         cmocka_unit_test(who_saw_a_write_covers_it_signed_anew),
         cmocka_unit_test(the_name_is_the_first),
         cmocka_unit_test(what_was_turned_away_is_known_until_it_is_void),
+        cmocka_unit_test(what_a_child_gives_back_of_the_future_is_signed_anew),
         cmocka_unit_test(nobody_withdraws_a_register_by_an_old_stamp),
         cmocka_unit_test(a_copy_remembers_no_number_that_nobody_has),
         cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),
