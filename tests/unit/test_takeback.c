@@ -559,6 +559,84 @@ static void who_took_a_row_over_keeps_it(void **state)
     tree_free(t);
 }
 
+static void alerts(struct tree *t, int node, const char *list)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql, "UPDATE person SET alerts = '%s'", list);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+static const char *alerts_at(struct tree *t, int node)
+{
+    return tree_get(t, node, "SELECT alerts FROM person");
+}
+
+/* Who took an element away covers it by the name that it had. */
+static void an_element_that_was_removed_stays_so(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    alerts(t, LDH_C, "[\"a\",\"b\"]");
+    alerts(t, LDH_C, "[\"a\",\"b\",\"c\"]");
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_H, LDH_P);
+    alerts(t, LDH_P, "[\"a\"]");       /* removes b, c */
+    alerts(t, LDH_C, "[\"a\",\"b\"]"); /* removes c */
+    alerts(t, LDH_C, "[\"b\",\"d\"]"); /* removes a, adds d */
+    tree_send(t, LDH_C, LDH_H);
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_greet(t, LDH_C);
+    add_dose(t, LDH_C, 5);
+    tree_send(t, LDH_C, LDH_H);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(alerts_at(t, i), "[\"d\"]");
+        tree_check(t, i);
+    }
+    alerts(t, LDH_P, "[]");
+    tree_sync(t);
+    alerts(t, LDH_C, "[\"b\"]");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(alerts_at(t, i), "[\"b\"]");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
+/* A name takes room, and what was full is cut in two. */
+static void what_was_full_is_signed_anew_too(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    for (int n = 0; n < 40; n++) {
+        char sql[700];
+        int len = 64980 + n * 10;
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO person(person_id, beneficiary_no,"
+                       " given_name, home_locality) SELECT 'p%d-' || i,"
+                       " 'N-%d-' || i, 'T', printf('%%.*c', %d, 'x')"
+                       " FROM (SELECT 1 AS i UNION ALL SELECT 2)",
+                       n, n, len);
+        tree_sql(t, LDH_C, sql);
+        tree_drain(t, LDH_C);
+    }
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(tree_get(t, i, "SELECT count(*) FROM person"),
+                            "80");
+    }
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -577,6 +655,8 @@ int main(void)
         cmocka_unit_test(a_tail_beside_a_longer_branch_names_no_number_of_it),
         cmocka_unit_test(what_is_taken_back_twice_names_no_number_of_it),
         cmocka_unit_test(who_took_a_row_over_keeps_it),
+        cmocka_unit_test(an_element_that_was_removed_stays_so),
+        cmocka_unit_test(what_was_full_is_signed_anew_too),
     };
     return cmocka_run_group_tests_name("takeback", tests, NULL, NULL);
 }
