@@ -118,8 +118,9 @@ static void add_all(struct vector *v, const struct vector *more)
     }
 }
 
-/* Keeps the last entry of each writer: incarnations of one follow each other
- * in its chain, so the one with the highest number is the last. */
+/* Keeps of each writer the entry with the highest number, mostly the last: its
+ * incarnations follow each other in its chain. The others are covered by writes
+ * that are held (docs/semantics.md section 5). */
 static void keep_last(struct vector *v)
 {
     size_t kept = 0;
