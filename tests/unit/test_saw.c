@@ -281,16 +281,6 @@ static void put_back_with_care(struct story *s, int node)
     send_down(s, node);
 }
 
-/* It has found out that it was put back and has nothing back yet: whoever is
- * put back to that must find out again. */
-static void copy_while_it_asks(struct story *s, int node)
-{
-    back_up_or_put_back(s, node);
-    add_event(s, node);
-    send_up(s, node);
-    back_up_or_put_back(s, node);
-}
-
 /* --- stories --------------------------------------------------------------- */
 
 /* What happens next is any of these; what is likely stands there twice. */
@@ -319,9 +309,15 @@ static const act with_copies[] = {
     NULL,
 };
 static const act with_copies_of_copies[] = {
-    add_event,          add_event,          send_up,
-    send_down,          send_down,          back_up_or_put_back,
-    copy_while_it_asks, copy_while_it_asks, NULL,
+    add_event,
+    add_event,
+    send_up,
+    send_up,
+    send_down,
+    send_down,
+    back_up_or_put_back,
+    back_up_or_put_back,
+    NULL,
 };
 
 /* Clocks are right, and each node signs something each day: it learns that its
