@@ -180,10 +180,12 @@ int replica_turn_away(struct replica *r, const struct offered *offered,
 int replica_refused_hash(struct replica *r, const struct origin *o,
                          uint64_t seq, uint64_t incarnation, struct hash *ret,
                          struct err *e);
-/* Of an origin, the one that has come after all; or (NULL) what its writer has
- * said to be void. */
+/* It has come after all. */
 int replica_forget_refused(struct replica *r, const struct origin *o,
-                           const struct changeset_header *taken, struct err *e);
+                           uint64_t seq, uint64_t incarnation, struct err *e);
+/* Of an origin, all that its writer has said to be void. */
+int replica_forget_void(struct replica *r, const struct origin *o,
+                        struct err *e);
 
 /* --- what a neighbour may not bring: barred.c --- */
 

@@ -325,7 +325,7 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     if (rc == 0 && evidence) {
         rc = batch_merge(r->batch, &r->merger, &in->tally, e);
         rc = rc == 0 && was_lost ? replica_forget_priors(r, e) : rc;
-        rc = rc == 0 ? replica_forget_refused(r, c->origin, NULL, e) : rc;
+        rc = rc == 0 ? replica_forget_void(r, c->origin, e) : rc;
     }
     if (rc == 0 && c->branches && !c->held) {
         rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);
@@ -341,7 +341,8 @@ static int forget_refused(struct receiving *in, const struct checked *c,
     bool own = in->from->neighbour == NEIGHBOUR_CHILD &&
                hash_equal(&c->header.origin, &in->from->node);
     return own && !c->held
-               ? replica_forget_refused(in->r, c->origin, &c->header, e)
+               ? replica_forget_refused(in->r, c->origin, c->header.seq,
+                                        c->header.incarnation, e)
                : 0;
 }
 

@@ -107,8 +107,8 @@ int replica_turn_away(struct replica *r, const struct offered *offered,
     return rc == 0 ? 1 : rc;
 }
 
-static int forget(struct replica *r, const struct origin *o, uint64_t seq,
-                  uint64_t incarnation, struct err *e)
+int replica_forget_refused(struct replica *r, const struct origin *o,
+                           uint64_t seq, uint64_t incarnation, struct err *e)
 {
     static const char sql[] = "DELETE FROM sync_refused WHERE origin_no = ?1"
                               " AND seq = ?2 AND incarnation = ?3";
@@ -148,27 +148,21 @@ static int next_refused(struct replica *r, const struct origin *o,
     return rc;
 }
 
-static int forget_void(struct replica *r, const struct origin *o, struct err *e)
+int replica_forget_void(struct replica *r, const struct origin *o,
+                        struct err *e)
 {
     struct standing *standing = registry_standing(r->merger.registry);
     struct changeset_header h = {.origin = o->node, .hlc = UINT64_MAX};
     int rc;
     while ((rc = next_refused(r, o, &h, e)) == 1) {
         if (standing_of(standing, &h) == STAND_VOID) {
-            rc = forget(r, o, h.seq, h.incarnation, e);
+            rc = replica_forget_refused(r, o, h.seq, h.incarnation, e);
         }
         if (rc < 0) {
             break;
         }
     }
     return rc;
-}
-
-int replica_forget_refused(struct replica *r, const struct origin *o,
-                           const struct changeset_header *taken, struct err *e)
-{
-    return taken == NULL ? forget_void(r, o, e)
-                         : forget(r, o, taken->seq, taken->incarnation, e);
 }
 
 int replica_forget_branch(struct replica *r, const struct peer *from,

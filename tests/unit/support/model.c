@@ -381,13 +381,13 @@ static void insert_entry(struct context_entry *entries, size_t count,
     entries[at] = *e;
 }
 
-/* What its writer claims to cover: writes that are there, or come, or never
- * will, but none of its own that is not older. */
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
+/* What its writer claims to cover: writes that are there, or come, or never
+ * will, but none of its own that is not older. */
 static void random_context(struct model *m, struct dice *d, struct sample *s,
                            uint16_t column)
 {
