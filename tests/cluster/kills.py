@@ -25,19 +25,28 @@ SEED = int(os.environ.get("SANGAM_SEED", random.randrange(10**9)))
 KILL_EVERY_S = (0.1, 0.9)
 DEAD_S = (0.0, 1.5)
 WRITE_EVERY_S = (0.02, 0.15)
+ROWS_PER_KILL = 120  # on a slow machine kills are rarer and rows are not
 
 
 def tell(error):
     return ", ".join([repr(error), *getattr(error, "__notes__", ())])
 
 
+def dose_row(rng, person):
+    """Mostly refused: each that was given here is an alert, being the second
+    of its day and without an order."""
+    row = cluster.dose_row(rng, person)
+    return row if rng.random() < 0.05 else row | {"kind": "refused", "units": 0}
+
+
 class Writer(threading.Thread):
     """A local program at one site; remembers what it committed."""
 
-    def __init__(self, node, shared, seed):
+    def __init__(self, node, shared, seed, may_write):
         super().__init__(name=f"writer at {node.site}", daemon=True)
         self.node = node
         self.shared = shared          # persons that others change too
+        self.may_write = may_write
         self.rng = random.Random(seed)
         self.persons = []             # persons only this program changes
         self.groups = []
@@ -53,7 +62,8 @@ class Writer(threading.Thread):
             with self.node.connect() as db:
                 self.begin(db)
                 while not self.ending.wait(self.rng.uniform(*WRITE_EVERY_S)):
-                    self.write(db)
+                    if self.may_write():
+                        self.write(db)
         except Exception as error:    # told by the main thread
             self.error = error
 
@@ -114,8 +124,7 @@ class Writer(threading.Thread):
     def insert_doses(self, db, done):
         for _ in range(self.rng.choice((1, 1, 1, 10))):
             person = self.rng.choice(self.persons + self.shared)
-            self.insert(db, done, "dose_event",
-                        cluster.dose_row(self.rng, person))
+            self.insert(db, done, "dose_event", dose_row(self.rng, person))
 
     def insert_session(self, db, done):
         self.insert(db, done, "peer_session", cluster.session_row(
@@ -201,11 +210,16 @@ def start_writers(tree, rng):
               for s in (cluster.ROOT, "PB-LDH-P01", "PB-ASR-P01")}
     tree.wait_until_equal()
     writers = []
+
+    def may_write():
+        rows = sum(len(w.keys) for w in writers)
+        return rows < ROWS_PER_KILL * (1 + sum(n.kills for n in tree))
+
     for node in tree:
         here = cluster.district_of(node.site)
         theirs = [p for s, p in shared.items()
                   if here in ("HQ", cluster.district_of(s))]
-        writers.append(Writer(node, theirs, rng.randrange(10**9)))
+        writers.append(Writer(node, theirs, rng.randrange(10**9), may_write))
     for writer in writers:
         writer.start()
     return writers
