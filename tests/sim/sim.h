@@ -29,6 +29,7 @@ struct sim {
      * here, and no rules (support/small.h). */
     const struct schema *schema;
     bool whole;     /* it is all of it, and the rules look */
+    bool well;      /* the faults have ended */
     bool traces;    /* print each line of it */
     uint64_t trace; /* a digest of all lines so far */
 };

@@ -655,6 +655,7 @@ void world_heal(struct world *w)
 {
     int64_t began_ms = sim.now_ms;
     sim_say("all is well from here on");
+    sim.well = true;
     for (int i = 0; i < w->count; i++) {
         struct machine *m = &w->machines[i];
         set_right(m);
