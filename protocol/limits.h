@@ -190,7 +190,8 @@ enum {
     /* Steps of SQLite that the rules take for one of them, some tenths of a
      * second: a person with ten years of daily doses takes 1.4 million. */
     JUDGE_STEPS_MAX = 10 * 1000 * 1000,
-    /* Breaches kept of one of them, and their bytes: nobody works off more. */
+    /* Breaches kept of one of them, and their bytes: nobody works off more. With
+     * so many the next people wait for the next transaction. */
     JUDGE_FOUND_MAX = 1000,
     JUDGE_FOUND_BYTES_MAX = 512 * 1024,
     /* Whom a node looks at for what it says of them (store/tell.h), before it

@@ -51,6 +51,7 @@ struct judging {
     size_t row_count;
     struct subject subjects[JUDGE_PEOPLE_MAX];
     size_t subject_count;
+    size_t found_count; /* of all of them */
 };
 
 /* What a view says of ?1; a day that is none lets it show at once. */
@@ -375,19 +376,27 @@ static int look_at(struct judging *j, struct subject *s, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
+/* What one transaction keeps. */
+static bool has_enough(const struct judging *j)
+{
+    return j->subject_count == JUDGE_PEOPLE_MAX ||
+           j->found_count >= JUDGE_FOUND_MAX;
+}
+
 static int look_at_subjects(struct judging *j, struct err *e)
 {
     int rc = 0;
     for (size_t k = 0; rc == 0 && k < KINDS; k++) {
         size_t skip = 0;
         rc = 1;
-        while (rc == 1 && j->subject_count < JUDGE_PEOPLE_MAX) {
+        while (rc == 1 && !has_enough(j)) {
             struct subject *s = &j->subjects[j->subject_count];
             s->kind = kinds[k];
             rc = next_of(j, kinds[k], skip++, &s->about, e);
             if (rc == 1) {
                 j->subject_count++;
                 rc = look_at(j, s, e);
+                j->found_count += s->count;
                 rc = rc == 0 ? 1 : rc;
             }
         }
@@ -538,7 +547,7 @@ static int keep_subjects(struct judging *j, struct err *e)
     for (size_t i = 0; rc == 0 && i < j->subject_count; i++) {
         rc = keep_subject(j, &j->subjects[i], e);
     }
-    if (rc == 0 && j->subject_count < JUDGE_PEOPLE_MAX) {
+    if (rc == 0 && !has_enough(j)) {
         rc = everyone(j, e);
     }
     j->ret->more = rc == 1 || j->row_count > 0 || j->subject_count > 0;

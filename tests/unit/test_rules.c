@@ -631,6 +631,36 @@ static void somebody_with_too_many_rows_is_in_nobodys_way(void **state)
     tree_free(t);
 }
 
+/* Years of doses come in from a register, none with its order: all are shown,
+ * and those who write wait no longer than for one person who has the most. */
+static void a_register_of_breaches_is_kept_in_pieces(void **state)
+{
+    (void)state;
+    struct tree *t = tree_new();
+    struct judged judged = {.more = true};
+    struct err e = {0};
+    uint64_t found = 0;
+    tree_sql(t, HQ, lists);
+    tree_sql(t, HQ, cases_short_forms);
+    tree_sql(
+        t, HQ,
+        "WITH RECURSIVE p(j) AS (VALUES(1) UNION ALL SELECT j + 1 FROM p"
+        " WHERE j < 9), n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n"
+        " WHERE i < 400) INSERT INTO dose SELECT 'd' || j || '-' || i,"
+        " 'p' || j, strftime('%Y-%m-%dT09:00:00.000Z', '2024-01-01', '+' ||"
+        " i || ' days'), 'observed', 8000, 1 FROM p, n");
+    tree_drain(t, HQ);
+    while (judged.more) {
+        assert_int_equal(
+            replica_judge(t->nodes[HQ].replica, t->now_ms, &judged, &e), 0);
+        assert_int_equal(judged.gave_up, 0);
+        assert_true(judged.found < 2 * JUDGE_FOUND_MAX);
+        found += judged.found;
+    }
+    assert_true(found > 3 * JUDGE_FOUND_MAX);
+    tree_free(t);
+}
+
 /* A day that is none is shown, and is in nobody's way. */
 static void nonsense_in_a_date_stops_nobody(void **state)
 {
@@ -668,6 +698,7 @@ int main(void)
         cmocka_unit_test(what_other_people_did_costs_a_person_nothing),
         cmocka_unit_test(a_view_that_a_tool_took_away_stops_nothing_else),
         cmocka_unit_test(somebody_with_too_many_rows_is_in_nobodys_way),
+        cmocka_unit_test(a_register_of_breaches_is_kept_in_pieces),
         cmocka_unit_test(nonsense_in_a_date_stops_nobody),
     };
     return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
