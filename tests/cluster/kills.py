@@ -42,7 +42,7 @@ def dose_row(rng, person):
 class Writer(threading.Thread):
     """A local program at one site; remembers what it committed."""
 
-    def __init__(self, node, shared, seed, may_write):
+    def __init__(self, node, shared, seed, may_write=lambda: True):
         super().__init__(name=f"writer at {node.site}", daemon=True)
         self.node = node
         self.shared = shared          # persons that others change too
