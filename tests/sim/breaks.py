@@ -49,17 +49,17 @@ BREAKS = {
         "    if (up && !back) {\n        return DUE_WHOLE;",
         "    if (up && !back) {\n"
         "        return d->position % 16 == 9 ? DUE_NOTHING : DUE_WHOLE;",
-        r"\[I-1\] \[I-13\]|\[I-6\]|not quiet"),
+        r"\[I-1\]|\[I-6\]|not quiet"),
     "tokens-go-past-what-was-lost": (
         "protocol/session_receive.c",
         "if (changesets->from != receive->received) {",
         "if (changesets->position <= receive->received) {",
-        r"\[I-1\] \[I-13\]|not quiet"),
+        r"\[I-1\]|not quiet"),
     "acks-before-the-commit": (
         "protocol/session_receive.c",
         "    receive->queue_count++;\n",
         "    receive->queue_count++;\n"
-        "    say_ack(s, changesets->position, NULL, 0);\n",
+        "    say_ack(s, s->peer_start, receive->received, NULL, 0);\n",
         r"\[I-\d+\]|not quiet|ended by"),
     "the-time-is-not-asked-anew": (
         "node/link_work.c", "        if (l->took_back) {",
@@ -201,11 +201,13 @@ def is_found(copy, name):
     file, text, other, expected = BREAKS[name]
     sound = (copy.root / file).read_text()
     if sound.count(text) != 1:
-        sys.exit(f"breaks: {name}: {file} has the text to break"
-                 f" {sound.count(text)} times; name one place")
+        print(f"{name}: {file} has the text to break {sound.count(text)} times;"
+              f" name one place", flush=True)
+        return False
     with copy.with_text(file, sound.replace(text, other)):
         if not copy.build("sim"):
-            sys.exit(f"breaks: {name}: it does not build")
+            print(f"{name}: it does not build", flush=True)
+            return False
         done = run(copy.tests / "sim", "--seeds", str(SEEDS), "--jobs",
                    str(os.cpu_count()), "--no-shrink", "--one-failure")
     failure = re.search("^seed .* failed: .*$", done.stdout, re.MULTILINE)
