@@ -85,7 +85,7 @@ static const char number_sql[] = "SELECT 1 FROM sync_changeset"
 static const char whole_sql[] =
     "SELECT 1 FROM sync_changeset WHERE origin_no = ?1 AND seq = ?2"
     " AND held = leaf_count LIMIT 1";
-/* A delivery with leaves for all, by the index sync_delivery_all. */
+/* A delivery with leaves for all. */
 static const char all_sql[] = "SELECT 1 FROM sync_delivery WHERE origin_no = ?1"
                               " AND seq = ?2 AND reach & 1 LIMIT 1";
 
@@ -95,7 +95,6 @@ static const char all_sql[] = "SELECT 1 FROM sync_delivery WHERE origin_no = ?1"
 static int is_part_held(struct database *journal, const struct origin *o,
                         const struct leaf *leaf, struct err *e)
 {
-    /* by the index sync_delivery_part: the journal is long */
     static const char sql[] =
         "SELECT scopes FROM sync_delivery"
         " WHERE origin_no = ?1 AND seq = ?2 AND reach & 8";

@@ -36,18 +36,6 @@ struct applying {
 
 /* --- which changesets ---------------------------------------------------- */
 
-static bool concerns_any(const struct registry *r)
-{
-    for (size_t i = 0; i < registry_origin_count(r); i++) {
-        const struct origin *o = registry_origin_at(r, i);
-        if (o->head_seq > 0 &&
-            standing_concerns(registry_standing(r), &o->node)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void append_position(struct applying *a, uint64_t position)
 {
     if (a->position_count == a->position_cap) {
@@ -61,36 +49,67 @@ static void append_position(struct applying *a, uint64_t position)
     a->positions[a->position_count++] = position;
 }
 
-/* Reads the headers of the whole journal: evidence is rare. */
-static int find_changed(struct applying *a, struct err *e)
+static int append_deliveries(struct applying *a,
+                             const struct changeset_header *h,
+                             const struct origin *o, struct err *e)
 {
     static const char sql[] =
-        "SELECT d.position, d.origin_no, d.seq, d.incarnation, c.hlc,"
-        " c.certificate FROM sync_delivery AS d CROSS JOIN sync_changeset AS c"
-        " ON c.origin_no = d.origin_no AND c.seq = d.seq"
-        " AND c.incarnation = d.incarnation ORDER BY d.position";
-    struct registry *r = a->m->registry;
-    struct standing *s = registry_standing(r);
+        "SELECT position FROM sync_delivery WHERE origin_no = ?1 AND seq = ?2"
+        " AND incarnation = ?3 ORDER BY position";
     sqlite3_stmt *stmt;
     int rc = database_statement(a->m->journal, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
+    sqlite3_bind_int64(stmt, 1, o->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)h->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)h->incarnation);
     while ((rc = database_step(a->m->journal, stmt, e)) == 1) {
-        const struct origin *o =
-            registry_origin_no(r, (uint32_t)sqlite3_column_int64(stmt, 1));
-        if (o == NULL || !standing_concerns(s, &o->node)) {
-            continue;
-        }
+        append_position(a, (uint64_t)sqlite3_column_int64(stmt, 0));
+    }
+    return rc;
+}
+
+/* Looks at all that an origin has signed, and at nothing else: a node that
+ * sends evidence without end holds nobody up with what others wrote. */
+static int find_changed_of(struct applying *a, const struct origin *o,
+                           struct err *e)
+{
+    static const char sql[] =
+        "SELECT seq, incarnation, hlc, certificate FROM sync_changeset"
+        " WHERE origin_no = ?1 ORDER BY seq, incarnation";
+    struct standing *s = registry_standing(a->m->registry);
+    sqlite3_stmt *stmt;
+    int rc = database_statement(a->m->journal, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, o->no);
+    while ((rc = database_step(a->m->journal, stmt, e)) == 1) {
         const struct changeset_header h = {
             .origin = o->node,
-            .seq = (uint64_t)sqlite3_column_int64(stmt, 2),
-            .incarnation = (uint64_t)sqlite3_column_int64(stmt, 3),
-            .hlc = (uint64_t)sqlite3_column_int64(stmt, 4),
-            .certificate = (uint64_t)sqlite3_column_int64(stmt, 5),
+            .seq = (uint64_t)sqlite3_column_int64(stmt, 0),
+            .incarnation = (uint64_t)sqlite3_column_int64(stmt, 1),
+            .hlc = (uint64_t)sqlite3_column_int64(stmt, 2),
+            .certificate = (uint64_t)sqlite3_column_int64(stmt, 3),
         };
-        if (standing_turned(s, &h)) {
-            append_position(a, (uint64_t)sqlite3_column_int64(stmt, 0));
+        rc = standing_turned(s, &h) ? append_deliveries(a, &h, o, e) : 0;
+        if (rc != 0) {
+            (void)sqlite3_reset(stmt);
+            break;
+        }
+    }
+    return rc;
+}
+
+static int find_changed(struct applying *a, struct err *e)
+{
+    struct registry *r = a->m->registry;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < registry_origin_count(r); i++) {
+        const struct origin *o = registry_origin_at(r, i);
+        if (standing_concerns(registry_standing(r), &o->node)) {
+            rc = find_changed_of(a, o, e);
         }
     }
     return rc;
@@ -320,16 +339,13 @@ static int fold_waiting(struct applying *a, struct err *e)
 static int apply_once(struct applying *a, struct err *e)
 {
     struct registry *r = a->m->registry;
-    int rc = 0;
     a->position_count = 0;
-    if (concerns_any(r)) {
-        rc = find_changed(a, e);
-        if (rc == 0) {
-            rc = apply_deliveries(a, e);
-        }
-        if (rc == 0) {
-            rc = mark_voided(a, e);
-        }
+    int rc = find_changed(a, e);
+    if (rc == 0) {
+        rc = apply_deliveries(a, e);
+    }
+    if (rc == 0) {
+        rc = mark_voided(a, e);
     }
     standing_settled(registry_standing(r));
     return rc == 0 && a->m->waiting ? fold_waiting(a, e) : rc;

@@ -271,8 +271,7 @@ CREATE TABLE sync_delivery(
   leaves      BLOB NOT NULL         -- packed (docs/protocol.md)
 ) STRICT;
 CREATE INDEX sync_delivery_control ON sync_delivery(position) WHERE reach & 4;
-CREATE INDEX sync_delivery_all ON sync_delivery(origin_no, seq) WHERE reach & 1;
-CREATE INDEX sync_delivery_part ON sync_delivery(origin_no, seq) WHERE reach & 8;
+CREATE INDEX sync_delivery_number ON sync_delivery(origin_no, seq);
 
 -- Which deliveries have a mark (the hashes in `scopes`), in runs that follow
 -- one another from the first delivery on (store/runs.h). Computed when the node

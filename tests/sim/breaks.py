@@ -123,7 +123,7 @@ BREAKS = {
     "one-bad-list-stops-the-rest": (
         "store/draft_say.c", "    if (rc == ERR_INPUT) {\n",
         "    if (rc == ERR_INPUT && d->r == NULL) {\n",
-        r"\[I-6\]|not quiet|ended:"),
+        r"\[I-6\]|not quiet|ended:|does not start"),
     "one-column-names-a-row": (
         "store/sql.c", 'i == 0 ? "WHERE" : "AND"', 'i == 0 ? "WHERE" : "OR"',
         r"\[I-\d+\]|nobody wrote|not quiet|ended"),
