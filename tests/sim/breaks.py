@@ -70,9 +70,8 @@ BREAKS = {
         "!is_certified(o, when, h);", "    return !is_certified(o, when, h);",
         r"\[I-2\]|\[I-6\]"),
     "what-was-shown-stays": (
-        "store/late.c",
-        "        if (standing_turned(s, &h)) {",
-        "        if (standing_turned(s, &h) && h.seq == 0) {",
+        "store/late.c", "rc = standing_turned(s, &h) ? append",
+        "rc = standing_turned(s, &h) && h.seq == 0 ? append",
         r"\[I-\d+\]"),
     "of-two-doses-the-larger-shows": (
         "store/memory.c", "order = memory_compare_values(&y, &x);",
