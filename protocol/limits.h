@@ -190,10 +190,12 @@ enum {
     /* Steps of SQLite that the rules take for one of them, some tenths of a
      * second: a person with ten years of daily doses takes 1.4 million. */
     JUDGE_STEPS_MAX = 10 * 1000 * 1000,
-    /* Breaches kept of one of them, and their bytes: nobody works off more. With
-     * so many the next people wait for the next transaction. */
+    /* Breaches kept of one of them, and their bytes: nobody works off more; */
     JUDGE_FOUND_MAX = 1000,
     JUDGE_FOUND_BYTES_MAX = 512 * 1024,
+    /* and rows written about them with which a transaction ends: some twenty
+     * milliseconds in which local writers wait. */
+    JUDGE_WRITES_MAX = 1000,
     /* Whom a node looks at for what it says of them (store/tell.h), before it
      * does something else, and rows that it then writes at once, as few as a
      * drain signs in some ten milliseconds; */

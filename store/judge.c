@@ -51,7 +51,7 @@ struct judging {
     size_t row_count;
     struct subject subjects[JUDGE_PEOPLE_MAX];
     size_t subject_count;
-    size_t found_count; /* of all of them */
+    size_t kept_count; /* of them */
 };
 
 /* What a view says of ?1; a day that is none lets it show at once. */
@@ -376,27 +376,19 @@ static int look_at(struct judging *j, struct subject *s, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
-/* What one transaction keeps. */
-static bool has_enough(const struct judging *j)
-{
-    return j->subject_count == JUDGE_PEOPLE_MAX ||
-           j->found_count >= JUDGE_FOUND_MAX;
-}
-
 static int look_at_subjects(struct judging *j, struct err *e)
 {
     int rc = 0;
     for (size_t k = 0; rc == 0 && k < KINDS; k++) {
         size_t skip = 0;
         rc = 1;
-        while (rc == 1 && !has_enough(j)) {
+        while (rc == 1 && j->subject_count < JUDGE_PEOPLE_MAX) {
             struct subject *s = &j->subjects[j->subject_count];
             s->kind = kinds[k];
             rc = next_of(j, kinds[k], skip++, &s->about, e);
             if (rc == 1) {
                 j->subject_count++;
                 rc = look_at(j, s, e);
-                j->found_count += s->count;
                 rc = rc == 0 ? 1 : rc;
             }
         }
@@ -541,13 +533,18 @@ static int judge_rows(struct judging *j, struct err *e)
     return rc == 0 ? replica_end(j->r, keep_rows(j, e), e) : rc;
 }
 
-static int keep_subjects(struct judging *j, struct err *e)
+/* So many of those who are left that whoever writes meanwhile waits no longer
+ * than for one who has the most. */
+static int keep_some(struct judging *j, struct err *e)
 {
+    sqlite3 *handle = database_handle(j->r->db);
+    int before = sqlite3_total_changes(handle);
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < j->subject_count; i++) {
-        rc = keep_subject(j, &j->subjects[i], e);
+    while (rc == 0 && j->kept_count < j->subject_count &&
+           sqlite3_total_changes(handle) - before < JUDGE_WRITES_MAX) {
+        rc = keep_subject(j, &j->subjects[j->kept_count++], e);
     }
-    if (rc == 0 && !has_enough(j)) {
+    if (rc == 0 && j->subject_count < JUDGE_PEOPLE_MAX) {
         rc = everyone(j, e);
     }
     j->ret->more = rc == 1 || j->row_count > 0 || j->subject_count > 0;
@@ -557,12 +554,15 @@ static int keep_subjects(struct judging *j, struct err *e)
 /* What is rolled back was not found. */
 static int judge_subjects(struct judging *j, struct err *e)
 {
-    const struct judged before = *j->ret;
+    struct judged before = *j->ret;
     int rc = look_at_subjects(j, e);
-    if (rc == 0) {
-        rc = replica_begin(j->r, e);
-    }
-    rc = rc == 0 ? replica_end(j->r, keep_subjects(j, e), e) : rc;
+    do {
+        before = rc == 0 ? *j->ret : before;
+        if (rc == 0) {
+            rc = replica_begin(j->r, e);
+        }
+        rc = rc == 0 ? replica_end(j->r, keep_some(j, e), e) : rc;
+    } while (rc == 0 && j->kept_count < j->subject_count);
     if (rc < 0) {
         *j->ret = before;
     }

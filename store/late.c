@@ -70,8 +70,8 @@ static int append_deliveries(struct applying *a,
     return rc;
 }
 
-/* Looks at all that an origin has signed, and at nothing else: a node that
- * sends evidence without end holds nobody up with what others wrote. */
+/* All that an origin has signed, and nothing else: who sends evidence without
+ * end holds nobody up with what others wrote. */
 static int find_changed_of(struct applying *a, const struct origin *o,
                            struct err *e)
 {
@@ -273,7 +273,7 @@ static int apply_deliveries(struct applying *a, struct err *e)
 static int mark_voided(struct applying *a, struct err *e)
 {
     struct registry *r = a->m->registry;
-    struct origin *turned = NULL; /* they mostly come origin by origin */
+    struct origin *turned = NULL; /* they come origin by origin */
     struct delivery d;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < a->position_count; i++) {
@@ -290,7 +290,12 @@ static int mark_voided(struct applying *a, struct err *e)
             .certificate = d.certificate,
         };
         bool voided = standing_of(registry_standing(r), &h) == STAND_VOID;
-        rc = turned != NULL && turned != o ? move_head(a, turned, e) : 0;
+        if (turned != NULL && turned != o) {
+            rc = move_head(a, turned, e);
+            turned = NULL;
+        } else {
+            rc = 0;
+        }
         if (rc == 0 && voided != d.voided) {
             rc = journal_set_voided(a->m->journal, &d, voided, e);
             turned = o;

@@ -193,6 +193,16 @@ static const struct item *find_item(const struct subject *subject,
     return NULL;
 }
 
+/* Whether what counts may be another thing for it. Who is not above yet may be
+ * when a certificate comes, which concerns its own node and all below. */
+static bool concerns(const struct item *item)
+{
+    if (item->kind == KIND_REVOCATION) {
+        return item->fit && is_above(item->by, item->about);
+    }
+    return item->fit || !is_proof(item);
+}
+
 static bool add(struct standing *s, const struct item *item)
 {
     struct subject *about = item->about;
@@ -214,7 +224,7 @@ static bool add(struct standing *s, const struct item *item)
     s->items[s->item_count++] = copy;
     about->about = grow(about->about, about->count, &about->cap);
     about->about[about->count++] = copy;
-    about->concerned = about->concerned || item->fit || !is_proof(item);
+    about->concerned = about->concerned || concerns(copy);
     s->against += item->kind != KIND_CERTIFICATE;
     s->weighed = false;
     return true;

@@ -241,9 +241,9 @@ void scrubber_destroy(struct scrubber **s)
 }
 
 /* Runs and ends here, as the process does that the daemon starts. Who starts so
- * often would do little else, and what it repairs no check finds: until all is
- * well one of so many comes to its end, the first of each machine, and the others
- * die before they have begun. */
+ * often would do little else, and no check finds what a scrub has repaired: until
+ * all is well one of so many comes to its end, the first of each machine, and the
+ * others die before they have begun. */
 int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
 {
     struct machine *m = sim.running;

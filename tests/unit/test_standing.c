@@ -133,6 +133,47 @@ static void a_proof_says_nothing_until_it_verifies(void **state)
     standing_destroy(&s);
 }
 
+/* --- what is looked at again ---------------------------------------------------- */
+
+/* Else a clinic that revokes headquarters, and that again and again, has its hub
+ * look at all that anybody signed. */
+static void whom_a_node_may_not_revoke_nobody_looks_at(void **state)
+{
+    (void)state;
+    struct standing *s = of_three();
+    const struct changeset_header in = said(&hub, 2);
+    const struct revocation v = {.node = site, .after = 5};
+    assert_true(revoke(s, &root, 0, &site, 1));
+    assert_true(revoke(s, &hub, 0, &site, 2));
+    assert_true(standing_add_revocation(s, &v, &in, false));
+    assert_false(standing_changed(s));
+    assert_false(standing_concerns(s, &root));
+    assert_true(revoke(s, &site, 5, &hub, 3));
+    assert_true(standing_changed(s));
+    assert_true(standing_concerns(s, &site));
+    assert_false(standing_concerns(s, &hub));
+    standing_destroy(&s);
+}
+
+/* The revocation of a node came before the certificate that its signer signed
+ * for it, or for one that is above it. */
+static void whom_a_certificate_puts_below_is_looked_at(void **state)
+{
+    (void)state;
+    struct standing *s = standing_new();
+    enrol(s, &root, &root, 1);
+    enrol(s, &site, &hub, 1);
+    assert_true(revoke(s, &site, 5, &root, 3));
+    standing_settled(s);
+    const struct changeset_header six = said(&site, 6);
+    assert_false(standing_turned(s, &six));
+    enrol(s, &hub, &root, 2);
+    assert_true(standing_concerns(s, &site));
+    assert_true(standing_turned(s, &six));
+    assert_int_equal(standing_of(s, &six), STAND_CUT_OFF);
+    standing_destroy(&s);
+}
+
 /* --- bounded [I-12] --------------------------------------------------------- */
 
 static void nobody_is_heard_without_end(void **state)
@@ -183,6 +224,8 @@ int main(void)
         cmocka_unit_test(what_was_marked_stays),
         cmocka_unit_test(a_parent_that_was_rolled_back_is_no_parent),
         cmocka_unit_test(a_proof_says_nothing_until_it_verifies),
+        cmocka_unit_test(whom_a_node_may_not_revoke_nobody_looks_at),
+        cmocka_unit_test(whom_a_certificate_puts_below_is_looked_at),
         cmocka_unit_test(nobody_is_heard_without_end),
         cmocka_unit_test(proofs_take_their_place_when_they_are_told),
     };
