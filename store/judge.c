@@ -544,7 +544,8 @@ static int keep_some(struct judging *j, struct err *e)
            sqlite3_total_changes(handle) - before < JUDGE_WRITES_MAX) {
         rc = keep_subject(j, &j->subjects[j->kept_count++], e);
     }
-    if (rc == 0 && j->subject_count < JUDGE_PEOPLE_MAX) {
+    if (rc == 0 && j->kept_count == j->subject_count &&
+        j->subject_count < JUDGE_PEOPLE_MAX) {
         rc = everyone(j, e);
     }
     j->ret->more = rc == 1 || j->row_count > 0 || j->subject_count > 0;
@@ -554,10 +555,10 @@ static int keep_some(struct judging *j, struct err *e)
 /* What is rolled back was not found. */
 static int judge_subjects(struct judging *j, struct err *e)
 {
-    struct judged before = *j->ret;
+    struct judged before;
     int rc = look_at_subjects(j, e);
     do {
-        before = rc == 0 ? *j->ret : before;
+        before = *j->ret;
         if (rc == 0) {
             rc = replica_begin(j->r, e);
         }

@@ -668,8 +668,9 @@ static uint64_t judge_in_pieces(struct tree *t)
     return found;
 }
 
-/* Years of doses come in from a register, none with its order, and their orders
- * later: all are shown, and all go, and those who write wait for none of it. */
+/* Years of doses come in from a register, none with its order, and the orders
+ * later: each is an alert of two rules, one of which is content then; and those
+ * who write wait for none of it. */
 static void a_register_of_breaches_is_kept_in_pieces(void **state)
 {
     (void)state;
