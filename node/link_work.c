@@ -106,6 +106,7 @@ static int store(struct link *l, struct err *e)
                   s->leaves + s->taken * CHANGESET_ROWS);
         tell_stored(l, s);
         l->stored += s->taken;
+        l->returned = l->returned || s->returned > 0;
         keep_refusals(l, s);
         if (s->refusal_count > 0) {
             link_plan_asking(l);
@@ -214,6 +215,33 @@ static int take_back(struct link *l, struct err *e)
     return 0;
 }
 
+static bool may_sign_returned(const struct link *l)
+{
+    return l->returned && l->storing == NULL && !peer_owes(&l->peer, l->head);
+}
+
+/* What came back when it had been taken back already. */
+static int sign_returned(struct link *l, struct err *e)
+{
+    struct signed_anew anew;
+    int64_t began_ms = clock_mono_ms();
+    replica_limit(l->replica, hold_rows(l->hold));
+    int rc = replica_sign_returned(l->replica, clock_wall_ms(), &anew, e);
+    if (rc != 0) {
+        return link_failed(l, e, e);
+    }
+    hold_end(l->hold);
+    hold_used(l->hold, began_ms, clock_mono_ms(), 0);
+    l->returned = anew.more;
+    if (anew.rows > 0) {
+        log_warning("local changes",
+                    "%" PRIu64 " rows that were lost came back after their "
+                    "time was taken back -> signed anew",
+                    anew.rows);
+    }
+    return 0;
+}
+
 static int64_t later(int64_t a_ms, int64_t b_ms)
 {
     return a_ms > b_ms ? a_ms : b_ms;
@@ -222,7 +250,7 @@ static int64_t later(int64_t a_ms, int64_t b_ms)
 /* A replica that is locked or full can be read all the same. */
 static int64_t write_due_ms(const struct link *l)
 {
-    bool now = l->storing != NULL || may_take_back(l);
+    bool now = l->storing != NULL || may_take_back(l) || may_sign_returned(l);
     return later(now ? 0 : l->acked_ms, l->hold->until_ms);
 }
 
@@ -262,6 +290,9 @@ int link_work(struct link *l, struct err *e)
     if (write_due_ms(l) <= now_ms) {
         if (may_take_back(l)) {
             return take_back(l, e);
+        }
+        if (may_sign_returned(l)) {
+            return sign_returned(l, e);
         }
         return l->acked_ms <= now_ms ? note_acked(l, e) : store(l, e);
     }

@@ -306,37 +306,69 @@ static int mark_voided(struct applying *a, struct err *e)
 
 /* --- control leaves that waited ------------------------------------------ */
 
-/* Evidence may wait for the certificate of whom it speaks of. */
-static int fold_waiting(struct applying *a, struct err *e)
+/* A row of a control table that waits; those keys have no UUIDs. */
+static void note_waiting(struct applying *a, const struct value *table,
+                         struct slice key)
 {
-    static const char sql[] = "SELECT DISTINCT table_id, key FROM sync_verdict"
-                              " WHERE table_id <= 9 AND verdict = 'waiting'";
     static const uint8_t all[] = {SCOPE_ALL, 0, 0, 0, 0};
+    const struct table *t =
+        manifest_table(a->m->manifest, (uint32_t)table->integer);
+    if (t == NULL || key.len < 2 || key.data[0] != 'k') {
+        return;
+    }
+    a->rows[a->row_count++] = (struct touched_row){
+        .table = t,
+        .key = {.len = key.len - 1},
+        .scope = {.len = sizeof all},
+    };
+    bytes_put(&a->memory, key.data + 1, key.len - 1);
+    bytes_put(&a->memory, all, sizeof all);
+}
+
+/* Of those behind `table` and `key` as many as there is room for. 1: there may
+ * be more, behind what `table` and `key` are now. */
+static int gather_waiting(struct applying *a, struct value *table,
+                          struct bytes *key, struct err *e)
+{
+    static const char sql[] =
+        "SELECT DISTINCT table_id, key FROM sync_verdict"
+        " WHERE (table_id, key) > (?1, ?2) AND table_id <= 9"
+        " AND verdict = 'waiting' ORDER BY table_id, key";
+    const struct value behind = value_blob(key->data, key->len);
     sqlite3_stmt *stmt;
     int rc = database_statement(a->m->db, sql, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    while ((rc = database_step(a->m->db, stmt, e)) == 1) {
-        const struct table *t = manifest_table(
-            a->m->manifest, (uint32_t)sqlite3_column_int64(stmt, 0));
-        struct value key = database_column(stmt, 1);
-        if (t == NULL || key.bytes.len < 2 || key.bytes.data[0] != 'k') {
-            continue; /* control leaves have no UUIDs for keys */
-        }
-        a->rows[a->row_count++] = (struct touched_row){
-            .table = t,
-            .key = {.len = key.bytes.len - 1},
-            .scope = {.len = sizeof all},
-        };
-        bytes_put(&a->memory, key.bytes.data + 1, key.bytes.len - 1);
-        bytes_put(&a->memory, all, sizeof all);
+    database_bind_at(stmt, 1, table);
+    database_bind_at(stmt, 2, &behind);
+    while (a->row_count < ROWS_MAX &&
+           (rc = database_step(a->m->db, stmt, e)) == 1) {
+        *table = database_column(stmt, 0);
+        const struct slice name = database_column(stmt, 1).bytes;
+        note_waiting(a, table, name);
         if (a->row_count == ROWS_MAX) {
-            break; /* the others are looked at when more comes */
+            bytes_clear(key);
+            bytes_put(key, name.data, name.len);
         }
     }
     (void)sqlite3_reset(stmt);
-    return rc < 0 ? rc : fold_gathered(a, e);
+    return rc;
+}
+
+/* Evidence may wait for the certificate of whom it speaks of. */
+static int fold_waiting(struct applying *a, struct err *e)
+{
+    struct value table = value_integer(0);
+    struct bytes key = {0};
+    int more = 1;
+    int rc = 0;
+    while (rc == 0 && more == 1) {
+        more = gather_waiting(a, &table, &key, e);
+        rc = more < 0 ? more : fold_gathered(a, e);
+    }
+    bytes_free(&key);
+    return rc;
 }
 
 /* --- the whole ----------------------------------------------------------- */
@@ -352,8 +384,9 @@ static int apply_once(struct applying *a, struct err *e)
     if (rc == 0) {
         rc = mark_voided(a, e);
     }
+    bool enrolled = standing_enrolled(registry_standing(r));
     standing_settled(registry_standing(r));
-    return rc == 0 && a->m->waiting ? fold_waiting(a, e) : rc;
+    return rc == 0 && enrolled && a->m->waiting ? fold_waiting(a, e) : rc;
 }
 
 int late_apply(struct merger *m, uint64_t *ret_rows, struct err *e)

@@ -12,6 +12,7 @@
  *   renew.c     certificates for new classes  upgrade.c    older files
  *   revoke.c    ends of nodes                 clone.c      branches
  *   refused.c   what a first hop turns away   takeback.c   and is signed anew
+ *   returned.c  also when it came back late
  *   scrub.c     what triggers did not see     shape.c      altered tables
  *   judge.c     what the rules find           numbers.c  for cards, of nodes
  *   tell.c      what it says of others' rows  carry.c    alerts to other sites
@@ -84,6 +85,9 @@ int replica_forget_numbers(struct replica *r, struct err *e);
 /* What this node signed and lost has come back: the chain may go on from there,
  * and no incarnation may be on two branches. */
 int replica_got_back(struct replica *r, struct err *e);
+
+/* The changeset journalled last is one of this node's that it had lost. */
+int replica_note_returned(struct replica *r, struct err *e);
 
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
  * rolls back, forgets what was only in memory and returns `rc`. A new replica,

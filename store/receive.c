@@ -313,6 +313,13 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
     return rc;
 }
 
+static int got_back(struct receiving *in, struct err *e)
+{
+    in->ret->returned++;
+    int rc = replica_note_returned(in->r, e);
+    return rc == 0 ? replica_got_back(in->r, e) : rc;
+}
+
 /* Evidence about its own origin takes effect before the next changeset, which
  * may build on it. */
 static int settle(struct receiving *in, const struct checked *c, struct err *e)
@@ -321,7 +328,7 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     bool evidence = standing_concerns(registry_standing(r->merger.registry),
                                       &c->header.origin);
     bool was_lost = !c->held && hash_equal(&c->header.origin, &r->self.node);
-    int rc = was_lost ? replica_got_back(r, e) : 0;
+    int rc = was_lost ? got_back(in, e) : 0;
     if (rc == 0 && evidence) {
         rc = batch_merge(r->batch, &r->merger, &in->tally, e);
         rc = rc == 0 && was_lost ? replica_forget_priors(r, e) : rc;

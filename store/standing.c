@@ -56,6 +56,7 @@ struct standing {
     size_t against; /* items that are no certificates */
     size_t marked;  /* items at the mark */
     bool weighed;   /* `counts` of every item is right */
+    bool enrolled;  /* a certificate is new */
 };
 
 enum moment { NOW, BEFORE };
@@ -226,6 +227,7 @@ static bool add(struct standing *s, const struct item *item)
     about->about[about->count++] = copy;
     about->concerned = about->concerned || concerns(copy);
     s->against += item->kind != KIND_CERTIFICATE;
+    s->enrolled = s->enrolled || item->kind == KIND_CERTIFICATE;
     s->weighed = false;
     return true;
 }
@@ -514,6 +516,11 @@ bool standing_changed(const struct standing *s)
     return false;
 }
 
+bool standing_enrolled(const struct standing *s)
+{
+    return s->enrolled;
+}
+
 bool standing_concerns(const struct standing *s, const struct hash *node)
 {
     const struct subject *o = s->against == 0 ? NULL : find(s, node);
@@ -542,6 +549,7 @@ void standing_settled(struct standing *s)
     for (size_t i = 0; i < s->subject_count; i++) {
         s->subjects[i]->concerned = false;
     }
+    s->enrolled = false;
 }
 
 /* --- back to a mark ------------------------------------------------------- */

@@ -59,6 +59,8 @@ bool standing_is_cut_off(struct standing *s, const struct changeset_header *h);
 
 /* Has evidence come since standing_settled()? */
 bool standing_changed(const struct standing *s);
+/* Is a certificate among it, for which other evidence may have waited? */
+bool standing_enrolled(const struct standing *s);
 /* Can it have changed the standing of this node's changesets? */
 bool standing_concerns(const struct standing *s, const struct hash *node);
 /* Is an answer about it another than at the last standing_settled()? */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "protocol/hlc.h"
+#include "store/anew.h"
 #include "store/fold.h"
 #include "store/late.h"
 #include "store/parts.h"
@@ -42,9 +43,8 @@ struct tail {
     size_t place_cap;
     uint64_t head; /* of the journal, before anything is signed anew */
     struct leaf leaf;
-    struct bytes memory; /* of the drafts of one changeset, */
-    struct draft drafts[LEAVES_MAX];
-    size_t bodies[LEAVES_MAX]; /* and where a body in it begins, plus 1 */
+    struct bytes memory; /* of the leaf */
+    struct anew anew;
 };
 
 /* --- where it begins ----------------------------------------------------- */
@@ -260,73 +260,10 @@ static int give_back_prior(struct tail *t, const struct changeset *cs,
 
 /* --- signing anew -------------------------------------------------------- */
 
-/* Is it one that others may cover? */
-static bool has_heads(const struct tail *t)
-{
-    const struct table *table = manifest_table(t->r->manifest, t->leaf.table);
-    bool has = false;
-    for (size_t i = 0; table != NULL && i < t->leaf.cell_count; i++) {
-        const struct column *c = table_column(table, t->leaf.cells[i].column);
-        has = has || (c != NULL && (c->policy == POLICY_REVIEW ||
-                                    c->policy == POLICY_UNION));
-    }
-    return has;
-}
-
-/* Who has seen a write covers it by the name that it had then. */
-static void keep_name(struct tail *t, const struct changeset_header *h)
-{
-    if (!t->leaf.named) {
-        t->leaf.named = true;
-        t->leaf.name = (struct leaf_name){h->incarnation, h->seq};
-    }
-}
-
-static void draft_leaf(struct tail *t, size_t i, const struct changeset *cs,
-                       const struct slot *slot)
-{
-    struct draft *draft = &t->drafts[i];
-    decode(t, slot);
-    *draft = (struct draft){
-        .class_id = t->leaf.class_id,
-        .scope = t->leaf.scope,
-        .scope_bytes = t->leaf.scope_bytes,
-        .table = t->leaf.table,
-        .key = t->leaf.key_bytes,
-        .body = slot->body,
-    };
-    t->bodies[i] = 0;
-    if (has_heads(t)) {
-        size_t at = t->memory.len;
-        keep_name(t, &cs->header);
-        leaf_encode_body(&t->leaf, &t->memory);
-        t->bodies[i] = at + 1;
-        draft->body.len = t->memory.len - at;
-    }
-}
-
 /* The rows they touch are folded when all is signed, not merged. */
 static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 {
-    struct replica *r = t->r;
-    size_t count = 0;
-    int rc = 0;
-    bytes_clear(&t->memory);
-    for (size_t i = 0; i < cs->header.leaf_count; i++) {
-        if (cs->slots[i].form == SLOT_VISIBLE) {
-            draft_leaf(t, count++, cs, &cs->slots[i]);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (t->bodies[i] != 0) {
-            t->drafts[i].body.data = t->memory.data + t->bodies[i] - 1;
-        }
-    }
-    if (count > 0) {
-        rc = replica_sign(r, t->drafts, count, t->now_ms, t->now_ms, e);
-        batch_drop(r->batch);
-    }
-    return rc < 0 ? rc : 0;
+    return anew_sign(&t->anew, t->r, cs, t->now_ms, e);
 }
 
 /* --- the words that take it back ----------------------------------------- */
@@ -553,6 +490,7 @@ int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
     free(t->taken);
     free(t->places);
     bytes_free(&t->memory);
+    anew_clear(&t->anew);
     free(t);
     return rc;
 }

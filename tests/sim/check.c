@@ -378,10 +378,6 @@ static void check_written(struct gathered *c)
                "  (SELECT key FROM shown WHERE machine = 0)"
                " AND NOT EXISTS(SELECT 1 FROM deleted d"
                "  WHERE d.tbl = wrote.tbl AND d.key = wrote.key)"
-               /* what came back when its branch had been taken back:
-                * docs/security.md, "Not yet" */
-               " AND NOT (machine.put_back AND key IN"
-               "  (SELECT key FROM leaf JOIN withdrawn USING(leaf)))"
                /* of a clone it waits for a person */
                " AND NOT (key IN (SELECT key FROM leaf JOIN taken USING(leaf)"
                "   WHERE leaf.machine = 0)"

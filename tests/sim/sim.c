@@ -138,7 +138,6 @@ static noreturn void live(const struct plan *plan)
     world_live(&w, plan);
     world_heal(&w);
     check_world(&w);
-    world_end(&w);
     result.trace = sim.trace;
     result.machines = w.count;
     result.lived_ms = sim.now_ms - w.began_ms;

@@ -670,12 +670,3 @@ void world_heal(struct world *w)
     world_run(w, MINUTE_MS); /* each scrubs once, soon after its start */
     wait_for_quiet(w, began_ms);
 }
-
-void world_end(struct world *w)
-{
-    for (int i = 0; i < w->count; i++) {
-        if (w->machines[i].on) {
-            machine_stop(&w->machines[i]);
-        }
-    }
-}

@@ -103,8 +103,6 @@ void world_make(struct world *w, uint64_t beginning, int machines);
 void world_live(struct world *w, const struct plan *plan);
 /* Ends all faults; sim_fail() if it is not quiet in time [I-13]. */
 void world_heal(struct world *w);
-/* Everything off. */
-void world_end(struct world *w);
 
 /* Lets so much time pass. */
 void world_run(struct world *w, int64_t ms);

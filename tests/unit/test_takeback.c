@@ -339,6 +339,35 @@ static void what_a_child_gives_back_of_the_future_is_signed_anew(void **state)
     tree_free(t);
 }
 
+/* It does not know of them when it takes back what the copy has of that time. */
+static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
+    void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_H, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    add_dose(t, LDH_H, 1);
+    tree_back_up(t, LDH_H, "copy");
+    call(t, LDH_H, 1, "lost");
+    add_dose(t, LDH_H, 2);
+    add_person(t, LDH_H, 2);
+    call(t, LDH_H, 2, "last");
+    tree_send(t, LDH_H, LDH_C);
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_send(t, LDH_H, HQ);
+    call(t, LDH_H, 1, "newer");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1,d2");
+        assert_string_equal(phones(t, i), "newer,last");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
 /* docs/semantics.md section 4: "nobody can withdraw a dose register". */
 static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
 {
@@ -647,6 +676,8 @@ int main(void)
         cmocka_unit_test(the_name_is_the_first),
         cmocka_unit_test(what_was_turned_away_is_known_until_it_is_void),
         cmocka_unit_test(what_a_child_gives_back_of_the_future_is_signed_anew),
+        cmocka_unit_test(
+            what_comes_back_after_its_time_was_taken_back_is_signed_anew),
         cmocka_unit_test(nobody_withdraws_a_register_by_an_old_stamp),
         cmocka_unit_test(a_copy_remembers_no_number_that_nobody_has),
         cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),

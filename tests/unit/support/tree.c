@@ -415,6 +415,19 @@ static void take_back(struct tree *t, int node)
     }
 }
 
+static void sign_returned(struct tree *t, int node, int from)
+{
+    const struct replica *sender = t->nodes[from].replica;
+    const struct peer there = tree_peer(t, node, from);
+    struct signed_anew anew = {
+        .more = !peer_owes(&there, replica_self(sender)->head),
+    };
+    while (anew.more) {
+        must(replica_sign_returned(t->nodes[node].replica, tree_clock(t, node),
+                                   &anew, said));
+    }
+}
+
 static int refuse_commit(void *context)
 {
     (void)context;
@@ -525,6 +538,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         if (rc == 0) {
             note_refused(t, from, &stored);
             take_back(t, t->nodes[from].parent == to ? from : to);
+            sign_returned(t, to, from);
         }
         bool end = walked.end;
         walked_clear(&walked);

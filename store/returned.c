@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "store/anew.h"
+#include "store/fold.h"
+#include "store/late.h"
+#include "store/parts.h"
+
+/* What this node had lost comes back from a neighbour, and it has meanwhile taken
+ * back, not knowing of it, what it signed in that incarnation. Its events count
+ * and go up only when time has reached their stamps; its other changes do not
+ * count. So what nobody has otherwise is signed anew: a row that is in no other
+ * changeset, an event or a row that came into being there. A value of a row that
+ * is known is not: others may have written it since, and it stays refused, as
+ * `parked` shows. */
+
+struct returning {
+    struct replica *r;
+    int64_t now_ms;
+    uint64_t leaves; /* looked at */
+    uint64_t rows;   /* signed anew */
+    struct leaf leaf;
+    struct anew anew;
+};
+
+int replica_note_returned(struct replica *r, struct err *e)
+{
+    static const char sql[] = "INSERT INTO sync_returned(position)"
+                              " SELECT max(position) FROM sync_delivery";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    return rc == 0 ? database_done(r->db, stmt, e) : rc;
+}
+
+/* --- one row -------------------------------------------------------------- */
+
+static bool is_void(const struct returning *x, const struct changeset *cs)
+{
+    struct standing *s = registry_standing(x->r->merger.registry);
+    return standing_of(s, &cs->header) == STAND_VOID;
+}
+
+/* Does anything count of it but what is void? */
+static bool is_known(const struct returning *x, const struct fold *f)
+{
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        if (f->leaves[i].code == 0 && !is_void(x, f->leaves[i].changeset)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Each in a changeset of its own: one has a row once. How many. */
+static int sign_leaves(struct returning *x, const struct fold *f, struct err *e)
+{
+    const struct hash *own = &x->r->self.node;
+    int count = 0;
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        if (!hash_equal(&l->changeset->header.origin, own) ||
+            !is_void(x, l->changeset)) {
+            continue;
+        }
+        int rc = anew_sign_leaf(&x->anew, x->r, l->changeset, l->index,
+                                x->now_ms, e);
+        if (rc != 0) {
+            return rc;
+        }
+        count++;
+    }
+    return count;
+}
+
+static int look_at_row(struct returning *x, const struct table *t,
+                       const struct slice key, const struct slice scope,
+                       struct err *e)
+{
+    struct fold f;
+    int rc = fold_row(&x->r->merger, t, key, scope, &f, e);
+    if (rc != 0) {
+        return rc;
+    }
+    int count = is_known(x, &f) ? 0 : sign_leaves(x, &f, e);
+    fold_clear(&f);
+    if (count <= 0) {
+        return count;
+    }
+    x->rows++;
+    return fold_apply(&x->r->merger, t, key, scope, e);
+}
+
+/* --- one changeset -------------------------------------------------------- */
+
+/* A void that is void has nothing to say: what it took back was signed anew. */
+static int look_at_leaf(struct returning *x, const struct slot *slot,
+                        struct err *e)
+{
+    if (slot->form != SLOT_VISIBLE ||
+        leaf_decode(slot->head, slot->body, &x->leaf, NULL) != 0 ||
+        x->leaf.table == TABLE_VOID) {
+        return 0;
+    }
+    const struct table *t = manifest_table(x->r->manifest, x->leaf.table);
+    return t == NULL
+               ? 0
+               : look_at_row(x, t, x->leaf.key_bytes, x->leaf.scope_bytes, e);
+}
+
+static int look_at(struct returning *x, uint64_t position, struct err *e)
+{
+    struct replica *r = x->r;
+    struct changeset *cs = NULL;
+    struct delivery d = {0};
+    int rc = journal_next(r->db, position - 1, 0, &d, e);
+    if (rc != 1 || d.position != position || !d.voided) {
+        return rc < 0 ? rc : 0;
+    }
+    rc = journal_open(r->merger.packer, &r->self.network, &r->self.node, &d,
+                      &cs, e);
+    for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
+        x->leaves++;
+        rc = look_at_leaf(x, &cs->slots[i], e);
+    }
+    changeset_destroy(&cs);
+    return rc;
+}
+
+/* --- all of them ----------------------------------------------------------- */
+
+/* 1 and the first that nobody has looked at; 0 none. */
+static int first_returned(struct replica *r, uint64_t *ret, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(
+        r->db, "SELECT position FROM sync_returned ORDER BY position LIMIT 1",
+        &stmt, e);
+    if (rc == 0) {
+        rc = database_step(r->db, stmt, e);
+    }
+    if (rc == 1) {
+        *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+static int forget(struct replica *r, uint64_t position, struct err *e)
+{
+    sqlite3_stmt *stmt;
+    int rc = database_statement(
+        r->db, "DELETE FROM sync_returned WHERE position = ?1", &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)position);
+    return database_done(r->db, stmt, e);
+}
+
+/* What programs wrote goes first. */
+static int look(struct returning *x, bool *ret_more, struct err *e)
+{
+    struct replica *r = x->r;
+    struct drained drained = {0};
+    uint64_t position = 0;
+    uint64_t rows = 0;
+    int more = 1;
+    int rc = replica_drain_some(r, x->now_ms, &drained, e);
+    while (rc == 0 && !drained.more && more == 1 && x->leaves < r->rows_max) {
+        more = first_returned(r, &position, e);
+        rc = more < 0 ? more : 0;
+        if (more == 1) {
+            rc = look_at(x, position, e);
+        }
+        if (rc == 0 && more == 1) {
+            rc = forget(r, position, e);
+        }
+    }
+    *ret_more = more == 1;
+    return rc == 0 ? late_apply(&r->merger, &rows, e) : rc;
+}
+
+int replica_sign_returned(struct replica *r, int64_t now_ms,
+                          struct signed_anew *ret, struct err *e)
+{
+    uint64_t position;
+    *ret = (struct signed_anew){0};
+    int rc = first_returned(r, &position, e);
+    if (rc != 1) {
+        return rc;
+    }
+    struct returning *x = calloc(1, sizeof *x);
+    if (x == NULL) {
+        abort();
+    }
+    x->r = r;
+    x->now_ms = now_ms;
+    rc = replica_begin(r, e);
+    if (rc == 0) {
+        rc = replica_end(r, look(x, &ret->more, e), e);
+    }
+    ret->rows = x->rows;
+    anew_clear(&x->anew);
+    free(x);
+    return rc;
+}
