@@ -239,6 +239,12 @@ static int sign_returned(struct link *l, struct err *e)
                     "time was taken back -> signed anew",
                     anew.rows);
     }
+    if (anew.parked > 0) {
+        log_warning("local changes",
+                    "%" PRIu64 " values came back so, of rows that may have "
+                    "been written since -> parked, see 'sangam parked'",
+                    anew.parked);
+    }
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/parked.h"
 #include "store/rows.h"
 #include "store/state.h"
 
@@ -636,16 +637,8 @@ int capture_waits(struct database *db, const struct capture_list *list,
 static int park_stray(struct database *db, const struct stray *stray,
                       struct err *e)
 {
-    static const char sql[] =
-        "INSERT INTO sync_parked(table_id, key, column_id, value, at_ms, says)"
-        " VALUES(:table, :key, :column, :value, :at, :says)";
     struct bytes bytes = {0};
     struct bytes name = {0};
-    sqlite3_stmt *stmt = NULL;
-    int code = database_statement(db, sql, &stmt, e);
-    if (code != 0) {
-        return code;
-    }
     size_t count = KEY_COLUMNS_MAX;
     while (count > 1 && stray->key[count - 1].type == VALUE_NULL) {
         count--;
@@ -655,18 +648,15 @@ static int park_stray(struct database *db, const struct stray *stray,
         value_encode(&stray->key[i], &bytes);
     }
     row_key(slice_of(&bytes), &name);
-    const struct value table = value_integer(stray->table_id);
-    const struct value key = value_blob(name.data, name.len);
-    const struct value column = value_integer(stray->what);
-    const struct value at = value_integer(stray->at_ms);
-    const struct value says = value_text(stray->says);
-    database_bind(stmt, ":table", &table);
-    database_bind(stmt, ":key", &key);
-    database_bind(stmt, ":column", &column);
-    database_bind(stmt, ":value", &stray->old);
-    database_bind(stmt, ":at", &at);
-    database_bind(stmt, ":says", &says);
-    code = database_done(db, stmt, e);
+    const struct parked parked = {
+        .table_id = stray->table_id,
+        .key = slice_of(&name),
+        .column_id = stray->what,
+        .value = stray->old,
+        .at_ms = stray->at_ms,
+        .says = stray->says,
+    };
+    int code = parked_add(db, &parked, e);
     bytes_free(&bytes);
     bytes_free(&name);
     return code;

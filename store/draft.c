@@ -6,6 +6,7 @@
 
 #include "store/evidence.h"
 #include "store/offers.h"
+#include "store/parked.h"
 
 /* A draft while its memory still moves. */
 struct placed {
@@ -137,22 +138,15 @@ void draft_claim(struct drafting *d, enum leaf_op op)
 int draft_park(struct drafting *d, const struct touched *row,
                const struct leaf_cell *cell, const char *says, struct err *e)
 {
-    static const char sql[] =
-        "INSERT INTO sync_parked(table_id, key, column_id, value, at_ms, says)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(d->r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, row->name.table);
-    sqlite3_bind_blob(stmt, 2, row->name.key.data, (int)row->name.key.len,
-                      SQLITE_STATIC);
-    sqlite3_bind_int(stmt, 3, cell->column);
-    database_bind_at(stmt, 4, &cell->value);
-    sqlite3_bind_int64(stmt, 5, d->at_ms);
-    sqlite3_bind_text(stmt, 6, says, -1, SQLITE_STATIC);
-    return database_done(d->r->db, stmt, e);
+    const struct parked parked = {
+        .table_id = row->name.table,
+        .key = row->name.key,
+        .column_id = cell->column,
+        .value = cell->value,
+        .at_ms = d->at_ms,
+        .says = says,
+    };
+    return parked_add(d->r->db, &parked, e);
 }
 
 /* Parks every cell of the leaf, as programs wrote them; column 0 stands for

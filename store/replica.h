@@ -244,12 +244,14 @@ struct taken_back {
 int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
                       struct taken_back *ret, struct err *e);
 
-/* Of what this node had lost and neighbours gave back, the rows that nobody has
- * otherwise, because it had taken back meanwhile what it signed at that time: signed
- * anew, about APPLY_ROWS_MAX leaves at once. To be called where a neighbour owes
- * nothing more, until there is no more; only a look where nothing came back. */
+/* Of what this node had lost and neighbours gave back, what does not count because
+ * it had taken back meanwhile what it signed at that time: rows that nobody has
+ * otherwise are signed anew, values of others parked; about APPLY_ROWS_MAX leaves at
+ * once. To be called where a neighbour owes nothing more, until there is no more;
+ * only a look where nothing came back. */
 struct signed_anew {
     uint64_t rows;
+    uint64_t parked; /* values */
     bool more;
 };
 int replica_sign_returned(struct replica *r, int64_t now_ms,

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "protocol/elements.h"
+#include "protocol/hlc.h"
 #include "store/anew.h"
 #include "store/fold.h"
 #include "store/late.h"
-#include "store/parts.h"
+#include "store/parked.h"
 
 /* What this node had lost comes back from a neighbour, and it has meanwhile taken
  * back, not knowing of it, what it signed in that incarnation. Its events count
  * and go up only when time has reached their stamps; its other changes do not
  * count. So what nobody has otherwise is signed anew: a row that is in no other
  * changeset, an event or a row that came into being there. A value of a row that
- * is known is not: others may have written it since, and it stays refused, as
- * `parked` shows. */
+ * is known may have been written over since, and is put before a person. */
 
 struct returning {
     struct replica *r;
     int64_t now_ms;
     uint64_t leaves; /* looked at */
-    uint64_t rows;   /* signed anew */
-    struct leaf leaf;
+    struct signed_anew *ret;
+    struct leaf leaf; /* that is looked at */
+    struct leaf other;
     struct anew anew;
 };
 
@@ -72,29 +74,124 @@ static int sign_leaves(struct returning *x, const struct fold *f, struct err *e)
     return count;
 }
 
-static int look_at_row(struct returning *x, const struct table *t,
-                       const struct slice key, const struct slice scope,
-                       struct err *e)
+static int sign_row(struct returning *x, const struct fold *f, struct err *e)
 {
-    struct fold f;
-    int rc = fold_row(&x->r->merger, t, key, scope, &f, e);
-    if (rc != 0) {
-        return rc;
-    }
-    int count = is_known(x, &f) ? 0 : sign_leaves(x, &f, e);
-    fold_clear(&f);
+    int count = sign_leaves(x, f, e);
     if (count <= 0) {
         return count;
     }
-    x->rows++;
-    return fold_apply(&x->r->merger, t, key, scope, e);
+    x->ret->rows++;
+    return fold_apply(&x->r->merger, f->table, slice_of(&f->key),
+                      x->leaf.scope_bytes, e);
+}
+
+/* --- values of a row that is known ---------------------------------------- */
+
+/* Does a change that counts say the same? It may have been signed anew. */
+static bool is_said(struct returning *x, const struct fold *f,
+                    const struct leaf_cell *cell)
+{
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        const struct slot *slot = &l->changeset->slots[l->index];
+        if (l->code != 0 || is_void(x, l->changeset) ||
+            leaf_decode(slot->head, slot->body, &x->other, NULL) != 0) {
+            continue;
+        }
+        const struct value *v = leaf_cell(&x->other, cell->column);
+        if (cell->column == 0 ? x->other.op == LEAF_DELETE
+                              : v != NULL && value_equal(v, &cell->value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int park(struct returning *x, const struct fold *f, uint16_t column,
+                const struct value *value, int64_t at_ms, struct err *e)
+{
+    struct bytes name = {0};
+    row_key(slice_of(&f->key), &name);
+    const struct parked parked = {
+        .table_id = f->table->id,
+        .key = slice_of(&name),
+        .column_id = column,
+        .value = *value,
+        .at_ms = at_ms,
+        .says = "it was lost with a disk that was put back, and came back when "
+                "this node had taken back what it wrote then; write it again "
+                "if it still holds",
+    };
+    int rc = parked_add(x->r->db, &parked, e);
+    bytes_free(&name);
+    x->ret->parked++;
+    return rc;
+}
+
+/* The elements that were added to a list; one that was taken away stays there. */
+static int park_added(struct returning *x, const struct fold *f,
+                      const struct leaf_cell *cell, int64_t at_ms,
+                      struct err *e)
+{
+    struct elements elements;
+    int rc = 0;
+    if (!elements_decode(&cell->value, &elements)) {
+        return 0; /* it says nothing, here as anywhere */
+    }
+    for (size_t i = 0; rc == 0 && i < elements.added_count; i++) {
+        rc = park(x, f, cell->column, &elements.added[i], at_ms, e);
+    }
+    elements_clear(&elements);
+    return rc;
+}
+
+static int park_cell(struct returning *x, const struct fold *f,
+                     const struct leaf_cell *cell, int64_t at_ms, struct err *e)
+{
+    const struct column *c = table_column(f->table, cell->column);
+    if (is_said(x, f, cell)) {
+        return 0;
+    }
+    return c != NULL && c->policy == POLICY_UNION
+               ? park_added(x, f, cell, at_ms, e)
+               : park(x, f, cell->column, &cell->value, at_ms, e);
+}
+
+/* A deletion has no cells: column 0 stands for the row. */
+static int park_leaf(struct returning *x, const struct fold *f, int64_t at_ms,
+                     struct err *e)
+{
+    const struct leaf_cell whole = {.column = 0};
+    int rc = x->leaf.op == LEAF_DELETE ? park_cell(x, f, &whole, at_ms, e) : 0;
+    for (size_t i = 0; rc == 0 && i < x->leaf.cell_count; i++) {
+        rc = park_cell(x, f, &x->leaf.cells[i], at_ms, e);
+    }
+    return rc;
+}
+
+static int look_at_row(struct returning *x, const struct table *t,
+                       int64_t at_ms, struct err *e)
+{
+    struct fold f;
+    int rc = fold_row(&x->r->merger, t, x->leaf.key_bytes, x->leaf.scope_bytes,
+                      &f, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (!is_known(x, &f)) {
+        rc = sign_row(x, &f, e);
+    } else if (t->kind == TABLE_RECORD || t->kind == TABLE_REFERENCE) {
+        rc = park_leaf(x, &f, at_ms, e);
+    }
+    fold_clear(&f);
+    return rc;
 }
 
 /* --- one changeset -------------------------------------------------------- */
 
 /* A void that is void has nothing to say: what it took back was signed anew. */
 static int look_at_leaf(struct returning *x, const struct slot *slot,
-                        struct err *e)
+                        int64_t at_ms, struct err *e)
 {
     if (slot->form != SLOT_VISIBLE ||
         leaf_decode(slot->head, slot->body, &x->leaf, NULL) != 0 ||
@@ -102,9 +199,7 @@ static int look_at_leaf(struct returning *x, const struct slot *slot,
         return 0;
     }
     const struct table *t = manifest_table(x->r->manifest, x->leaf.table);
-    return t == NULL
-               ? 0
-               : look_at_row(x, t, x->leaf.key_bytes, x->leaf.scope_bytes, e);
+    return t == NULL ? 0 : look_at_row(x, t, at_ms, e);
 }
 
 static int look_at(struct returning *x, uint64_t position, struct err *e)
@@ -120,7 +215,7 @@ static int look_at(struct returning *x, uint64_t position, struct err *e)
                       &cs, e);
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
         x->leaves++;
-        rc = look_at_leaf(x, &cs->slots[i], e);
+        rc = look_at_leaf(x, &cs->slots[i], hlc_ms(d.hlc), e);
     }
     changeset_destroy(&cs);
     return rc;
@@ -194,12 +289,12 @@ int replica_sign_returned(struct replica *r, int64_t now_ms,
         abort();
     }
     x->r = r;
+    x->ret = ret;
     x->now_ms = now_ms;
     rc = replica_begin(r, e);
     if (rc == 0) {
         rc = replica_end(r, look(x, &ret->more, e), e);
     }
-    ret->rows = x->rows;
     anew_clear(&x->anew);
     free(x);
     return rc;

@@ -339,6 +339,14 @@ static void what_a_child_gives_back_of_the_future_is_signed_anew(void **state)
     tree_free(t);
 }
 
+static void alerts(struct tree *t, int node, const char *list)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql, "UPDATE person SET alerts = '%s'", list);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
 /* It does not know of them when it takes back what the copy has of that time. */
 static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
     void **state)
@@ -351,6 +359,7 @@ static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
     add_dose(t, LDH_H, 1);
     tree_back_up(t, LDH_H, "copy");
     call(t, LDH_H, 1, "lost");
+    alerts(t, LDH_H, "[\"hbv\",7]");
     add_dose(t, LDH_H, 2);
     add_person(t, LDH_H, 2);
     call(t, LDH_H, 2, "last");
@@ -363,6 +372,10 @@ static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
     for (int i = 0; i < t->count; i++) {
         assert_string_equal(doses(t, i), "d1,d2");
         assert_string_equal(phones(t, i), "newer,last");
+        assert_string_equal(tree_get(t, i,
+                                     "SELECT group_concat(value)"
+                                     " FROM sync_parked"),
+                            i == LDH_H ? "lost,7,hbv" : "");
         tree_check(t, i);
     }
     tree_free(t);
@@ -586,14 +599,6 @@ static void who_took_a_row_over_keeps_it(void **state)
         tree_check(t, i);
     }
     tree_free(t);
-}
-
-static void alerts(struct tree *t, int node, const char *list)
-{
-    char sql[200];
-    (void)snprintf(sql, sizeof sql, "UPDATE person SET alerts = '%s'", list);
-    tree_sql(t, node, sql);
-    tree_drain(t, node);
 }
 
 static const char *alerts_at(struct tree *t, int node)
