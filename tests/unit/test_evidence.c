@@ -607,6 +607,7 @@ static uint64_t steps_where_wait(int waiting)
         .incarnation = 1,
         .after = 1,
     };
+    char expected[16];
     uint64_t steps = 0;
     for (int i = 0; i < waiting; i++) {
         revoke_nobody(t, LDH_H, i);
@@ -618,10 +619,11 @@ static uint64_t steps_where_wait(int waiting)
     sqlite3_progress_handler(db, 1, count_step, &steps);
     tree_send(t, LDH_H, HQ);
     sqlite3_progress_handler(db, 0, NULL, NULL);
-    assert_int_equal(atoi(tree_get(t, HQ,
-                                   "SELECT count(*) FROM sync_verdict"
-                                   " WHERE verdict = 'waiting'")),
-                     waiting);
+    (void)snprintf(expected, sizeof expected, "%d", waiting);
+    assert_string_equal(tree_get(t, HQ,
+                                 "SELECT count(*) FROM sync_verdict"
+                                 " WHERE verdict = 'waiting'"),
+                        expected);
     tree_free(t);
     return steps;
 }
