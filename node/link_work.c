@@ -106,7 +106,8 @@ static int store(struct link *l, struct err *e)
                   s->leaves + s->taken * CHANGESET_ROWS);
         tell_stored(l, s);
         l->stored += s->taken;
-        l->returned = l->returned || s->returned > 0;
+        l->returned =
+            l->returned || s->folded > 0 || peer_give_back(&l->peer) != 0;
         keep_refusals(l, s);
         if (s->refusal_count > 0) {
             link_plan_asking(l);
@@ -201,6 +202,7 @@ static int take_back(struct link *l, struct err *e)
     hold_end(l->hold);
     hold_used(l->hold, began_ms, clock_mono_ms(), 0);
     l->take_back = 0;
+    l->returned = true;
     if (taken.changesets > 0) {
         log_warning("local changes",
                     "%" PRIu64 " changesets were stamped %" PRId64
@@ -231,7 +233,7 @@ static int sign_returned(struct link *l, struct err *e)
         return link_failed(l, e, e);
     }
     hold_end(l->hold);
-    hold_used(l->hold, began_ms, clock_mono_ms(), 0);
+    hold_used(l->hold, began_ms, clock_mono_ms(), anew.leaves);
     l->returned = anew.more;
     if (anew.rows > 0) {
         log_warning("local changes",

@@ -344,6 +344,71 @@ int journal_set_voided(struct database *db, const struct delivery *d,
     return database_done(db, stmt, e);
 }
 
+int journal_settle_voided(struct database *db, uint32_t origin_no, uint64_t seq,
+                          uint64_t incarnation, struct err *e)
+{
+    static const char sql[] =
+        "UPDATE sync_changeset SET voided = 2 WHERE origin_no = ?1"
+        " AND seq = ?2 AND incarnation = ?3 AND voided = 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
+    return database_done(db, stmt, e);
+}
+
+int journal_unsettled(struct database *db, uint32_t origin_no,
+                      uint64_t *ret_seq, uint64_t *ret_incarnation,
+                      struct err *e)
+{
+    static const char sql[] = "SELECT seq, incarnation FROM sync_changeset"
+                              " WHERE origin_no = ?1 AND voided = 1 LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, origin_no);
+    rc = database_step(db, stmt, e);
+    if (rc == 1) {
+        *ret_seq = column_u64(stmt, 0);
+        *ret_incarnation = column_u64(stmt, 1);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+int journal_next_of_changeset(struct database *db, uint32_t origin_no,
+                              uint64_t seq, uint64_t incarnation,
+                              uint64_t after, struct delivery *ret,
+                              struct err *e)
+{
+    static const char sql[] =
+        "SELECT position FROM sync_delivery WHERE origin_no = ?1 AND seq = ?2"
+        " AND incarnation = ?3 AND position > ?4 AND NOT reach & 32"
+        " ORDER BY position LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, origin_no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
+    sqlite3_bind_int64(stmt, 4, (int64_t)after);
+    rc = database_step(db, stmt, e);
+    if (rc != 1) {
+        return rc;
+    }
+    uint64_t position = column_u64(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return journal_next(db, position - 1, 0, ret, e);
+}
+
 int journal_tip(struct database *db, uint32_t origin_no, uint64_t before_hlc,
                 struct changeset_header *ret, struct hash *ret_hash,
                 struct err *e)

@@ -101,6 +101,19 @@ int journal_find(struct database *db, uint32_t origin_no, uint64_t seq,
 /* Marks a changeset that is held as taken back, or not. */
 int journal_set_voided(struct database *db, const struct delivery *d,
                        bool voided, struct err *e);
+/* This node has signed anew what is to be of a changeset that it took back. */
+int journal_settle_voided(struct database *db, uint32_t origin_no, uint64_t seq,
+                          uint64_t incarnation, struct err *e);
+/* The first of an origin that is taken back and not settled: 1, 0 there is none. */
+int journal_unsettled(struct database *db, uint32_t origin_no,
+                      uint64_t *ret_seq, uint64_t *ret_incarnation,
+                      struct err *e);
+/* The next delivery of a changeset behind a position that does not repeat others:
+ * 1 with *ret, 0 there is none. */
+int journal_next_of_changeset(struct database *db, uint32_t origin_no,
+                              uint64_t seq, uint64_t incarnation,
+                              uint64_t after, struct delivery *ret,
+                              struct err *e);
 /* The last changeset of an origin in time that was not taken back, of those
  * stamped before `before_hlc` (INT64_MAX: of all): 1, with its header but for
  * leaves and root in *ret, and its hash; 0 none. */

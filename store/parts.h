@@ -86,9 +86,6 @@ int replica_forget_numbers(struct replica *r, struct err *e);
  * and no incarnation may be on two branches. */
 int replica_got_back(struct replica *r, struct err *e);
 
-/* The changeset journalled last is one of this node's that it had lost. */
-int replica_note_returned(struct replica *r, struct err *e);
-
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
  * rolls back, forgets what was only in memory and returns `rc`. A new replica,
  * which has nothing to go back to, is committed alone and dropped on failure.

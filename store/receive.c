@@ -313,13 +313,6 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
     return rc;
 }
 
-static int got_back(struct receiving *in, struct err *e)
-{
-    in->ret->returned++;
-    int rc = replica_note_returned(in->r, e);
-    return rc == 0 ? replica_got_back(in->r, e) : rc;
-}
-
 /* Evidence about its own origin takes effect before the next changeset, which
  * may build on it. */
 static int settle(struct receiving *in, const struct checked *c, struct err *e)
@@ -328,13 +321,15 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     bool evidence = standing_concerns(registry_standing(r->merger.registry),
                                       &c->header.origin);
     bool was_lost = !c->held && hash_equal(&c->header.origin, &r->self.node);
-    int rc = was_lost ? got_back(in, e) : 0;
+    int rc = was_lost ? replica_got_back(r, e) : 0;
     if (rc == 0 && evidence) {
         rc = batch_merge(r->batch, &r->merger, &in->tally, e);
         rc = rc == 0 && was_lost ? replica_forget_priors(r, e) : rc;
         rc = rc == 0 ? replica_forget_void(r, c->origin, e) : rc;
     }
-    if (rc == 0 && c->branches && !c->held) {
+    /* Of what comes back the words that take it back may still be to come. Who
+     * gives it has it, and gets what was signed here: there it is found out. */
+    if (rc == 0 && c->branches && !c->held && !was_lost) {
         rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);
         in->ret->cloned = in->ret->cloned || rc == 1;
     }

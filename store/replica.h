@@ -187,10 +187,9 @@ struct stored {
     uint64_t leaves;
     uint64_t waiting;
     uint64_t refused;
-    uint64_t folded;   /* rows folded again: evidence came late */
-    uint64_t lifted;   /* origins that were barred, and are not any more */
-    uint64_t returned; /* changesets of this node's that it had lost */
-    bool cloned;       /* a child of ours ran twice: this is the proof */
+    uint64_t folded; /* rows folded again: evidence came late */
+    uint64_t lifted; /* origins that were barred, and are not any more */
+    bool cloned;     /* a child of ours ran twice: this is the proof */
     /* For the ack. Stamped ahead of our clock by the child itself, or built on
      * such: turned away (ERR_FUTURE). What may not come in: the first of its
      * origin, and nothing of it comes in after that. */
@@ -244,12 +243,13 @@ struct taken_back {
 int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
                       struct taken_back *ret, struct err *e);
 
-/* Of what this node had lost and neighbours gave back, what does not count because
- * it had taken back meanwhile what it signed at that time: rows that nobody has
- * otherwise are signed anew, values of others parked; about APPLY_ROWS_MAX leaves at
- * once. To be called where a neighbour owes nothing more, until there is no more;
- * only a look where nothing came back. */
+/* Of what this node signed and has taken back without having it at hand (a disk was
+ * put back, and neighbours gave back what was lost, or the words that take it back),
+ * rows that nobody has otherwise are signed anew, values of others parked; about
+ * APPLY_ROWS_MAX leaves at once. To be called where a neighbour owes nothing more,
+ * until there is no more; only a look where there is nothing. */
 struct signed_anew {
+    uint64_t leaves; /* looked at */
     uint64_t rows;
     uint64_t parked; /* values */
     bool more;

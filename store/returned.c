@@ -7,32 +7,26 @@
 #include "store/fold.h"
 #include "store/late.h"
 #include "store/parked.h"
+#include "store/runs.h"
 
-/* What this node had lost comes back from a neighbour, and it has meanwhile taken
- * back, not knowing of it, what it signed in that incarnation. Its events count
- * and go up only when time has reached their stamps; its other changes do not
- * count. So what nobody has otherwise is signed anew: a row that is in no other
- * changeset, an event or a row that came into being there. A value of a row that
- * is known may have been written over since, and is put before a person. */
+/* This node signed it and took it back without having it at hand: its disk was put
+ * back from a copy. Either it took back, not knowing of it, what it signed in that
+ * incarnation, and a neighbour gives it what it had lost; or the copy had it, and a
+ * neighbour gives it the words that take it back. The events of it count and go up
+ * only when time has reached their stamps; its other changes do not count. So what
+ * nobody has otherwise is signed anew: a row that is in no other changeset, an event
+ * or a row that came into being there. A value of a row that is known may have been
+ * written over since, and is put before a person. */
 
 struct returning {
     struct replica *r;
     int64_t now_ms;
-    uint64_t leaves; /* looked at */
+    uint64_t position; /* of the delivery that is looked at */
     struct signed_anew *ret;
     struct leaf leaf; /* that is looked at */
     struct leaf other;
     struct anew anew;
 };
-
-int replica_note_returned(struct replica *r, struct err *e)
-{
-    static const char sql[] = "INSERT INTO sync_returned(position)"
-                              " SELECT max(position) FROM sync_delivery";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(r->db, sql, &stmt, e);
-    return rc == 0 ? database_done(r->db, stmt, e) : rc;
-}
 
 /* --- one row -------------------------------------------------------------- */
 
@@ -87,20 +81,34 @@ static int sign_row(struct returning *x, const struct fold *f, struct err *e)
 
 /* --- values of a row that is known ---------------------------------------- */
 
-/* Does a change that counts say the same? It may have been signed anew. */
+/* Does a change that counts say the same of a cell, or of the whole row? */
+static bool says_same(struct returning *x, const struct folded_leaf *l,
+                      const struct leaf_cell *cell)
+{
+    const struct slot *slot = &l->changeset->slots[l->index];
+    if (l->code != 0 || is_void(x, l->changeset) ||
+        leaf_decode(slot->head, slot->body, &x->other, NULL) != 0) {
+        return false;
+    }
+    const struct value *v = leaf_cell(&x->other, cell->column);
+    return cell->column == 0 ? x->other.op == LEAF_DELETE
+                             : v != NULL && value_equal(v, &cell->value);
+}
+
+/* It shows, or this node has signed it anew and then gone on from there: a
+ * neighbour brought that later. */
 static bool is_said(struct returning *x, const struct fold *f,
                     const struct leaf_cell *cell)
 {
+    const struct hash *own = &x->r->self.node;
     for (size_t i = 0; i < f->leaf_count; i++) {
         const struct folded_leaf *l = &f->leaves[i];
-        const struct slot *slot = &l->changeset->slots[l->index];
-        if (l->code != 0 || is_void(x, l->changeset) ||
-            leaf_decode(slot->head, slot->body, &x->other, NULL) != 0) {
-            continue;
-        }
-        const struct value *v = leaf_cell(&x->other, cell->column);
-        if (cell->column == 0 ? x->other.op == LEAF_DELETE
-                              : v != NULL && value_equal(v, &cell->value)) {
+        bool anew = l->position > x->position &&
+                    hash_equal(&l->changeset->header.origin, own);
+        if (says_same(x, l, cell) &&
+            (anew ||
+             (cell->column == 0 ? f->state.cl % 2 == 0
+                                : fold_shows(f, l, &x->other, cell->column)))) {
             return true;
         }
     }
@@ -145,11 +153,18 @@ static int park_added(struct returning *x, const struct fold *f,
     return rc;
 }
 
+/* What nobody can write again says nothing to a person. */
+static bool is_writable(const struct table *t, const struct column *c)
+{
+    return c == NULL || !(policy_is_fixed(c->policy) || c == t->owner_column ||
+                          c == t->epoch_column);
+}
+
 static int park_cell(struct returning *x, const struct fold *f,
                      const struct leaf_cell *cell, int64_t at_ms, struct err *e)
 {
     const struct column *c = table_column(f->table, cell->column);
-    if (is_said(x, f, cell)) {
+    if (!is_writable(f->table, c) || is_said(x, f, cell)) {
         return 0;
     }
     return c != NULL && c->policy == POLICY_UNION
@@ -202,85 +217,81 @@ static int look_at_leaf(struct returning *x, const struct slot *slot,
     return t == NULL ? 0 : look_at_row(x, t, at_ms, e);
 }
 
-static int look_at(struct returning *x, uint64_t position, struct err *e)
+static int look_at_part(struct returning *x, const struct delivery *d,
+                        struct err *e)
 {
     struct replica *r = x->r;
     struct changeset *cs = NULL;
-    struct delivery d = {0};
-    int rc = journal_next(r->db, position - 1, 0, &d, e);
-    if (rc != 1 || d.position != position || !d.voided) {
-        return rc < 0 ? rc : 0;
-    }
-    rc = journal_open(r->merger.packer, &r->self.network, &r->self.node, &d,
-                      &cs, e);
+    int rc = journal_open(r->merger.packer, &r->self.network, &r->self.node, d,
+                          &cs, e);
+    x->position = d->position;
     for (size_t i = 0; rc == 0 && i < cs->header.leaf_count; i++) {
-        x->leaves++;
-        rc = look_at_leaf(x, &cs->slots[i], hlc_ms(d.hlc), e);
+        x->ret->leaves++;
+        rc = look_at_leaf(x, &cs->slots[i], hlc_ms(d->hlc), e);
     }
     changeset_destroy(&cs);
     return rc;
 }
 
-/* --- all of them ----------------------------------------------------------- */
-
-/* 1 and the first that nobody has looked at; 0 none. */
-static int first_returned(struct replica *r, uint64_t *ret, struct err *e)
+/* Its rows are folded, and what is signed anew stands in the journal's tail. */
+static int index_all(struct replica *r, struct err *e)
 {
-    sqlite3_stmt *stmt;
-    int rc = database_statement(
-        r->db, "SELECT position FROM sync_returned ORDER BY position LIMIT 1",
-        &stmt, e);
-    if (rc == 0) {
-        rc = database_step(r->db, stmt, e);
-    }
-    if (rc == 1) {
-        *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
-        (void)sqlite3_reset(stmt);
+    bool more = true;
+    int rc = 0;
+    while (rc == 0 && more) {
+        rc = runs_grow(r->db, r->db, &more, e);
     }
     return rc;
 }
 
-static int forget(struct replica *r, uint64_t position, struct err *e)
+static int look_at(struct returning *x, uint64_t seq, uint64_t incarnation,
+                   struct err *e)
 {
-    sqlite3_stmt *stmt;
-    int rc = database_statement(
-        r->db, "DELETE FROM sync_returned WHERE position = ?1", &stmt, e);
+    struct database *db = x->r->db;
+    uint32_t own_no = replica_own_origin(x->r)->no;
+    struct delivery d = {0};
+    int rc = index_all(x->r, e);
     if (rc != 0) {
         return rc;
     }
-    sqlite3_bind_int64(stmt, 1, (int64_t)position);
-    return database_done(r->db, stmt, e);
+    while ((rc = journal_next_of_changeset(db, own_no, seq, incarnation,
+                                           d.position, &d, e)) == 1) {
+        rc = look_at_part(x, &d, e);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return rc < 0 ? rc : journal_settle_voided(db, own_no, seq, incarnation, e);
 }
 
+/* --- all of them ----------------------------------------------------------- */
+
 /* What programs wrote goes first. */
-static int look(struct returning *x, bool *ret_more, struct err *e)
+static int look(struct returning *x, struct err *e)
 {
     struct replica *r = x->r;
     struct drained drained = {0};
-    uint64_t position = 0;
+    uint64_t seq, incarnation;
     uint64_t rows = 0;
     int more = 1;
     int rc = replica_drain_some(r, x->now_ms, &drained, e);
-    while (rc == 0 && !drained.more && more == 1 && x->leaves < r->rows_max) {
-        more = first_returned(r, &position, e);
-        rc = more < 0 ? more : 0;
-        if (more == 1) {
-            rc = look_at(x, position, e);
-        }
-        if (rc == 0 && more == 1) {
-            rc = forget(r, position, e);
-        }
+    while (rc == 0 && !drained.more && more == 1 &&
+           x->ret->leaves < r->rows_max) {
+        more = journal_unsettled(r->db, replica_own_origin(r)->no, &seq,
+                                 &incarnation, e);
+        rc = more == 1 ? look_at(x, seq, incarnation, e) : more;
     }
-    *ret_more = more == 1;
+    x->ret->more = more == 1;
     return rc == 0 ? late_apply(&r->merger, &rows, e) : rc;
 }
 
 int replica_sign_returned(struct replica *r, int64_t now_ms,
                           struct signed_anew *ret, struct err *e)
 {
-    uint64_t position;
+    uint64_t seq, incarnation;
     *ret = (struct signed_anew){0};
-    int rc = first_returned(r, &position, e);
+    int rc = journal_unsettled(r->db, replica_own_origin(r)->no, &seq,
+                               &incarnation, e);
     if (rc != 1) {
         return rc;
     }
@@ -293,7 +304,7 @@ int replica_sign_returned(struct replica *r, int64_t now_ms,
     x->now_ms = now_ms;
     rc = replica_begin(r, e);
     if (rc == 0) {
-        rc = replica_end(r, look(x, &ret->more, e), e);
+        rc = replica_end(r, look(x, e), e);
     }
     anew_clear(&x->anew);
     free(x);

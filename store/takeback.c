@@ -22,6 +22,7 @@ struct taken {
     uint64_t hlc;
     struct hash hash;
     size_t first; /* index of the first of its incarnation */
+    bool beside;  /* of that one: what stays does not lead to it */
 };
 
 /* A delivery of one of the tail. */
@@ -137,6 +138,71 @@ static struct taken *taken_of(const struct tail *t, uint64_t seq,
     return t->count == 0
                ? NULL
                : bsearch(&at, t->taken, t->count, sizeof at, compare_taken);
+}
+
+/* --- beside what stays ---------------------------------------------------- */
+
+/* The one before, of a chain of this node: 1 with *at, 0 there is none, or it is
+ * not held. */
+static int step_back(const struct tail *t, struct taken *at, bool *ret_stays,
+                     struct err *e)
+{
+    static const char sql[] =
+        "SELECT b.incarnation, NOT b.voided AND b.hlc < ?4"
+        " FROM sync_changeset AS a JOIN sync_changeset AS b"
+        "  ON b.origin_no = a.origin_no AND b.seq = a.seq - 1"
+        "  AND b.incarnation = coalesce(a.prev_incarnation, a.incarnation)"
+        " WHERE a.origin_no = ?1 AND a.seq = ?2 AND a.incarnation = ?3";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(t->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)at->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)at->incarnation);
+    sqlite3_bind_int64(stmt, 4, (int64_t)t->from_hlc);
+    rc = database_step(t->r->db, stmt, e);
+    if (rc == 1) {
+        at->seq--;
+        at->incarnation = (uint64_t)sqlite3_column_int64(stmt, 0);
+        *ret_stays = sqlite3_column_int(stmt, 1) != 0;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+/* Does the chain of the first of an incarnation come from the last that stays? If
+ * not, that was written since, on another branch. */
+static int find_beside(struct tail *t, struct taken *first, struct err *e)
+{
+    struct taken at = *first;
+    bool stays = false;
+    int rc = 1;
+    while (!stays && (rc = step_back(t, &at, &stays, e)) == 1) {
+        const struct taken *gone = taken_of(t, at.seq, at.incarnation);
+        if (gone != NULL) { /* the others of its incarnation go too */
+            at = t->taken[gone->first];
+        }
+    }
+    first->beside =
+        stays ? at.seq != t->good.seq || at.incarnation != t->good.incarnation
+              : t->good.seq != 0;
+    return rc < 0 ? rc : 0;
+}
+
+static int find_all_beside(struct tail *t, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->count; i++) {
+        rc = t->taken[i].first == i ? find_beside(t, &t->taken[i], e) : 0;
+    }
+    return rc;
+}
+
+static bool is_beside(const struct tail *t, const struct taken *at)
+{
+    return t->taken[at->first].beside;
 }
 
 /* --- its changesets one by one ------------------------------------------- */
@@ -260,10 +326,14 @@ static int give_back_prior(struct tail *t, const struct changeset *cs,
 
 /* --- signing anew -------------------------------------------------------- */
 
-/* The rows they touch are folded when all is signed, not merged. */
+/* The rows they touch are folded when all is signed, not merged. What came back
+ * beside what stays would be signed over it: it is looked at row by row
+ * (returned.c). */
 static int sign_anew(struct tail *t, const struct changeset *cs, struct err *e)
 {
-    return anew_sign(&t->anew, t->r, cs, t->now_ms, e);
+    const struct taken *at =
+        taken_of(t, cs->header.seq, cs->header.incarnation);
+    return is_beside(t, at) ? 0 : anew_sign(&t->anew, t->r, cs, t->now_ms, e);
 }
 
 /* --- the words that take it back ----------------------------------------- */
@@ -388,6 +458,21 @@ static void go_back(struct tail *t)
     randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
 }
 
+/* Nothing of what was signed anew is left to be. */
+static int settle_tail(struct tail *t, struct err *e)
+{
+    struct replica *r = t->r;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->count; i++) {
+        const struct taken *at = &t->taken[i];
+        rc = is_beside(t, at)
+                 ? 0
+                 : journal_settle_voided(r->db, replica_own_origin(r)->no,
+                                         at->seq, at->incarnation, e);
+    }
+    return rc;
+}
+
 static int sign_tail(struct tail *t, struct err *e)
 {
     struct replica *r = t->r;
@@ -411,6 +496,9 @@ static int sign_tail(struct tail *t, struct err *e)
     }
     if (rc == 0) {
         rc = late_apply(&r->merger, &rows, e);
+    }
+    if (rc == 0) {
+        rc = settle_tail(t, e);
     }
     return rc == 0 ? show_voids(t, e) : rc;
 }
@@ -458,6 +546,9 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
         return rc;
     }
     rc = find_places(t, e);
+    if (rc == 0) {
+        rc = find_all_beside(t, e);
+    }
     if (rc == 0) {
         ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);
         rc = sign_tail(t, e);

@@ -255,9 +255,10 @@ CREATE TABLE sync_changeset(
   prev        BLOB,                 -- NULL: hash of (origin_no, seq - 1)
   hash        BLOB NOT NULL,
   signature   BLOB NOT NULL,
-  voided      INTEGER NOT NULL DEFAULT 0, -- 1: its origin took it back; it is in no digest, and its origin does not send it up while it is ahead of time
+  voided      INTEGER NOT NULL DEFAULT 0, -- 1: its origin took it back; it is in no digest, and its origin does not send it up while it is ahead of time; 2: that is this node, which has signed anew what is to be
   PRIMARY KEY(origin_no, seq, incarnation)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX sync_changeset_voided ON sync_changeset(origin_no) WHERE voided = 1;
 
 -- Arrivals, in order; never deleted, positions never used twice.
 CREATE TABLE sync_delivery(
@@ -292,10 +293,6 @@ CREATE TABLE sync_mark(
   position INTEGER NOT NULL,        -- of a delivery that has it
   PRIMARY KEY(run, mark, position)
 ) STRICT, WITHOUT ROWID;
-
--- Deliveries of this node's own changesets that it had lost: whether they were
--- taken back meanwhile, and are to be signed anew, is still to be looked at.
-CREATE TABLE sync_returned(position INTEGER PRIMARY KEY) STRICT;
 
 -- seq of this node's last changeset with a leaf of (scope, class): `prior`.
 CREATE TABLE sync_prior(

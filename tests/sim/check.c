@@ -155,7 +155,16 @@ static void find_taken(struct gathered *c)
            "  JOIN cell a ON a.leaf = v.leaf AND a.col = 4"
            "  WHERE v.tbl = 5 AND v.machine = l.machine"
            "    AND lower(hex(n.value)) = l.node"
-           "    AND lower(hex(i.value)) = l.incarnation AND l.seq >= a.value)");
+           "    AND lower(hex(i.value)) = l.incarnation AND l.seq >= a.value"
+           /* "unless a void covers either": of a clone the second header and
+            * the third, which say incarnation and number */
+           "    AND NOT EXISTS(SELECT 1 FROM cell h"
+           "     JOIN cell third ON third.leaf = h.leaf AND third.col = 9"
+           "     JOIN void d ON d.machine = l.machine AND d.node = l.node"
+           "      AND d.incarnation = lower(hex(substr(h.value, 65, 8)))"
+           "      AND hex(substr(h.value, 73, 8)) > printf('%016X', d.after)"
+           "     WHERE h.leaf = v.leaf AND h.col IN (7, 9)"
+           "      AND third.value IS NOT NULL))");
     gathered_run(c, "CREATE INDEX taken_leaf ON taken(leaf)");
 }
 

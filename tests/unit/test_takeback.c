@@ -381,6 +381,105 @@ static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
     tree_free(t);
 }
 
+static const char *parked(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(value) FROM (SELECT value FROM"
+                    " sync_parked ORDER BY at_ms, parked_id)");
+}
+
+/* Where it had started again in the lost time that is not void as it comes, and
+ * is turned away: others and itself have written since it signed the rest anew. */
+static void what_comes_back_late_overwrites_nothing(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_H, 1);
+    add_person(t, LDH_H, 2);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    add_dose(t, LDH_H, 1);
+    tree_back_up(t, LDH_H, "copy");
+    call(t, LDH_H, 1, "lost 1");
+    tree_restart(t, LDH_H);
+    call(t, LDH_H, 1, "lost 2");
+    call(t, LDH_H, 2, "lost 3");
+    add_dose(t, LDH_H, 2);
+    add_person(t, LDH_H, 3);
+    tree_send(t, LDH_H, LDH_C);
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_send(t, LDH_H, HQ);
+    tree_send(t, LDH_H, LDH_P);
+    t->now_ms += 3600 * 1000;
+    call(t, LDH_P, 1, "newer");
+    call(t, LDH_H, 2, "newer too");
+    tree_sql(t, LDH_P,
+             "INSERT INTO person(person_id, beneficiary_no, given_name)"
+             " VALUES('p3', 'N-3', 'Testa')");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1,d2");
+        assert_string_equal(phones(t, i), "newer,newer too");
+        tree_check(t, i);
+    }
+    assert_string_equal(parked(t, LDH_H), "lost 1,lost 2,lost 3,55503");
+    tree_free(t);
+}
+
+/* What was said before the loss was not said again by anybody. */
+static void a_value_that_went_back_is_parked_too(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_H, 1);
+    call(t, LDH_H, 1, "other");
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    add_dose(t, LDH_H, 1);
+    tree_back_up(t, LDH_H, "copy");
+    call(t, LDH_H, 1, "55501");
+    tree_send(t, LDH_H, LDH_C);
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_send(t, LDH_H, HQ);
+    tree_sync(t);
+    assert_string_equal(phones(t, HQ), "other");
+    assert_string_equal(parked(t, LDH_H), "55501");
+    tree_free(t);
+}
+
+/* The words that take it back come to a copy that has more than they knew of. */
+static void what_only_another_copy_has_is_signed_anew(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    add_dose(t, LDH_C, 1);
+    tree_back_up(t, LDH_C, "first");
+    add_dose(t, LDH_C, 2);
+    add_person(t, LDH_C, 2);
+    call(t, LDH_C, 1, "lost");
+    tree_back_up(t, LDH_C, "second");
+    tree_put_back(t, LDH_C, "first");
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_sync(t);
+    tree_put_back(t, LDH_C, "second");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(doses(t, i), "d1,d2");
+        assert_string_equal(phones(t, i), "55501,55502");
+        assert_string_equal(tree_get(t, i,
+                                     "SELECT group_concat(value)"
+                                     " FROM sync_parked"),
+                            i == LDH_C ? "lost" : "");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
 /* docs/semantics.md section 4: "nobody can withdraw a dose register". */
 static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
 {
@@ -683,6 +782,9 @@ int main(void)
         cmocka_unit_test(what_a_child_gives_back_of_the_future_is_signed_anew),
         cmocka_unit_test(
             what_comes_back_after_its_time_was_taken_back_is_signed_anew),
+        cmocka_unit_test(what_comes_back_late_overwrites_nothing),
+        cmocka_unit_test(a_value_that_went_back_is_parked_too),
+        cmocka_unit_test(what_only_another_copy_has_is_signed_anew),
         cmocka_unit_test(nobody_withdraws_a_register_by_an_old_stamp),
         cmocka_unit_test(a_copy_remembers_no_number_that_nobody_has),
         cmocka_unit_test(a_copy_may_go_on_from_what_was_taken_back),

@@ -539,6 +539,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
             note_refused(t, from, &stored);
             take_back(t, t->nodes[from].parent == to ? from : to);
             sign_returned(t, to, from);
+            sign_returned(t, from, to);
         }
         bool end = walked.end;
         walked_clear(&walked);
