@@ -43,17 +43,18 @@ static bool choose(const struct replica *r, const struct changeset *cs,
     return any;
 }
 
-static int append_repeat(struct replica *r, const struct delivery *d,
-                         const struct changeset *fewer, struct err *e)
+int replica_append_again(struct replica *r, uint32_t origin_no,
+                         uint32_t from_no, const struct changeset *cs,
+                         struct err *e)
 {
     struct bytes packed = {0};
     uint64_t position = 0;
-    packer_pack(r->merger.packer, fewer, &packed);
+    packer_pack(r->merger.packer, cs, &packed);
     const struct arrival arrival = {
-        .changeset = fewer,
+        .changeset = cs,
         .packed = slice_of(&packed),
-        .origin_no = d->origin_no,
-        .from_no = d->from_no, /* who has sent them has them */
+        .origin_no = origin_no,
+        .from_no = from_no,
         .repeat = true,
     };
     int rc = journal_append(r->db, &arrival, &position, e);
@@ -78,7 +79,8 @@ static int repeat_delivery(struct replica *r, const struct delivery *d,
     if (rc == 0 && choose(r, cs, site, keep)) {
         rc = changeset_withhold(cs, keep, &fewer, e);
         if (rc == 0) {
-            rc = append_repeat(r, d, fewer, e);
+            /* who has sent them has them */
+            rc = replica_append_again(r, d->origin_no, d->from_no, fewer, e);
         }
     }
     changeset_destroy(&cs);

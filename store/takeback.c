@@ -22,7 +22,8 @@ struct taken {
     uint64_t hlc;
     struct hash hash;
     size_t first; /* index of the first of its incarnation */
-    bool beside;  /* of that one: what stays does not lead to it */
+    bool beside;  /* of that one: what stays does not lead to it, */
+    bool torn;    /* and between are some that were taken back before */
 };
 
 /* A delivery of one of the tail. */
@@ -43,6 +44,7 @@ struct tail {
     size_t place_count;
     size_t place_cap;
     uint64_t head; /* of the journal, before anything is signed anew */
+    bool offers;   /* rows are offered in it */
     struct leaf leaf;
     struct bytes memory; /* of the leaf */
     struct anew anew;
@@ -184,6 +186,7 @@ static int find_beside(struct tail *t, struct taken *first, struct err *e)
         if (gone != NULL) { /* the others of its incarnation go too */
             at = t->taken[gone->first];
         }
+        first->torn = first->torn || (gone == NULL && !stays);
     }
     first->beside =
         stays ? at.seq != t->good.seq || at.incarnation != t->good.incarnation
@@ -458,6 +461,45 @@ static void go_back(struct tail *t)
     randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
 }
 
+/* --- once more ------------------------------------------------------------ */
+
+static int note_offers(struct tail *t, const struct changeset *cs,
+                       struct err *e)
+{
+    (void)e;
+    for (size_t i = 0; i < cs->header.leaf_count; i++) {
+        if (cs->slots[i].form != SLOT_VISIBLE) {
+            continue;
+        }
+        decode(t, &cs->slots[i]);
+        const struct table *table =
+            manifest_table(t->r->manifest, t->leaf.table);
+        t->offers = t->offers || (table != NULL && table->offered != NULL);
+    }
+    return 0;
+}
+
+static int repeat(struct tail *t, const struct changeset *cs, struct err *e)
+{
+    uint32_t own_no = replica_own_origin(t->r)->no;
+    const struct taken *at =
+        taken_of(t, cs->header.seq, cs->header.incarnation);
+    return t->taken[at->first].torn
+               ? 0 /* it would not continue what is held above */
+               : replica_append_again(t->r, own_no, own_no, cs, e);
+}
+
+/* Who took a row over names the leaf that offered it, also where that was taken
+ * back: everybody is to have it, those above too, who were not sent it. Behind the
+ * words that take it back its stamp is judged no more. */
+static int repeat_offers(struct tail *t, struct err *e)
+{
+    int rc = for_each(t, false, note_offers, e);
+    return rc == 0 && t->offers ? for_each(t, false, repeat, e) : rc;
+}
+
+/* --- the tail -------------------------------------------------------------- */
+
 /* Nothing of what was signed anew is left to be. */
 static int settle_tail(struct tail *t, struct err *e)
 {
@@ -493,6 +535,9 @@ static int sign_tail(struct tail *t, struct err *e)
     r->last_hlc = r->last_hlc > floor ? r->last_hlc : floor;
     if (rc == 0) {
         rc = for_each(t, false, sign_anew, e);
+    }
+    if (rc == 0) {
+        rc = repeat_offers(t, e);
     }
     if (rc == 0) {
         rc = late_apply(&r->merger, &rows, e);

@@ -770,6 +770,38 @@ static void what_was_full_is_signed_anew_too(void **state)
     tree_free(t);
 }
 
+/* A hub's own offer, which its parent never was sent while it was ahead. */
+static void what_a_hub_offered_ahead_is_known_above(void **state)
+{
+    (void)state;
+    struct tree *t = tree_of();
+    add_person(t, LDH_H, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    add_dose(t, LDH_H, 1);
+    tree_sql(t, LDH_H,
+             "INSERT INTO enrolment(enrolment_id, person_id, programme, status)"
+             " VALUES('e', 'p1', 'OOAT', 'active')");
+    tree_drain(t, LDH_H);
+    tree_sql(t, LDH_H,
+             "INSERT INTO referral(person_id, enrolment_id, kind, to_site,"
+             " offered_epoch) VALUES('p1', 'e', 'transfer_of_care', 'LDH-P',"
+             " 1)");
+    tree_drain(t, LDH_H);
+    tree_send(t, LDH_H, LDH_P);
+    tree_sql(t, LDH_P,
+             "UPDATE enrolment SET owner_site = 'LDH-P', named_worker = 'W'");
+    tree_drain(t, LDH_P);
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(tree_get(t, i, owner), "LDH-P 2 W");
+        assert_string_equal(doses(t, i), "d1");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -793,6 +825,7 @@ int main(void)
         cmocka_unit_test(a_tail_beside_a_longer_branch_names_no_number_of_it),
         cmocka_unit_test(what_is_taken_back_twice_names_no_number_of_it),
         cmocka_unit_test(who_took_a_row_over_keeps_it),
+        cmocka_unit_test(what_a_hub_offered_ahead_is_known_above),
         cmocka_unit_test(an_element_that_was_removed_stays_so),
         cmocka_unit_test(what_was_full_is_signed_anew_too),
     };
