@@ -452,24 +452,56 @@ static void lose(struct tree *t)
     write_rows(t, CLINIC, 80, 3);
 }
 
-/* The hub's greeting tells the clinic, which asks for what it lost. */
-static int come_back(struct stage *s, struct err *e)
+/* A neighbour's greeting tells the node, which asks for what it lost. */
+static int come_back_from(struct stage *s, int giver, struct err *e)
 {
     const struct tree_node *n = &s->tree->nodes[s->node];
-    struct replica *hub = s->tree->nodes[HUB].replica;
-    const struct replica_self *above = replica_self(hub);
+    struct replica *other = s->tree->nodes[giver].replica;
+    const struct replica_self *there = replica_self(other);
     const struct replica_self *self = replica_self(own(s));
     struct peer here;
-    int rc = replica_peer_of_curve(hub, n->keys.curve_public, &here, e);
+    int rc = replica_peer_of_curve(other, n->keys.curve_public, &here, e);
     if (rc == 0 &&
         !lineage_has(&self->lineage, self->journal, self->head, &here.have)) {
-        rc = replica_put_back(own(s), &above->node, above->head, e);
+        rc = replica_put_back(own(s), &there->node, there->head, e);
     }
     if (rc != 0) {
         return rc;
     }
     done(s);
-    return send_one(s, HUB, CLINIC, e);
+    return send_one(s, giver, s->node, e);
+}
+
+static int come_back(struct stage *s, struct err *e)
+{
+    return come_back_from(s, HUB, e);
+}
+
+/* The hub signs while its clock is a day ahead, its disk is put back to the midst
+ * of that, and it takes back what it has: only its clinic has all. */
+static void lose_ahead(struct tree *t)
+{
+    t->now_ms += DAY_MS;
+    write_rows(t, HUB, 90, 3);
+    tree_drain(t, HUB);
+    tree_back_up(t, HUB, "before");
+    write_rows(t, HUB, 100, 3);
+    tree_drain(t, HUB);
+    tree_send(t, HUB, CLINIC);
+    tree_put_back(t, HUB, "before");
+    t->now_ms -= DAY_MS;
+    tree_send(t, HUB, HQ);
+}
+
+static int come_back_late(struct stage *s, struct err *e)
+{
+    struct signed_anew anew = {.more = true};
+    int rc = come_back_from(s, CLINIC, e);
+    while (rc == 0 && anew.more) {
+        done(s);
+        rc = replica_sign_returned(own(s), s->tree->now_ms, &anew, e);
+    }
+    return rc;
 }
 
 const struct act acts[] = {
@@ -489,6 +521,7 @@ const struct act acts[] = {
     {"an end of a node", HUB, sign_at_clinic, revoke, true},
     {"a taking back", CLINIC, sign_ahead, take_back, true},
     {"a return of what was lost", CLINIC, lose, come_back, true},
+    {"a return of what is void", HUB, lose_ahead, come_back_late, true},
 };
 const size_t act_count = sizeof acts / sizeof acts[0];
 
