@@ -79,6 +79,8 @@ static enum admission admit_control(struct registry *r,
     }
     if (rc == 0 && !stands_alone(header, leaf)) {
         rc = evidence_verdict(r, header, says);
+        /* what was taken back once stays so */
+        rc = leaf->table == TABLE_VOID && rc == ERR_FUTURE ? 0 : rc;
     }
     return admission_of(rc);
 }

@@ -120,11 +120,6 @@ int replica_take(struct replica *r, struct incoming *in, struct err *e);
  * index `from` on (registry_certificate_at()). Hubs hear of a site before they are
  * sent any, so that it is headquarters that does this. */
 int replica_repeat(struct replica *r, size_t from, struct err *e);
-/* Journals leaves that are held once more, for walks alone: whoever reads the
- * journal for rows or counts its leaves passes over it. */
-int replica_append_again(struct replica *r, uint32_t origin_no,
-                         uint32_t from_no, const struct changeset *cs,
-                         struct err *e);
 /* The head of an origin is the last held in time of what it did not take
  * back. */
 void replica_advance(struct origin *o, const struct changeset_header *h,

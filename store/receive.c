@@ -348,15 +348,13 @@ static int forget_refused(struct receiving *in, const struct checked *c,
                : 0;
 }
 
-/* The first hop alone judges a stamp by its clock, and not of what is taken back
- * already. */
+/* The first hop alone judges a stamp by its clock. */
 static int turn_away(struct receiving *in, struct checked *c, struct err *e)
 {
     struct stored *ret = in->ret;
-    struct standing *s = registry_standing(in->r->merger.registry);
     bool first_hop = in->from->neighbour == NEIGHBOUR_CHILD &&
                      hash_equal(&c->travelling->origin, &in->from->node);
-    if (!first_hop || standing_of(s, &c->header) == STAND_VOID) {
+    if (!first_hop) {
         return 0;
     }
     const struct offered offered = {

@@ -43,18 +43,17 @@ static bool choose(const struct replica *r, const struct changeset *cs,
     return any;
 }
 
-int replica_append_again(struct replica *r, uint32_t origin_no,
-                         uint32_t from_no, const struct changeset *cs,
-                         struct err *e)
+static int append_repeat(struct replica *r, const struct delivery *d,
+                         const struct changeset *fewer, struct err *e)
 {
     struct bytes packed = {0};
     uint64_t position = 0;
-    packer_pack(r->merger.packer, cs, &packed);
+    packer_pack(r->merger.packer, fewer, &packed);
     const struct arrival arrival = {
-        .changeset = cs,
+        .changeset = fewer,
         .packed = slice_of(&packed),
-        .origin_no = origin_no,
-        .from_no = from_no,
+        .origin_no = d->origin_no,
+        .from_no = d->from_no, /* who has sent them has them */
         .repeat = true,
     };
     int rc = journal_append(r->db, &arrival, &position, e);
@@ -79,8 +78,7 @@ static int repeat_delivery(struct replica *r, const struct delivery *d,
     if (rc == 0 && choose(r, cs, site, keep)) {
         rc = changeset_withhold(cs, keep, &fewer, e);
         if (rc == 0) {
-            /* who has sent them has them */
-            rc = replica_append_again(r, d->origin_no, d->from_no, fewer, e);
+            rc = append_repeat(r, d, fewer, e);
         }
     }
     changeset_destroy(&cs);

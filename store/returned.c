@@ -204,7 +204,7 @@ static int look_at_row(struct returning *x, const struct table *t,
 
 /* --- one changeset -------------------------------------------------------- */
 
-/* A void that is void has nothing to say: what it took back was signed anew. */
+/* A void counts though it is void itself. */
 static int look_at_leaf(struct returning *x, const struct slot *slot,
                         int64_t at_ms, struct err *e)
 {

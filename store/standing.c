@@ -410,7 +410,7 @@ static bool weigh(const struct item *item)
     case KIND_VOIDING:
         return item->fit && !is_cut_off_above(by, NOW, in) &&
                !is_said(by, KIND_RETIREMENT, NOW, in) &&
-               !is_said(by, KIND_FORK, NOW, in) && !is_void(by, NOW, in);
+               !is_said(by, KIND_FORK, NOW, in); /* void itself or not */
     case KIND_CLONE:
         return item->fit && !is_void(by, NOW, &item->sides[0]) &&
                !is_void(by, NOW, &item->sides[1]);
@@ -430,8 +430,7 @@ struct ranked {
     size_t place; /* so that the order is one */
 };
 
-/* From the root down; of one signer by kind; voids by their stamps, because
- * one takes back only what was stamped after it. */
+/* From the root down; of one signer by kind. */
 static int compare_items(const void *a, const void *b)
 {
     const struct ranked *x = a;
@@ -441,9 +440,6 @@ static int compare_items(const void *a, const void *b)
     }
     if (x->item->kind != y->item->kind) {
         return x->item->kind > y->item->kind ? 1 : -1;
-    }
-    if (x->item->in.hlc != y->item->in.hlc) {
-        return x->item->in.hlc > y->item->in.hlc ? 1 : -1;
     }
     return (x->place > y->place) - (x->place < y->place);
 }

@@ -22,8 +22,7 @@ struct taken {
     uint64_t hlc;
     struct hash hash;
     size_t first; /* index of the first of its incarnation */
-    bool beside;  /* of that one: what stays does not lead to it, */
-    bool torn;    /* and between are some that were taken back before */
+    bool beside;  /* of that one: what stays does not lead to it */
 };
 
 /* A delivery of one of the tail. */
@@ -44,7 +43,6 @@ struct tail {
     size_t place_count;
     size_t place_cap;
     uint64_t head; /* of the journal, before anything is signed anew */
-    bool offers;   /* rows are offered in it */
     struct leaf leaf;
     struct bytes memory; /* of the leaf */
     struct anew anew;
@@ -186,7 +184,6 @@ static int find_beside(struct tail *t, struct taken *first, struct err *e)
         if (gone != NULL) { /* the others of its incarnation go too */
             at = t->taken[gone->first];
         }
-        first->torn = first->torn || (gone == NULL && !stays);
     }
     first->beside =
         stays ? at.seq != t->good.seq || at.incarnation != t->good.incarnation
@@ -194,11 +191,44 @@ static int find_beside(struct tail *t, struct taken *first, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
+/* Was it signed here since the disk was last found to have been put back? Then all
+ * that a neighbour gave back since is older. */
+static int is_since(const struct tail *t, const struct taken *first,
+                    struct err *e)
+{
+    static const char sql[] =
+        "SELECT 1 FROM sync_delivery WHERE origin_no = ?1 AND seq = ?2"
+        " AND incarnation = ?3 AND from_no = ?1 AND position > coalesce("
+        "  (SELECT position FROM sync_start WHERE NOT goes_on AND number <"
+        "   (SELECT max(number) FROM sync_start WHERE goes_on)"
+        "   ORDER BY number DESC LIMIT 1), 0)";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(t->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)first->seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)first->incarnation);
+    rc = database_step(t->r->db, stmt, e);
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
 static int find_all_beside(struct tail *t, struct err *e)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < t->count; i++) {
-        rc = t->taken[i].first == i ? find_beside(t, &t->taken[i], e) : 0;
+        struct taken *first = &t->taken[i];
+        if (first->first != i) {
+            continue;
+        }
+        rc = find_beside(t, first, e);
+        if (rc == 0 && first->beside) {
+            rc = is_since(t, first, e);
+            first->beside = rc == 0;
+            rc = rc < 0 ? rc : 0;
+        }
     }
     return rc;
 }
@@ -461,45 +491,6 @@ static void go_back(struct tail *t)
     randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
 }
 
-/* --- once more ------------------------------------------------------------ */
-
-static int note_offers(struct tail *t, const struct changeset *cs,
-                       struct err *e)
-{
-    (void)e;
-    for (size_t i = 0; i < cs->header.leaf_count; i++) {
-        if (cs->slots[i].form != SLOT_VISIBLE) {
-            continue;
-        }
-        decode(t, &cs->slots[i]);
-        const struct table *table =
-            manifest_table(t->r->manifest, t->leaf.table);
-        t->offers = t->offers || (table != NULL && table->offered != NULL);
-    }
-    return 0;
-}
-
-static int repeat(struct tail *t, const struct changeset *cs, struct err *e)
-{
-    uint32_t own_no = replica_own_origin(t->r)->no;
-    const struct taken *at =
-        taken_of(t, cs->header.seq, cs->header.incarnation);
-    return t->taken[at->first].torn
-               ? 0 /* it would not continue what is held above */
-               : replica_append_again(t->r, own_no, own_no, cs, e);
-}
-
-/* Who took a row over names the leaf that offered it, also where that was taken
- * back: everybody is to have it, those above too, who were not sent it. Behind the
- * words that take it back its stamp is judged no more. */
-static int repeat_offers(struct tail *t, struct err *e)
-{
-    int rc = for_each(t, false, note_offers, e);
-    return rc == 0 && t->offers ? for_each(t, false, repeat, e) : rc;
-}
-
-/* --- the tail -------------------------------------------------------------- */
-
 /* Nothing of what was signed anew is left to be. */
 static int settle_tail(struct tail *t, struct err *e)
 {
@@ -535,9 +526,6 @@ static int sign_tail(struct tail *t, struct err *e)
     r->last_hlc = r->last_hlc > floor ? r->last_hlc : floor;
     if (rc == 0) {
         rc = for_each(t, false, sign_anew, e);
-    }
-    if (rc == 0) {
-        rc = repeat_offers(t, e);
     }
     if (rc == 0) {
         rc = late_apply(&r->merger, &rows, e);

@@ -56,20 +56,17 @@ void travelling_of(const struct delivery *d, const struct hash *origin,
  * what is for all; nothing that came from there. A neighbour that was put back from
  * a copy asks also for what came from it; up then goes what is of headquarters and
  * of the district. What this node took back it does not send up while that is ahead
- * of time, or it would be turned away; but for what stands once more behind the words
- * that take it back (takeback.c). A relay passes on even that, because a copy of its
- * node may have built on it; so may this node have, on what it lost and a neighbour
- * gave back, and children get it at once. */
+ * of time, or it would be turned away; later it does. A relay passes on even that,
+ * because a copy of its node may have built on it; so may this node have, on what it
+ * lost and a neighbour gave back, and children get it at once. */
 static enum due due_of(const struct walking *w, const struct delivery *d,
                        const struct origin *origin)
 {
     const struct registry *registry = w->r->merger.registry;
     bool back = w->peer != NULL && d->from_no == w->peer->no;
     bool up = w->to->neighbour == NEIGHBOUR_PARENT;
-    bool again = (d->reach & REACH_REPEAT) != 0;
-    bool misplaced = up != again; /* children have it where it stands first */
-    bool taken_back = d->voided && d->hlc > w->r->last_hlc &&
-                      hash_equal(&origin->node, &w->r->self.node) && misplaced;
+    bool taken_back = up && d->voided && d->hlc > w->r->last_hlc &&
+                      hash_equal(&origin->node, &w->r->self.node);
     if (taken_back || (back && d->position > w->to->return_until)) {
         return DUE_NOTHING;
     }

@@ -104,8 +104,7 @@ static void say_first_difference(struct gathered *c)
     sqlite3_finalize(stmt);
 }
 
-/* What is said after the cut takes nothing back, and neither does what was
- * taken back itself. */
+/* What is said after the cut takes nothing back; what was taken back itself does. */
 static void find_voids(struct gathered *c)
 {
     gathered_run(
@@ -116,18 +115,13 @@ static void find_voids(struct gathered *c)
            "  WHERE v.tbl = 3 AND v.machine = l.machine"
            "    AND lower(hex(n.value)) = l.node AND l.seq > a.value);"
            "CREATE INDEX cut_leaf ON cut(leaf);"
-           "CREATE TABLE said AS SELECT v.leaf, v.machine, v.node,"
-           "  v.incarnation AS by, v.seq, lower(hex(i.value)) AS incarnation,"
-           "  a.value AS after FROM leaf v"
+           "CREATE TABLE void AS SELECT v.leaf, v.machine, v.node,"
+           "  lower(hex(i.value)) AS incarnation, a.value AS after FROM leaf v"
            "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
            "  JOIN cell i ON i.leaf = v.leaf AND i.col = -1"
            "  JOIN cell a ON a.leaf = v.leaf AND a.col = -2"
            " WHERE v.tbl = 4 AND lower(hex(n.value)) = v.node"
-           "  AND v.leaf NOT IN (SELECT leaf FROM cut);"
-           "CREATE TABLE void AS SELECT * FROM said v"
-           " WHERE NOT EXISTS(SELECT 1 FROM said o"
-           "  WHERE o.machine = v.machine AND o.node = v.node"
-           "   AND o.incarnation = v.by AND v.seq > o.after)");
+           "  AND v.leaf NOT IN (SELECT leaf FROM cut)");
 }
 
 /* Leaves that do not count, by section 4 of semantics.md: taken back, of who
