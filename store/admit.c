@@ -41,7 +41,8 @@ static int admit_certificate(struct registry *r,
 }
 
 /* A proof speaks for itself, and nobody's end is undone by what follows it;
- * other control leaves count as far as their changeset does. */
+ * other control leaves count as far as their changeset does, and voids also
+ * where that is void. */
 static bool stands_alone(const struct changeset_header *header,
                          const struct leaf *leaf)
 {

@@ -40,7 +40,8 @@ static int read_header(struct replica *r, const struct origin *o, uint64_t seq,
 {
     struct delivery d;
     struct changeset *cs = NULL;
-    int rc = journal_find(r->db, o->no, seq, incarnation, &d, e);
+    int rc =
+        journal_next_of_changeset(r->db, o->no, seq, incarnation, 0, &d, e);
     if (rc == 0) {
         return err_set(e, ERR_CORRUPT, "changeset %llu has no delivery",
                        (unsigned long long)seq);

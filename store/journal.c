@@ -303,29 +303,6 @@ int journal_held(struct database *db, uint32_t origin_no, uint64_t seq,
     return rc;
 }
 
-int journal_find(struct database *db, uint32_t origin_no, uint64_t seq,
-                 uint64_t incarnation, struct delivery *ret, struct err *e)
-{
-    static const char sql[] =
-        "SELECT position FROM sync_delivery WHERE origin_no = ?1 AND seq = ?2"
-        " AND incarnation = ?3 ORDER BY position LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, origin_no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
-    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
-    rc = database_step(db, stmt, e);
-    if (rc != 1) {
-        return rc;
-    }
-    uint64_t position = column_u64(stmt, 0);
-    (void)sqlite3_reset(stmt);
-    return next_of(db, next_delivery, position - 1, ret, e);
-}
-
 int journal_set_voided(struct database *db, const struct delivery *d,
                        bool voided, struct err *e)
 {

@@ -95,9 +95,6 @@ struct arrival {
 int journal_append(struct database *db, const struct arrival *arrival,
                    uint64_t *ret_position, struct err *e);
 
-/* The first delivery of a changeset: 1 with *ret, 0 not held. A scan. */
-int journal_find(struct database *db, uint32_t origin_no, uint64_t seq,
-                 uint64_t incarnation, struct delivery *ret, struct err *e);
 /* Marks a changeset that is held as taken back, or not. */
 int journal_set_voided(struct database *db, const struct delivery *d,
                        bool voided, struct err *e);

@@ -158,20 +158,11 @@ static void point(struct applying *a)
     }
 }
 
-/* The whole index of the journal, where many folds are worth it. */
-static int index_for_many(struct applying *a, struct err *e)
-{
-    bool more = a->row_count >= INDEX_ROWS;
-    int rc = 0;
-    while (rc == 0 && more) {
-        rc = runs_grow(a->m->db, a->m->journal, &more, e);
-    }
-    return rc;
-}
-
 static int fold_gathered(struct applying *a, struct err *e)
 {
-    int rc = index_for_many(a, e);
+    int rc = a->row_count < INDEX_ROWS
+                 ? 0
+                 : runs_grow_all(a->m->db, a->m->journal, e);
     point(a);
     if (a->row_count > 0) {
         qsort(a->rows, a->row_count, sizeof *a->rows, compare_rows);

@@ -234,23 +234,13 @@ static int look_at_part(struct returning *x, const struct delivery *d,
 }
 
 /* Its rows are folded, and what is signed anew stands in the journal's tail. */
-static int index_all(struct replica *r, struct err *e)
-{
-    bool more = true;
-    int rc = 0;
-    while (rc == 0 && more) {
-        rc = runs_grow(r->db, r->db, &more, e);
-    }
-    return rc;
-}
-
 static int look_at(struct returning *x, uint64_t seq, uint64_t incarnation,
                    struct err *e)
 {
     struct database *db = x->r->db;
     uint32_t own_no = replica_own_origin(x->r)->no;
     struct delivery d = {0};
-    int rc = index_all(x->r, e);
+    int rc = runs_grow_all(db, db, e);
     if (rc != 0) {
         return rc;
     }

@@ -505,12 +505,18 @@ int runs_grow(struct database *db, struct database *journal, bool *ret_more,
     return rc < 0 ? rc : 0;
 }
 
-int runs_renew(struct database *db, struct database *journal, struct err *e)
+int runs_grow_all(struct database *db, struct database *journal, struct err *e)
 {
     bool more = true;
-    int rc = database_run(db, "DELETE FROM sync_run; DELETE FROM sync_mark", e);
+    int rc = 0;
     while (rc == 0 && more) {
         rc = runs_grow(db, journal, &more, e);
     }
     return rc;
+}
+
+int runs_renew(struct database *db, struct database *journal, struct err *e)
+{
+    int rc = database_run(db, "DELETE FROM sync_run; DELETE FROM sync_mark", e);
+    return rc == 0 ? runs_grow_all(db, journal, e) : rc;
 }

@@ -35,6 +35,9 @@ int runs_due(struct database *db, struct database *journal, bool *ret,
 int runs_grow(struct database *db, struct database *journal, bool *ret_more,
               struct err *e);
 
+/* All that is to do, where many folds are worth it. */
+int runs_grow_all(struct database *db, struct database *journal, struct err *e);
+
 /* Forgets every run and makes them anew, in the caller's transaction: for
  * replays, which trust nothing but the journal. */
 int runs_renew(struct database *db, struct database *journal, struct err *e);

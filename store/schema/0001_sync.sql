@@ -189,7 +189,8 @@ CREATE TABLE sync_pending(
   at_ms      INTEGER NOT NULL       -- wall clock of the writer
 ) STRICT;
 
--- Local writes this node was not entitled to make: never signed, never lost.
+-- Local writes this node was not entitled to make, or had lost and got back when
+-- they might have been written over: never signed, never lost.
 -- Rows of sync_pending that say what no trigger says are here too, as given.
 CREATE TABLE sync_parked(
   parked_id INTEGER PRIMARY KEY,
