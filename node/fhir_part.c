@@ -35,11 +35,6 @@ static const char *text_of(sqlite3_value *value)
     return text == NULL || is_blank(text) ? NULL : text;
 }
 
-static struct slice slice_of_text(const char *text)
-{
-    return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 static void give_text(sqlite3_context *context, const char *text)
 {
     sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
@@ -123,7 +118,7 @@ static const char *day_of(sqlite3_value *value)
     const char *text = text_of(value);
     int64_t day;
     return text != NULL && strncmp(text, "0000", 4) != 0 &&
-                   instant_parse_day(slice_of_text(text), &day)
+                   instant_parse_day(slice_text(text), &day)
                ? text
                : NULL;
 }
@@ -153,7 +148,7 @@ static void part_at(sqlite3_context *context, int count, sqlite3_value **v)
     struct bytes local = {0};
     int64_t ms;
     (void)count;
-    if (text == NULL || !instant_parse_ms(slice_of_text(text), &ms)) {
+    if (text == NULL || !instant_parse_ms(slice_text(text), &ms)) {
         return;
     }
     int32_t minutes = offset_at(&parts_of(context)->zone, ms) / SECONDS;

@@ -168,7 +168,7 @@ static int find_entry(struct finder *f, const char *name, const char *text,
     struct value said;
     struct value named = value_text(name);
     sqlite3_stmt *stmt;
-    folded_text((struct slice){(const uint8_t *)text, strlen(text)}, &entry);
+    folded_text(slice_text(text), &entry);
     said = value_text((const char *)entry.data);
     int rc = database_statement(f->db,
                                 "SELECT r.person_id FROM local_register r"

@@ -202,8 +202,9 @@ static int parse_day(const char *text, const struct written_days *how,
     }
     (void)snprintf(day, sizeof day, "%04ld-%02ld-%02ld", year, month,
                    p.number[at[2]]);
-    struct slice slice = {(const uint8_t *)day, strlen(day)};
-    return instant_parse_day(slice, ret_day) ? 0 : no_day(text, how->order, e);
+    return instant_parse_day(slice_text(day), ret_day)
+               ? 0
+               : no_day(text, how->order, e);
 }
 
 int written_day(const char *text, const struct written_days *how,

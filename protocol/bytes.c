@@ -9,6 +9,11 @@ struct slice slice_of(const struct bytes *b)
     return (struct slice){.data = b->data, .len = b->len};
 }
 
+struct slice slice_text(const char *text)
+{
+    return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
 bool slice_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

@@ -34,6 +34,7 @@ struct cursor {
 };
 
 struct slice slice_of(const struct bytes *b);
+struct slice slice_text(const char *text); /* without its end */
 bool slice_equal(struct slice a, struct slice b);
 /* memcmp order, the shorter first when one is a prefix of the other. */
 int slice_compare(struct slice a, struct slice b);

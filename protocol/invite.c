@@ -38,8 +38,7 @@ static const char *const invite_names[INVITE_FIELDS] = {
 static bool is_expiry(const char *expires, int64_t expires_ms)
 {
     int64_t parsed_ms;
-    struct slice text = {(const uint8_t *)expires, strlen(expires)};
-    return instant_parse(text, &parsed_ms, NULL) == 0 &&
+    return instant_parse(slice_text(expires), &parsed_ms, NULL) == 0 &&
            parsed_ms == expires_ms;
 }
 

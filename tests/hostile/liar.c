@@ -239,11 +239,6 @@ static struct changeset *sign_dose(struct liar *l,
     return ret;
 }
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 static struct travelling travel(struct liar *l, const struct changeset *cs)
 {
     const struct changeset_header *h = &cs->header;
@@ -282,7 +277,7 @@ static void say_changesets(struct liar *l, struct travelling *items,
 static void say_dose(struct liar *l, const struct changeset_header *h,
                      const char *from, const char *to)
 {
-    struct changeset *cs = sign_dose(l, h, text(from), text(to));
+    struct changeset *cs = sign_dose(l, h, slice_text(from), slice_text(to));
     struct travelling t = travel(l, cs);
     say_changesets(l, &t, 1);
     hear_answer(l);
@@ -348,7 +343,7 @@ static void lie_count(struct liar *l)
     struct changeset_header h = next_header(l);
     struct bytes frame = {0};
     greet(l);
-    struct changeset *cs = sign_dose(l, &h, text(""), text(""));
+    struct changeset *cs = sign_dose(l, &h, slice_text(""), slice_text(""));
     struct travelling t = travel(l, cs);
     t.leaf_count = LEAVES_MAX;
     const struct message m = {.kind = MESSAGE_CHANGESETS,
@@ -373,7 +368,7 @@ static void lie_bomb(struct liar *l)
 {
     struct changeset_header h = next_header(l);
     greet(l);
-    struct changeset *cs = sign_dose(l, &h, text(""), text(""));
+    struct changeset *cs = sign_dose(l, &h, slice_text(""), slice_text(""));
     struct travelling t = travel(l, cs);
     uint8_t *zeros = calloc(1, BOMB_BYTES);
     size_t room = ZSTD_compressBound(BOMB_BYTES);
@@ -443,7 +438,7 @@ static void lie_flood(struct liar *l)
     struct changeset_header h = next_header(l);
     greet(l);
     h.seq += 5;
-    struct changeset *cs = sign_dose(l, &h, text(""), text(""));
+    struct changeset *cs = sign_dose(l, &h, slice_text(""), slice_text(""));
     struct travelling t = travel(l, cs);
     const struct message m = {.kind = MESSAGE_CHANGESETS,
                               .as.changesets = {.items = &t,

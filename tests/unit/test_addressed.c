@@ -69,33 +69,13 @@ static const char *sessions(struct tree *t, int node)
                     " FROM peer_session ORDER BY session_id)");
 }
 
-/* It holds what its parent thinks it should, and no more. */
-static void assert_in_step(struct tree *t, int node)
-{
-    struct digest digest;
-    struct compared compared;
-    struct err e = {0};
-    int parent = t->nodes[node].parent;
-    struct peer child = tree_peer(t, parent, node);
-    assert_int_equal(
-        replica_digest(t->nodes[parent].replica, &child, &digest, &e), 0);
-    assert_int_equal(
-        replica_compare(t->nodes[node].replica, &digest, &compared, &e), 0);
-    free(digest.origins);
-    if (!compared.equal || compared.incomplete) {
-        fail_msg("node %d is not in step: holds %llu, should hold %llu", node,
-                 (unsigned long long)compared.ours,
-                 (unsigned long long)compared.theirs);
-    }
-}
-
 /* All links carry, digests agree, and rows are what the journals say. */
 static void settle(struct tree *t)
 {
     tree_sync(t);
     for (int node = 0; node < t->count; node++) {
         if (node != HQ) {
-            assert_in_step(t, node);
+            tree_check_in_step(t, node);
         }
         tree_check(t, node);
     }

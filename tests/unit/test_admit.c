@@ -165,11 +165,6 @@ static int end(void **state)
     return 0;
 }
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 static void put(int id, struct value v)
 {
     leaf.cells[leaf.cell_count++] = (struct leaf_cell){(uint16_t)id, v};
@@ -180,7 +175,7 @@ static void birth(uint32_t table)
 {
     leaf = (struct leaf){
         .class_id = CLASS,
-        .scope = {SCOPE_PERSON, text("p")},
+        .scope = {SCOPE_PERSON, slice_text("p")},
         .table = table,
         .key_count = 1,
         .key = {value_text("k")},
@@ -193,7 +188,8 @@ static void birth(uint32_t table)
         put(OWNER, value_text("LDH-C"));
         put(EPOCH, value_integer(1));
         leaf.owned = true;
-        leaf.owner = (struct leaf_owner){.site = text("LDH-C"), .epoch = 1};
+        leaf.owner =
+            (struct leaf_owner){.site = slice_text("LDH-C"), .epoch = 1};
     }
     if (table == EVENT) {
         leaf.key_count = 2;
@@ -313,7 +309,7 @@ static void a_scope_that_the_row_does_not_say_is_refused(void **state)
     leaf.scope = (struct scope){.kind = SCOPE_ALL};
     refused("the scope is not what plain routes by");
     birth(PLAIN);
-    leaf.scope.id = text("q");
+    leaf.scope.id = slice_text("q");
     refused("the scope is not what plain routes by");
     birth(PLAIN);
     leaf.cells[0].value = value_integer(1);
@@ -470,7 +466,7 @@ static void who_makes_a_row_owns_it_first(void **state)
     leaf.owned = false;
     refused("without being the owner it claims");
     birth(RECORD);
-    leaf.owner.site = text("LDH-D");
+    leaf.owner.site = slice_text("LDH-D");
     refused("without being the owner it claims");
     birth(RECORD);
     leaf.cells[2].value = value_text("LDH-D");
@@ -506,7 +502,7 @@ static void take_over(void)
     update(RECORD, OWNER, value_text("LDH-C"));
     put(EPOCH, value_integer(2));
     leaf.owned = true;
-    leaf.owner = (struct leaf_owner){.site = text("LDH-C"), .epoch = 2};
+    leaf.owner = (struct leaf_owner){.site = slice_text("LDH-C"), .epoch = 2};
 }
 
 static void who_takes_a_row_over_says_both(void **state)

@@ -10,11 +10,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-static struct slice slice_of_text(const char *text)
-{
-    return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 static void integers_are_big_endian(void **state)
 {
     (void)state;
@@ -89,9 +84,9 @@ static void a_slice_longer_than_allowed_is_refused(void **state)
 {
     (void)state;
     struct bytes b = {0};
-    bytes_put_slice(&b, slice_of_text("dose"));
+    bytes_put_slice(&b, slice_text("dose"));
     struct cursor c = cursor_of(slice_of(&b));
-    assert_true(slice_equal(cursor_slice(&c, 4), slice_of_text("dose")));
+    assert_true(slice_equal(cursor_slice(&c, 4), slice_text("dose")));
     assert_true(cursor_done(&c));
     c = cursor_of(slice_of(&b));
     assert_int_equal(cursor_slice(&c, 3).len, 0);
@@ -113,8 +108,8 @@ static void slices_order_by_bytes_then_length(void **state)
     static const char *const ascending[] = {"", "a", "aa", "ab", "b", "\x80"};
     for (size_t i = 0; i < 6; i++) {
         for (size_t j = 0; j < 6; j++) {
-            struct slice a = slice_of_text(ascending[i]);
-            struct slice b = slice_of_text(ascending[j]);
+            struct slice a = slice_text(ascending[i]);
+            struct slice b = slice_text(ascending[j]);
             int order = slice_compare(a, b);
             assert_int_equal(order < 0, i < j);
             assert_int_equal(order > 0, i > j);
@@ -122,8 +117,8 @@ static void slices_order_by_bytes_then_length(void **state)
         }
     }
     struct slice none = {NULL, 0};
-    assert_true(slice_equal(none, slice_of_text("")));
-    assert_int_equal(slice_compare(none, slice_of_text("")), 0);
+    assert_true(slice_equal(none, slice_text("")));
+    assert_int_equal(slice_compare(none, slice_text("")), 0);
 }
 
 /* --- varint -------------------------------------------------------------- */

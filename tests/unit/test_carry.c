@@ -74,30 +74,10 @@ static uint64_t head_of(struct tree *t, int node)
     return replica_self(t->nodes[node].replica)->head;
 }
 
-/* It holds what its parent thinks it should, and no more. */
-static void assert_in_step(struct tree *t, int node)
-{
-    struct digest digest;
-    struct compared compared;
-    struct err e = {0};
-    int parent = t->nodes[node].parent;
-    struct peer child = tree_peer(t, parent, node);
-    assert_int_equal(
-        replica_digest(t->nodes[parent].replica, &child, &digest, &e), 0);
-    assert_int_equal(
-        replica_compare(t->nodes[node].replica, &digest, &compared, &e), 0);
-    free(digest.origins);
-    if (!compared.equal || compared.incomplete) {
-        fail_msg("node %d is not in step: holds %llu, should hold %llu", node,
-                 (unsigned long long)compared.ours,
-                 (unsigned long long)compared.theirs);
-    }
-}
-
 static void check_in_step(struct tree *t)
 {
     for (int node = LDH_H; node < NODES; node++) {
-        assert_in_step(t, node);
+        tree_check_in_step(t, node);
     }
 }
 
@@ -211,7 +191,7 @@ static void a_machine_that_takes_the_place_of_another_is_told(void **state)
         tree_get(t, NODES, "SELECT count(*) FROM v_breach WHERE rule = '01'"),
         "2");
     check_in_step(t);
-    assert_in_step(t, NODES);
+    tree_check_in_step(t, NODES);
     tree_check(t, NODES);
     tree_free(t);
 }

@@ -32,11 +32,6 @@ static int end(void **state)
     return 0;
 }
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 /* --- what the tests do again and again ----------------------------------- */
 
 /* Root and signature, as a receiver checks them. */
@@ -89,7 +84,7 @@ static struct leaf leaf_of(uint16_t class_id, const char *person,
 {
     return (struct leaf){
         .class_id = class_id,
-        .scope = {SCOPE_PERSON, text(person)},
+        .scope = {SCOPE_PERSON, slice_text(person)},
         .prior = 3,
         .table = 103,
         .key_count = 1,
@@ -876,7 +871,7 @@ static void add_published(struct sample *s)
 {
     struct leaf dose = {
         .class_id = 2,
-        .scope = {SCOPE_PERSON, text("person-0001")},
+        .scope = {SCOPE_PERSON, slice_text("person-0001")},
         .prior = 41,
         .table = 103,
         .key_count = 1,
@@ -895,7 +890,7 @@ static void add_published(struct sample *s)
     };
     struct leaf deletion = {
         .class_id = 3,
-        .scope = {SCOPE_SITE, text("PB-LDH-C01")},
+        .scope = {SCOPE_SITE, slice_text("PB-LDH-C01")},
         .table = 104,
         .key_count = 2,
         .key = {value_text("group-1"), value_integer(7)},
@@ -904,7 +899,7 @@ static void add_published(struct sample *s)
     };
     struct leaf visit = {
         .class_id = 2,
-        .scope = {SCOPE_PERSON, text("person-0001")},
+        .scope = {SCOPE_PERSON, slice_text("person-0001")},
         .prior = 41,
         .table = 106,
         .key_count = 1,
@@ -920,7 +915,7 @@ static void add_published(struct sample *s)
                 {6, value_text("5f3a1c9e-2d4b-4a6f-9c8e-7b6d5a4f3e2d")},
             },
         .owned = true,
-        .owner = {.site = text("PB-LDH-C01"), .epoch = 1},
+        .owner = {.site = slice_text("PB-LDH-C01"), .epoch = 1},
     };
     sample_add(s, &dose);
     sample_add(s, &visit);

@@ -12,42 +12,11 @@
 #include "protocol/hlc.h"
 #include "store/parts.h"
 #include "support/dice.h"
-#include "support/tree.h"
-
-enum { HQ, LDH_H, LDH_C, LDH_P, ASR_H };
+#include "support/district.h"
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
-static struct tree *tree_of(int last)
-{
-    struct tree *t = tree_new();
-    assert_int_equal(tree_add(t, HQ, "LDH-H"), LDH_H);
-    tree_sync(t);
-    if (last >= LDH_C) {
-        assert_int_equal(tree_add(t, LDH_H, "LDH-C"), LDH_C);
-    }
-    if (last >= LDH_P) {
-        assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P);
-    }
-    if (last >= ASR_H) {
-        assert_int_equal(tree_add(t, HQ, "ASR-H"), ASR_H);
-    }
-    tree_sync(t);
-    return t;
-}
-
 /* --- writing ------------------------------------------------------------- */
-
-static void add_person(struct tree *t, int node, int n)
-{
-    char sql[300];
-    (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO person(person_id, beneficiary_no, given_name,"
-                   " phone) VALUES('p%d', 'N-%d', 'Testa', '5550%d')",
-                   n, n, n);
-    tree_sql(t, node, sql);
-    tree_drain(t, node);
-}
 
 static void call(struct tree *t, int node, int n, const char *phone)
 {
@@ -55,18 +24,6 @@ static void call(struct tree *t, int node, int n, const char *phone)
     (void)snprintf(sql, sizeof sql,
                    "UPDATE person SET phone = '%s' WHERE person_id = 'p%d'",
                    phone, n);
-    tree_sql(t, node, sql);
-    tree_drain(t, node);
-}
-
-static void add_dose(struct tree *t, int node, int n)
-{
-    char sql[400];
-    (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO dose_event(dose_id, person_id, kind, item_code,"
-                   " units, verified_by, dispensed_by) VALUES('d%d', 'p1',"
-                   " 'observed', 'BUP-2', %d, 'photo_card', 'nurse 4')",
-                   n, n);
     tree_sql(t, node, sql);
     tree_drain(t, node);
 }
@@ -96,15 +53,10 @@ static const char *verdicts(struct tree *t, int node)
                     " d.incarnation, v.leaf)");
 }
 
-static const struct hash *node_of(struct tree *t, int node)
-{
-    return &replica_self(t->nodes[node].replica)->node;
-}
-
 static const struct origin *origin_at(struct tree *t, int at, int node)
 {
     return registry_origin(t->nodes[at].replica->merger.registry,
-                           node_of(t, node));
+                           tree_name(t, node));
 }
 
 static uint64_t head_of(struct tree *t, int at, int node)
@@ -116,30 +68,6 @@ static uint64_t head_of(struct tree *t, int at, int node)
 static uint64_t journal_end(struct tree *t, int node)
 {
     return replica_self(t->nodes[node].replica)->head;
-}
-
-/* All verdicts of a node, by leaf and not by arrival. */
-static void list_verdicts(struct tree *t, int node, struct bytes *out)
-{
-    static const char sql[] =
-        "SELECT hex(o.node), d.seq, d.incarnation, v.leaf, v.verdict, v.code,"
-        " v.says FROM sync_verdict v JOIN sync_delivery d USING(position)"
-        " JOIN sync_origin o USING(origin_no) JOIN sync_changeset c"
-        " ON c.origin_no = d.origin_no AND c.seq = d.seq AND c.incarnation ="
-        " d.incarnation WHERE NOT c.voided ORDER BY 1, 2, 3, 4";
-    sqlite3_stmt *stmt;
-    assert_int_equal(
-        sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        for (int i = 0; i < 7; i++) {
-            const char *text = (const char *)sqlite3_column_text(stmt, i);
-            bytes_put(out, text, strlen(text));
-            bytes_put_u8(out, ' ');
-        }
-        bytes_put_u8(out, '\n');
-    }
-    sqlite3_finalize(stmt);
-    bytes_put_u8(out, '\0');
 }
 
 /* The rows of two nodes, of tables that both hold whole. */
@@ -165,33 +93,6 @@ static void assert_same_rows(struct tree *t, int a, int b)
     }
 }
 
-static void assert_same_verdicts(struct tree *t, int a, int b)
-{
-    struct bytes ours = {0};
-    struct bytes theirs = {0};
-    list_verdicts(t, a, &ours);
-    list_verdicts(t, b, &theirs);
-    assert_string_equal((const char *)ours.data, (const char *)theirs.data);
-    bytes_free(&ours);
-    bytes_free(&theirs);
-}
-
-/* What a parent says that its child should hold, it holds. */
-static void assert_in_step(struct tree *t, int child)
-{
-    struct replica *parent = t->nodes[t->nodes[child].parent].replica;
-    struct peer peer = tree_peer(t, t->nodes[child].parent, child);
-    struct digest digest;
-    struct compared compared;
-    struct err e;
-    assert_int_equal(replica_digest(parent, &peer, &digest, &e), 0);
-    assert_int_equal(
-        replica_compare(t->nodes[child].replica, &digest, &compared, &e), 0);
-    free(digest.origins);
-    assert_true(compared.equal);
-    assert_false(compared.incomplete);
-}
-
 /* A rebuild, and a start, give the same rows and verdicts. */
 static void assert_stable(struct tree *t, int node)
 {
@@ -199,7 +100,7 @@ static void assert_stable(struct tree *t, int node)
     struct bytes after = {0};
     struct err e;
     uint64_t leaves;
-    list_verdicts(t, node, &before);
+    tree_verdicts(t, node, &before);
     tree_check(t, node);
     assert_int_equal(replica_rebuild(t->nodes[node].replica,
                                      tree_clock(t, node), &leaves, &e),
@@ -207,7 +108,7 @@ static void assert_stable(struct tree *t, int node)
     tree_restart(t, node);
     tree_greet(t, node == HQ ? LDH_H : node);
     tree_check(t, node);
-    list_verdicts(t, node, &after);
+    tree_verdicts(t, node, &after);
     assert_string_equal((const char *)before.data, (const char *)after.data);
     bytes_free(&before);
     bytes_free(&after);
@@ -221,9 +122,9 @@ static void check_all_but(struct tree *t, int one)
             assert_same_rows(t, HQ, i);
         }
         if (i != ASR_H) {
-            assert_same_verdicts(t, HQ, i);
+            tree_check_verdicts(t, HQ, i);
         }
-        assert_in_step(t, i);
+        tree_check_in_step(t, i);
     }
     for (int i = 0; i < t->count; i++) {
         assert_stable(t, i);
@@ -241,7 +142,7 @@ static int revoke(struct tree *t, int by, int node, uint64_t after,
                   bool retires, struct err *e)
 {
     struct revocation v = {
-        .node = *node_of(t, node),
+        .node = *tree_name(t, node),
         .after = after,
         .retires = retires,
     };
@@ -260,17 +161,17 @@ static void must_revoke(struct tree *t, int by, int node, uint64_t after)
 /* Person 1 and dose 1 count; the call, dose 2 and person 2 come after. */
 static void clinic_works(struct tree *t)
 {
-    add_person(t, LDH_C, 1);
-    add_dose(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     call(t, LDH_C, 1, "777");
-    add_dose(t, LDH_C, 2);
-    add_person(t, LDH_C, 2);
+    district_add_dose(t, LDH_C, 2);
+    district_add_person(t, LDH_C, 2);
 }
 
 static void what_comes_after_a_cut_off_goes_away(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(ASR_H);
+    struct tree *t = district_new(ASR_H);
     clinic_works(t);
     tree_sync(t);
     assert_string_equal(phones(t, LDH_P), "777,55502");
@@ -298,15 +199,15 @@ static void what_comes_after_a_cut_off_goes_away(void **state)
 static void what_comes_after_a_cut_off_never_counts(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
-    add_person(t, LDH_C, 1);
-    add_dose(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     tree_sync(t);
     must_revoke(t, LDH_H, LDH_C, 2);
     tree_sql(t, LDH_C, "UPDATE person SET phone = '777'");
     tree_drain(t, LDH_C);
-    add_dose(t, LDH_C, 2);
-    add_person(t, LDH_C, 2);
+    district_add_dose(t, LDH_C, 2);
+    district_add_person(t, LDH_C, 2);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
         assert_string_equal(phones(t, i), "55501");
@@ -319,8 +220,8 @@ static void what_comes_after_a_cut_off_never_counts(void **state)
 static void a_node_that_knows_its_end_parks_what_is_written(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_C);
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_C);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     must_revoke(t, HQ, LDH_C, 1);
     tree_sync(t);
@@ -370,7 +271,7 @@ static void sign_voiding(struct tree *t, int by, const struct voiding *v)
 static void nobody_revokes_what_is_not_below_him(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(ASR_H);
+    struct tree *t = district_new(ASR_H);
     struct err e;
     assert_int_equal(revoke(t, ASR_H, LDH_C, 0, false, &e), ERR_FORBIDDEN);
     assert_int_equal(revoke(t, LDH_C, LDH_H, 0, false, &e), ERR_FORBIDDEN);
@@ -378,9 +279,9 @@ static void nobody_revokes_what_is_not_below_him(void **state)
     assert_int_equal(revoke(t, LDH_C, LDH_C, 100, false, &e), ERR_FORBIDDEN);
     assert_int_equal(revoke(t, LDH_C, LDH_C, 0, true, &e), ERR_FORBIDDEN);
     /* and whoever signs it all the same is not believed */
-    struct revocation v = {.node = *node_of(t, LDH_C), .after = 0};
+    struct revocation v = {.node = *tree_name(t, LDH_C), .after = 0};
     sign_revocation(t, ASR_H, &v);
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
         assert_string_equal(
@@ -395,9 +296,9 @@ static void nobody_revokes_what_is_not_below_him(void **state)
 static void a_node_retires_itself(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     assert_int_equal(revoke(t, LDH_C, LDH_C, 2, true, &e), 0);
     tree_sync(t);
     call(t, LDH_C, 1, "777");
@@ -414,10 +315,10 @@ static void a_node_retires_itself(void **state)
 static void a_node_does_not_retire_into_its_past(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     clinic_works(t);
     struct revocation v = {
-        .node = *node_of(t, LDH_C),
+        .node = *tree_name(t, LDH_C),
         .after = 1,
         .retires = true,
     };
@@ -438,12 +339,12 @@ static void a_node_does_not_retire_into_its_past(void **state)
 static void what_a_revoked_hub_said_of_others_falls_with_it(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_C);
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_C);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     uint64_t last = head_of(t, HQ, LDH_H);
     assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P);
-    add_person(t, LDH_P, 2);
+    district_add_person(t, LDH_P, 2);
     must_revoke(t, LDH_H, LDH_C, 0);
     tree_sync(t);
     assert_string_equal(phones(t, HQ), "55502");
@@ -465,14 +366,14 @@ static void what_a_revoked_hub_said_of_others_falls_with_it(void **state)
 static void a_site_years_ahead_comes_back_to_order(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(ASR_H);
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(ASR_H);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_P].ahead_ms = 73 * year_ms;
     call(t, LDH_P, 1, "from 2099");
-    add_person(t, LDH_P, 2);
+    district_add_person(t, LDH_P, 2);
     call(t, LDH_P, 2, "also from 2099");
-    add_dose(t, LDH_P, 1);
+    district_add_dose(t, LDH_P, 1);
     tree_restart(t, LDH_P); /* two incarnations are ahead */
     call(t, LDH_P, 2, "still from 2099");
     tree_sync(t);
@@ -510,14 +411,14 @@ static void a_site_years_ahead_comes_back_to_order(void **state)
 static void a_district_years_ahead_comes_back_to_order(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
-    add_person(t, LDH_P, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_P, 1);
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = 73 * year_ms;
     t->nodes[LDH_C].ahead_ms = 73 * year_ms;
     call(t, LDH_C, 1, "clinic in 2099");
     tree_send(t, LDH_C, LDH_H);
-    add_person(t, LDH_H, 2);
+    district_add_person(t, LDH_H, 2);
     tree_send(t, LDH_H, LDH_P); /* a child judges no stamps */
     assert_string_equal(phones(t, LDH_P), "clinic in 2099,55502");
     tree_sync(t);
@@ -551,10 +452,10 @@ static int count_step(void *count)
  * headquarters has written so many. */
 static uint64_t steps_of_a_void(int others)
 {
-    struct tree *t = tree_of(LDH_C);
+    struct tree *t = district_new(LDH_C);
     uint64_t steps = 0;
-    add_person(t, LDH_C, 1);
-    add_person(t, HQ, 2);
+    district_add_person(t, LDH_C, 1);
+    district_add_person(t, HQ, 2);
     for (int i = 0; i < others; i++) {
         call(t, HQ, 2, i % 2 == 0 ? "even" : "odd");
     }
@@ -601,9 +502,9 @@ static void revoke_nobody(struct tree *t, int by, int which)
  * of what its hub says waits for certificates. */
 static uint64_t steps_where_wait(int waiting)
 {
-    struct tree *t = tree_of(LDH_C);
+    struct tree *t = district_new(LDH_C);
     const struct voiding nothing = {
-        .node = *node_of(t, LDH_C),
+        .node = *tree_name(t, LDH_C),
         .incarnation = 1,
         .after = 1,
     };
@@ -642,8 +543,8 @@ static void what_waits_costs_once(void **state)
 static void a_clock_at_1970_or_that_steps_back_only_counts_on(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_P].ahead_ms = -t->now_ms;
     call(t, LDH_P, 1, "1970");
@@ -669,15 +570,15 @@ static void a_clock_at_1970_or_that_steps_back_only_counts_on(void **state)
 static void a_refusal_is_told_until_it_is_heard(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_C);
+    struct tree *t = district_new(LDH_C);
     static struct stored stored;
     struct walked w;
     struct err e;
     struct refusal told[4];
     size_t count;
     t->nodes[LDH_C].ahead_ms = year_ms;
-    add_person(t, LDH_C, 1);
-    add_dose(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     struct peer there = tree_peer(t, LDH_C, LDH_H);
     struct peer here = tree_peer(t, LDH_H, LDH_C);
     assert_int_equal(replica_walk(t->nodes[LDH_C].replica, &there,
@@ -735,8 +636,8 @@ static void a_refusal_is_told_until_it_is_heard(void **state)
 static void a_review_settled_ahead_stays_settled(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = year_ms;
     tree_sql(t, LDH_C, "UPDATE person SET sex = 'male' WHERE person_id = 'p1'");
@@ -759,11 +660,11 @@ static void a_review_settled_ahead_stays_settled(void **state)
 static void what_was_taken_back_stays_so_at_a_node_that_ends(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     t->nodes[LDH_C].ahead_ms = year_ms;
-    add_person(t, LDH_C, 1);
-    add_dose(t, LDH_C, 1);
-    add_dose(t, LDH_C, 2);
+    district_add_person(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 2);
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = 0;
     assert_string_equal(doses(t, HQ), "d1,d2");
@@ -786,12 +687,12 @@ static void what_was_taken_back_stays_so_at_a_node_that_ends(void **state)
 static void a_node_that_ended_takes_nothing_back(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = year_ms;
-    add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = 0;
     must_revoke(t, LDH_H, LDH_C, 1);
@@ -814,7 +715,7 @@ static void a_node_that_ended_takes_nothing_back(void **state)
 static void nobody_takes_back_a_register(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     clinic_works(t);
     tree_sync(t);
     struct replica *r = t->nodes[LDH_C].replica;
@@ -874,10 +775,10 @@ static void take_back_all(struct tree *t, int node)
 static void events_taken_back_end_with_their_node(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
-    add_person(t, LDH_P, 1);
-    add_dose(t, LDH_C, 1);
-    add_dose(t, LDH_C, 2);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_P, 1);
+    district_add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 2);
     tree_sync(t);
     take_back_all(t, LDH_C);
     tree_sync(t);
@@ -944,15 +845,15 @@ static void check_without(struct tree *t, int copies)
 static void of_a_forked_name_only_events_count(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
     wake_as(t, copy, LDH_C);
     call(t, LDH_C, 1, "777");
-    add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     sync_without(t, 1);
     assert_string_equal(phones(t, LDH_P), "777");
     call(t, copy, 1, "888");
@@ -993,9 +894,9 @@ static void of_a_forked_name_only_events_count(void **state)
 static void what_a_program_writes_meanwhile_is_not_lost(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
@@ -1023,15 +924,15 @@ static void what_a_program_writes_meanwhile_is_not_lost(void **state)
 static void of_a_clone_that_ran_meanwhile_only_events_count(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
     call(t, LDH_C, 1, "777");
     call(t, copy, 1, "888");
-    add_dose(t, copy, 1);
+    district_add_dose(t, copy, 1);
     call(t, LDH_C, 1, "999");
     sync_without(t, 1);
     if (bring(t, copy, LDH_H, at, &e) != 0) {
@@ -1048,7 +949,7 @@ static void of_a_clone_that_ran_meanwhile_only_events_count(void **state)
         }
     }
     assert_same_rows(t, HQ, LDH_P);
-    assert_same_verdicts(t, HQ, LDH_P);
+    tree_check_verdicts(t, HQ, LDH_P);
     for (int i = 0; i < copy; i++) {
         assert_stable(t, i);
     }
@@ -1059,9 +960,9 @@ static void of_a_clone_that_ran_meanwhile_only_events_count(void **state)
 static void a_clone_is_found_whichever_comes_first(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
@@ -1076,7 +977,7 @@ static void a_clone_is_found_whichever_comes_first(void **state)
     assert_string_equal(phones(t, LDH_H), "999");
     assert_string_equal(phones(t, HQ), "999");
     assert_string_equal(verdicts(t, LDH_P), "waiting-10");
-    assert_same_verdicts(t, HQ, LDH_P);
+    tree_check_verdicts(t, HQ, LDH_P);
     tree_free(t);
 }
 
@@ -1085,9 +986,9 @@ static void a_clone_is_found_whichever_comes_first(void **state)
 static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
@@ -1095,10 +996,10 @@ static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
     tree_send(t, LDH_C, LDH_H);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
-    add_dose(t, copy, 1);
+    district_add_dose(t, copy, 1);
     assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
     t->nodes[LDH_H].ahead_ms = 0;
-    add_dose(t, LDH_C, 2);
+    district_add_dose(t, LDH_C, 2);
     sync_without(t, 1);
     /* the copy's dose is back, and ahead; what is written next is turned away
      * once more, and nothing is left that is ahead */
@@ -1123,24 +1024,24 @@ static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
 static void a_shorter_branch_that_comes_back_is_gone_on_from(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
     for (int n = 1; n < 5; n++) {
-        add_dose(t, LDH_C, n);
+        district_add_dose(t, LDH_C, n);
     }
     tree_send(t, LDH_C, LDH_H);
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[copy].ahead_ms = year_ms;
-    add_dose(t, copy, 9);
+    district_add_dose(t, copy, 9);
     assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
     t->nodes[LDH_H].ahead_ms = 0;
     sync_without(t, 1);
     assert_int_equal(head_of(t, LDH_C, LDH_C), 2);
-    add_dose(t, LDH_C, 5);
+    district_add_dose(t, LDH_C, 5);
     sync_without(t, 1);
     for (int i = 0; i < copy; i++) {
         assert_string_equal(doses(t, i), "d1,d2,d3,d4,d5,d9");
@@ -1152,17 +1053,17 @@ static void a_shorter_branch_that_comes_back_is_gone_on_from(void **state)
 static void of_a_restored_node_everything_counts(void **state)
 {
     (void)state;
-    struct tree *t = tree_of(LDH_P);
+    struct tree *t = district_new(LDH_P);
     struct err e;
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
     call(t, LDH_C, 1, "777");
-    add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     sync_without(t, 1);
     /* the machine breaks, and the copy takes its place */
-    add_dose(t, copy, 2);
+    district_add_dose(t, copy, 2);
     call(t, copy, 1, "888");
     if (bring(t, copy, LDH_H, at, &e) != 0) {
         fail_msg("%s", e.text);
@@ -1228,10 +1129,10 @@ static void someone_writes(struct tree *t, struct dice *d, int n)
         call(t, node, 1 + (int)dice_below(d, 2), phone);
         break;
     case 1:
-        add_dose(t, node, n);
+        district_add_dose(t, node, n);
         break;
     default:
-        add_person(t, node, 10 + n);
+        district_add_person(t, node, 10 + n);
         break;
     }
 }
@@ -1260,9 +1161,9 @@ static void a_copy_runs(struct tree *t, struct dice *d)
         wake_as(t, copy, node);
     }
     call(t, copy, 1, "a copy");
-    add_dose(t, copy, dose++);
+    district_add_dose(t, copy, dose++);
     call(t, node, 1, "the original");
-    add_dose(t, node, dose++);
+    district_add_dose(t, node, dose++);
     tree_send(t, node, LDH_H);
     int rc = bring(t, copy, LDH_H, at, &e);
     if (rc != 0 && rc != ERR_FORK) {
@@ -1337,11 +1238,11 @@ static void whatever_the_order_all_end_equal(void **state)
     struct dice d = dice_seeded();
     int rounds = getenv("SANGAM_LONG") != NULL ? 400 : 3;
     for (int round = 0; round < rounds; round++) {
-        struct tree *t = tree_of(LDH_P);
+        struct tree *t = district_new(LDH_P);
         assert_int_equal(tree_add(t, LDH_H, "ASR-C"), FIRST);
         assert_int_equal(tree_add(t, LDH_H, "ASR-P"), SECOND);
-        add_person(t, LDH_H, 1);
-        add_person(t, LDH_H, 2);
+        district_add_person(t, LDH_H, 1);
+        district_add_person(t, LDH_H, 2);
         tree_sync(t);
         live(t, &d, 60);
         settle_clocks(t);
@@ -1353,8 +1254,8 @@ static void whatever_the_order_all_end_equal(void **state)
         assert_same_rows(t, HQ, LDH_H);
         for (int i = FIRST; i <= LAST; i++) {
             assert_same_rows(t, HQ, i);
-            assert_same_verdicts(t, HQ, i);
-            assert_in_step(t, i);
+            tree_check_verdicts(t, HQ, i);
+            tree_check_in_step(t, i);
             assert_stable(t, i);
         }
         assert_stable(t, HQ);

@@ -579,36 +579,6 @@ static void assert_same_rows(struct history *h, int a, int b, const char *d)
     }
 }
 
-/* What is said of leaves, by leaf; arrivals differ. */
-static void list_verdicts(struct tree *t, int node, struct bytes *out)
-{
-    static const char sql[] =
-        "SELECT hex(o.node) || ' ' || d.seq || ' ' || v.leaf || ' ' ||"
-        " v.verdict || ' ' || v.code || ' ' || v.says || char(10)"
-        " FROM sync_verdict v JOIN sync_delivery d USING(position)"
-        " JOIN sync_origin o USING(origin_no) ORDER BY 1";
-    sqlite3_stmt *stmt;
-    assert_int_equal(
-        sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
-    while (sqlite3_step(stmt) == SQLITE_ROW) {
-        bytes_put(out, sqlite3_column_text(stmt, 0),
-                  (size_t)sqlite3_column_bytes(stmt, 0));
-    }
-    sqlite3_finalize(stmt);
-    bytes_put_u8(out, '\0');
-}
-
-static void assert_same_verdicts(struct history *h, int a, int b)
-{
-    struct bytes ours = {0};
-    struct bytes theirs = {0};
-    list_verdicts(h->tree, a, &ours);
-    list_verdicts(h->tree, b, &theirs);
-    assert_string_equal((const char *)ours.data, (const char *)theirs.data);
-    bytes_free(&ours);
-    bytes_free(&theirs);
-}
-
 static void assert_nodes_agree(struct history *h)
 {
     for (int i = 1; i < h->tree->count; i++) {
@@ -617,7 +587,7 @@ static void assert_nodes_agree(struct history *h)
         for (int k = 1; k < i; k++) {
             if (strcmp(district_of(h, k), d) == 0) {
                 assert_same_rows(h, i, k, d);
-                assert_same_verdicts(h, i, k);
+                tree_check_verdicts(h->tree, i, k);
             }
         }
     }

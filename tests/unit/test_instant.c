@@ -13,11 +13,6 @@
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 /* --- a calendar, once more and simply ------------------------------------ */
 
 struct date {
@@ -109,10 +104,10 @@ static void what_is_no_day_is_not_taken_for_one(void **state)
     };
     int64_t day;
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        assert_false(instant_parse_day(text(none[i]), &day));
+        assert_false(instant_parse_day(slice_text(none[i]), &day));
     }
-    assert_true(instant_parse_day(text("2000-02-29"), &day));
-    assert_true(instant_parse_day(text("2024-02-29"), &day));
+    assert_true(instant_parse_day(slice_text("2000-02-29"), &day));
+    assert_true(instant_parse_day(slice_text("2024-02-29"), &day));
 }
 
 /* --- instants ------------------------------------------------------------ */
@@ -139,7 +134,7 @@ static void assert_ms(int64_t ms, const char *expected)
     struct bytes out = {0};
     int64_t back;
     assert_true(instant_print_ms(ms, &out));
-    assert_true(slice_equal(slice_of(&out), text(expected)));
+    assert_true(slice_equal(slice_of(&out), slice_text(expected)));
     assert_true(instant_parse_ms(slice_of(&out), &back));
     assert_true(back == ms);
     bytes_free(&out);
@@ -199,7 +194,7 @@ static void what_is_no_instant_is_not_taken_for_one(void **state)
     };
     int64_t ms;
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        assert_false(instant_parse_ms(text(none[i]), &ms));
+        assert_false(instant_parse_ms(slice_text(none[i]), &ms));
     }
 }
 
@@ -235,7 +230,7 @@ static void an_instant_in_a_file_has_whole_seconds(void **state)
     struct err e;
     instant_print(1795357690999, out);
     assert_string_equal(out, "2026-11-22T14:28:10Z");
-    assert_int_equal(instant_parse(text(out), &ms, &e), 0);
+    assert_int_equal(instant_parse(slice_text(out), &ms, &e), 0);
     assert_true(ms == 1795357690000);
     static const char *const none[] = {
         "",
@@ -246,7 +241,8 @@ static void an_instant_in_a_file_has_whole_seconds(void **state)
         "1969-12-31T23:59:59Z",
     };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        assert_int_equal(instant_parse(text(none[i]), &ms, &e), ERR_INPUT);
+        assert_int_equal(instant_parse(slice_text(none[i]), &ms, &e),
+                         ERR_INPUT);
     }
 }
 

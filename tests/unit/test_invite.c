@@ -14,11 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 static struct invite invite_made(void)
 {
     struct invite invite = {
@@ -329,7 +324,8 @@ static void known_dates_have_their_known_number(void **state)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         int64_t ms = -1;
         char out[INSTANT_TEXT_BYTES];
-        assert_int_equal(instant_parse(text(known[i].text), &ms, NULL), 0);
+        assert_int_equal(instant_parse(slice_text(known[i].text), &ms, NULL),
+                         0);
         assert_int_equal(ms, known[i].ms);
         instant_print(ms + 999, out);
         assert_string_equal(out, known[i].text);
@@ -361,7 +357,7 @@ static void every_day_has_its_number(void **state)
                                    day);
                     instant_print(ms, out);
                     assert_string_equal(out, expected);
-                    (void)instant_parse(text(out), &parsed, NULL);
+                    (void)instant_parse(slice_text(out), &parsed, NULL);
                     assert_true(parsed == ms);
                 }
                 ms += INT64_C(24) * 3600 * 1000;

@@ -12,11 +12,6 @@
 #include <sodium.h>
 #include <string.h>
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 /* X25519 ignores five bits of a secret: what counts is the public half. */
 static void assert_same_keys(const struct keys *a, const struct keys *b)
 {
@@ -160,8 +155,8 @@ static void fields_are_found_in_any_order_and_spacing(void **state)
         struct field fields[2];
         int rc = parse_two(texts[i], strlen(texts[i]), fields, NULL);
         assert_int_equal(rc, 0);
-        assert_true(slice_equal(fields[0].value, text("A")));
-        assert_true(slice_equal(fields[1].value, text("b = c")));
+        assert_true(slice_equal(fields[0].value, slice_text("A")));
+        assert_true(slice_equal(fields[1].value, slice_text("b = c")));
     }
 }
 
@@ -240,10 +235,10 @@ static void a_hash_is_printed_in_lower_case_and_read_in_either(void **state)
     assert_int_equal(strlen(out), 64);
     assert_string_equal(brief, "abbccdde");
     assert_memory_equal(out, "abbccddeef00", 12);
-    assert_int_equal(hash_parse(text(out), &back, NULL), 0);
+    assert_int_equal(hash_parse(slice_text(out), &back, NULL), 0);
     assert_true(hash_equal(&h, &back));
     memcpy(out, "ABBCCDDEEF", 10);
-    assert_int_equal(hash_parse(text(out), &back, NULL), 0);
+    assert_int_equal(hash_parse(slice_text(out), &back, NULL), 0);
     assert_true(hash_equal(&h, &back));
 }
 

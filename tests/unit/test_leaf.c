@@ -45,11 +45,6 @@ static void assert_same_bytes(const struct encoded *a, const struct encoded *b)
     assert_true(slice_equal(slice_of(&a->body), slice_of(&b->body)));
 }
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 static struct value real(double number)
 {
     return (struct value){.type = VALUE_REAL, .real = number};
@@ -346,7 +341,7 @@ static void leaves_of_a_changeset_have_one_order(void **state)
         leaf.key_count = 1;
         leaf.key[0] = value_integer((int64_t)dice_below(&d, 3));
         if (leaf.scope.kind != SCOPE_ALL) {
-            leaf.scope.id = text(dice_even(&d) ? "PB-LDH-C01" : "PB-LDH");
+            leaf.scope.id = slice_text(dice_even(&d) ? "PB-LDH-C01" : "PB-LDH");
         }
         encode(&leaf, &encoded[i]);
         assert_int_equal(decode(&encoded[i], &leaves[i]), 0);
@@ -715,14 +710,14 @@ static void a_leaf_of_another_form_is_not_sound(void **state)
     const struct slice too_long = {(const uint8_t *)long_id, sizeof long_id};
     right = (struct leaf){
         .class_id = 2,
-        .scope = {SCOPE_PERSON, text("p")},
+        .scope = {SCOPE_PERSON, slice_text("p")},
         .table = 103,
         .key_count = 1,
         .key = {value_text("k")},
         .op = LEAF_INSERT,
         .cl = 1,
         .owned = true,
-        .owner = {.site = text("LDH-C"), .epoch = 1},
+        .owner = {.site = slice_text("LDH-C"), .epoch = 1},
     };
     for (size_t i = 0; i < COLUMNS_MAX; i++) {
         right.cells[i].column = (uint16_t)(i + 1);
@@ -767,7 +762,7 @@ static void a_scope_is_printed_for_people(void **state)
     struct scope scope = {.kind = SCOPE_ALL};
     scope_print(&scope, out, sizeof out);
     assert_string_equal(out, "all");
-    scope = (struct scope){SCOPE_DISTRICT_OF, text("PB-LDH-C01")};
+    scope = (struct scope){SCOPE_DISTRICT_OF, slice_text("PB-LDH-C01")};
     scope_print(&scope, out, sizeof out);
     assert_string_equal(out, "district-of:PB-LDH-C01");
     scope_print(&scope, out, 10);
@@ -805,7 +800,7 @@ static void a_dose_is_encoded_as_published(void **state)
     (void)state;
     struct leaf dose = {
         .class_id = 2,
-        .scope = {SCOPE_PERSON, text("person-0001")},
+        .scope = {SCOPE_PERSON, slice_text("person-0001")},
         .prior = 41,
         .table = 103,
         .key_count = 1,
@@ -830,7 +825,7 @@ static void a_deletion_is_encoded_as_published(void **state)
     (void)state;
     struct leaf deletion = {
         .class_id = 3,
-        .scope = {SCOPE_SITE, text("PB-LDH-C01")},
+        .scope = {SCOPE_SITE, slice_text("PB-LDH-C01")},
         .table = 104,
         .key_count = 2,
         .key = {value_text("group-1"), value_integer(7)},
@@ -846,7 +841,7 @@ static void a_takeover_is_encoded_as_published(void **state)
     struct bytes reviews = {0};
     struct leaf takeover = {
         .class_id = 4,
-        .scope = {SCOPE_DISTRICT_OF, text("PB-ASR-P01")},
+        .scope = {SCOPE_DISTRICT_OF, slice_text("PB-ASR-P01")},
         .prior = 0x0102030405060708,
         .table = 105,
         .key_count = 1,
@@ -856,7 +851,7 @@ static void a_takeover_is_encoded_as_published(void **state)
         .cell_count = 1,
         .cells = {{9, value_text("")}},
         .owned = true,
-        .owner = {.site = text("PB-ASR-P01"), .epoch = 2},
+        .owner = {.site = slice_text("PB-ASR-P01"), .epoch = 2},
         .context_count = 1,
     };
     memset(takeover.owner.offer, 0x0f, HASH_BYTES);

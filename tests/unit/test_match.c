@@ -8,11 +8,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 static void key_of_test(uint8_t ret[MATCH_KEY_BYTES])
 {
     for (size_t i = 0; i < MATCH_KEY_BYTES; i++) {
@@ -28,9 +23,10 @@ static void tokens_are_what_they_always_were(void **state)
     uint8_t key[MATCH_KEY_BYTES];
     char token[MATCH_TOKEN_BYTES];
     key_of_test(key);
-    match_token(key, "name_key", text("grprt snd|blvndr|1990|female"), token);
+    match_token(key, "name_key", slice_text("grprt snd|blvndr|1990|female"),
+                token);
     assert_string_equal(token, "ed003bf81276c4b351c64d2176af5c84");
-    match_token(key, "name_key2", text("grprt|1990"), token);
+    match_token(key, "name_key2", slice_text("grprt|1990"), token);
     assert_string_equal(token, "027d45ca4d2b2ee955496c372a6fde28");
 }
 
@@ -41,15 +37,15 @@ static void key_kind_and_value_all_count(void **state)
     char token[MATCH_TOKEN_BYTES];
     char other[MATCH_TOKEN_BYTES];
     key_of_test(key);
-    match_token(key, "phone", text("12"), token);
-    match_token(key, "phone", text("13"), other);
+    match_token(key, "phone", slice_text("12"), token);
+    match_token(key, "phone", slice_text("13"), other);
     assert_string_not_equal(token, other);
-    match_token(key, "abha", text("12"), other);
+    match_token(key, "abha", slice_text("12"), other);
     assert_string_not_equal(token, other);
-    match_token(key, "phone1", text("2"), other);
+    match_token(key, "phone1", slice_text("2"), other);
     assert_string_not_equal(token, other);
     key[31]++;
-    match_token(key, "phone", text("12"), other);
+    match_token(key, "phone", slice_text("12"), other);
     assert_string_not_equal(token, other);
 }
 
@@ -124,10 +120,11 @@ static void a_key_file_is_one_line(void **state)
     uint8_t wanted[MATCH_KEY_BYTES];
     struct err e = {0};
     key_of_test(wanted);
-    assert_int_equal(match_key_parse(text(good), key, &e), 0);
+    assert_int_equal(match_key_parse(slice_text(good), key, &e), 0);
     assert_memory_equal(key, wanted, sizeof key);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(match_key_parse(text(bad[i]), key, &e), ERR_INPUT);
+        assert_int_equal(match_key_parse(slice_text(bad[i]), key, &e),
+                         ERR_INPUT);
     }
 }
 

@@ -448,11 +448,6 @@ struct hand {
     uint64_t seq;
 };
 
-static struct slice site_of(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 static void leaf_by(struct hand *h, enum leaf_op op, uint32_t cl,
                     const char *site, uint32_t epoch)
 {
@@ -465,7 +460,7 @@ static void leaf_by(struct hand *h, enum leaf_op op, uint32_t cl,
         .op = op,
         .cl = cl,
         .owned = true,
-        .owner = {.site = site_of(site), .epoch = epoch},
+        .owner = {.site = slice_text(site), .epoch = epoch},
         .scope_bytes = {scope, sizeof scope},
     };
 }
@@ -597,8 +592,8 @@ static void who_takes_over_waits_for_the_step_before(void **state)
     static struct hand h;
     const struct offer offer = {.table = owned.id,
                                 .scope = {(const uint8_t *)"\0", 2},
-                                .from = site_of("LDH-D"),
-                                .to = site_of("LDH-E"),
+                                .from = slice_text("LDH-D"),
+                                .to = slice_text("LDH-E"),
                                 .epoch = 2};
     begin_row(&h, "LDH-C");
     assert_int_equal(take_over(&h, "LDH-E", 3, NULL), MERGE_WAITING);

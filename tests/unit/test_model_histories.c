@@ -163,11 +163,6 @@ static void sync_all(struct history *h)
 
 /* --- writing -------------------------------------------------------------- */
 
-static struct slice slice_text(const char *text)
-{
-    return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 /* A row that is seen has a scope; one that is made has either. */
 static struct sample *start(struct history *h, size_t node, uint16_t class_id)
 {

@@ -141,16 +141,11 @@ static void hidden_leaves_come_back_hidden(void **state)
     }
 }
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 static struct leaf small_leaf(const char *key)
 {
     return (struct leaf){
         .class_id = 2,
-        .scope = {SCOPE_PERSON, text("person-0001")},
+        .scope = {SCOPE_PERSON, slice_text("person-0001")},
         .prior = 41,
         .table = 103,
         .key_count = 1,

@@ -83,17 +83,7 @@ static void assert_people(struct tree *t, const char *ids)
 static void assert_in_step(struct tree *t)
 {
     for (int node = LDH; node < NODES; node++) {
-        int parent = t->nodes[node].parent;
-        struct digest digest;
-        struct compared compared;
-        struct err e = {0};
-        struct peer child = tree_peer(t, parent, node);
-        assert_int_equal(
-            replica_digest(t->nodes[parent].replica, &child, &digest, &e), 0);
-        assert_int_equal(
-            replica_compare(t->nodes[node].replica, &digest, &compared, &e), 0);
-        free(digest.origins);
-        assert_true(compared.equal && !compared.incomplete);
+        tree_check_in_step(t, node);
     }
 }
 

@@ -13,44 +13,9 @@
 #include <string.h>
 
 #include "store/parts.h"
-#include "support/tree.h"
+#include "support/district.h"
 
-enum { HQ, LDH_H, LDH_C, LDH_P };
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
-
-static struct tree *tree_of(void)
-{
-    struct tree *t = tree_new();
-    assert_int_equal(tree_add(t, HQ, "LDH-H"), LDH_H);
-    tree_sync(t);
-    assert_int_equal(tree_add(t, LDH_H, "LDH-C"), LDH_C);
-    assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P);
-    tree_sync(t);
-    return t;
-}
-
-static void add_person(struct tree *t, int node, int n)
-{
-    char sql[300];
-    (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO person(person_id, beneficiary_no, given_name,"
-                   " phone) VALUES('p%d', 'N-%d', 'Testa', '5550%d')",
-                   n, n, n);
-    tree_sql(t, node, sql);
-    tree_drain(t, node);
-}
-
-static void add_dose(struct tree *t, int node, int n)
-{
-    char sql[400];
-    (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO dose_event(dose_id, person_id, kind, item_code,"
-                   " units, verified_by, dispensed_by) VALUES('d%d', 'p1',"
-                   " 'observed', 'BUP-2', %d, 'photo_card', 'nurse 4')",
-                   n, n);
-    tree_sql(t, node, sql);
-    tree_drain(t, node);
-}
 
 static const char *doses(struct tree *t, int node)
 {
@@ -103,14 +68,14 @@ static void put_back(struct tree *t, int node, int hub)
 static void what_comes_back_late_is_signed_anew(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
     for (int n = 1; n < 5; n++) {
-        add_dose(t, LDH_C, n);
+        district_add_dose(t, LDH_C, n);
     }
     tree_send(t, LDH_C, LDH_H);
     assert_string_equal(doses(t, LDH_H), "d1,d2,d3,d4");
@@ -121,7 +86,7 @@ static void what_comes_back_late_is_signed_anew(void **state)
     while (strcmp(doses(t, LDH_C), "d1,d2") != 0) {
         assert_int_not_equal(send_one(t, LDH_H, LDH_C), 0);
     }
-    add_dose(t, LDH_C, 5);
+    district_add_dose(t, LDH_C, 5);
     tree_send(t, LDH_C, LDH_H); /* turned away and taken back */
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
@@ -151,8 +116,8 @@ static const char *phones(struct tree *t, int node)
 static void what_is_signed_anew_keeps_its_order(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = year_ms;
@@ -168,7 +133,7 @@ static void what_is_signed_anew_keeps_its_order(void **state)
     assert_string_equal(phones(t, LDH_C), "newer");
     t->nodes[LDH_H].ahead_ms = 0;
     t->nodes[LDH_C].ahead_ms = 0;
-    add_dose(t, LDH_C, 5);
+    district_add_dose(t, LDH_C, 5);
     tree_send(t, LDH_C, LDH_H);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
@@ -195,7 +160,7 @@ static const char *shown(struct tree *t, int node)
 
 static void add_order(struct tree *t)
 {
-    add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 1);
     tree_sql(t, LDH_C,
              "INSERT INTO treatment_order(order_id, enrolment_id, person_id,"
              " item_code, daily_dose_mcg, mode, status, prescriber)"
@@ -209,7 +174,7 @@ static void add_order(struct tree *t)
 static void a_review_survives_being_signed_anew(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
+    struct tree *t = district_new(LDH_P);
     add_order(t);
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = year_ms;
@@ -225,7 +190,7 @@ static void a_review_survives_being_signed_anew(void **state)
     assert_string_equal(shown(t, LDH_H), "6000 reviews 1");
     t->nodes[LDH_H].ahead_ms = 0;
     t->nodes[LDH_C].ahead_ms = 0;
-    add_dose(t, LDH_C, 5);
+    district_add_dose(t, LDH_C, 5);
     tree_send(t, LDH_C, LDH_H);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
@@ -238,7 +203,7 @@ static void a_review_survives_being_signed_anew(void **state)
 static void who_saw_a_write_covers_it_signed_anew(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
+    struct tree *t = district_new(LDH_P);
     add_order(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
@@ -249,7 +214,7 @@ static void who_saw_a_write_covers_it_signed_anew(void **state)
     dose(t, LDH_P, 16000);
     t->nodes[LDH_H].ahead_ms = 0;
     t->nodes[LDH_C].ahead_ms = 0;
-    add_dose(t, LDH_C, 5);
+    district_add_dose(t, LDH_C, 5);
     tree_send(t, LDH_C, LDH_H);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
@@ -267,7 +232,7 @@ static void who_saw_a_write_covers_it_signed_anew(void **state)
 static void the_name_is_the_first(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
+    struct tree *t = district_new(LDH_P);
     add_order(t);
     t->nodes[LDH_H].ahead_ms = 2 * year_ms;
     t->nodes[LDH_C].ahead_ms = 2 * year_ms;
@@ -279,7 +244,7 @@ static void the_name_is_the_first(void **state)
         t->nodes[LDH_H].ahead_ms = years * year_ms;
         t->nodes[LDH_C].ahead_ms = years * year_ms;
         tree_greet(t, LDH_C);
-        add_dose(t, LDH_C, 5 + years);
+        district_add_dose(t, LDH_C, 5 + years);
         tree_send(t, LDH_C, LDH_H);
         tree_send(t, LDH_H, LDH_C);
         tree_send(t, LDH_C, LDH_H);
@@ -295,17 +260,17 @@ static void the_name_is_the_first(void **state)
 static void what_was_turned_away_is_known_until_it_is_void(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_H, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
     tree_sync(t);
     tree_back_up(t, LDH_H, "copy");
-    add_dose(t, LDH_H, 1);
+    district_add_dose(t, LDH_H, 1);
     tree_send(t, LDH_H, LDH_C);
     tree_put_back(t, LDH_H, "copy");
     t->nodes[LDH_H].ahead_ms = FUTURE_MS_MAX + 3600 * 1000;
-    add_dose(t, LDH_H, 2);
+    district_add_dose(t, LDH_H, 2);
     tree_send(t, LDH_C, LDH_H); /* gives the first one back */
-    add_dose(t, LDH_H, 3);
+    district_add_dose(t, LDH_H, 3);
     while (strcmp(doses(t, HQ), "d1") != 0) {
         assert_int_not_equal(send_one(t, LDH_H, HQ), 0);
     }
@@ -323,12 +288,12 @@ static void what_was_turned_away_is_known_until_it_is_void(void **state)
 static void what_a_child_gives_back_of_the_future_is_signed_anew(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_H, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
     tree_sync(t);
     tree_back_up(t, LDH_H, "copy");
     t->nodes[LDH_H].ahead_ms = year_ms;
-    add_dose(t, LDH_H, 1);
+    district_add_dose(t, LDH_H, 1);
     tree_send(t, LDH_H, LDH_C);
     tree_put_back(t, LDH_H, "copy");
     t->nodes[LDH_H].ahead_ms = 0;
@@ -352,16 +317,16 @@ static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
     void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_H, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
-    add_dose(t, LDH_H, 1);
+    district_add_dose(t, LDH_H, 1);
     tree_back_up(t, LDH_H, "copy");
     call(t, LDH_H, 1, "lost");
     alerts(t, LDH_H, "[\"hbv\",7]");
-    add_dose(t, LDH_H, 2);
-    add_person(t, LDH_H, 2);
+    district_add_dose(t, LDH_H, 2);
+    district_add_person(t, LDH_H, 2);
     call(t, LDH_H, 2, "last");
     tree_send(t, LDH_H, LDH_C);
     tree_put_back(t, LDH_H, "copy");
@@ -393,19 +358,19 @@ static const char *parked(struct tree *t, int node)
 static void what_comes_back_late_overwrites_nothing(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_H, 1);
-    add_person(t, LDH_H, 2);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
+    district_add_person(t, LDH_H, 2);
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
-    add_dose(t, LDH_H, 1);
+    district_add_dose(t, LDH_H, 1);
     tree_back_up(t, LDH_H, "copy");
     call(t, LDH_H, 1, "lost 1");
     tree_restart(t, LDH_H);
     call(t, LDH_H, 1, "lost 2");
     call(t, LDH_H, 2, "lost 3");
-    add_dose(t, LDH_H, 2);
-    add_person(t, LDH_H, 3);
+    district_add_dose(t, LDH_H, 2);
+    district_add_person(t, LDH_H, 3);
     tree_send(t, LDH_H, LDH_C);
     tree_put_back(t, LDH_H, "copy");
     t->nodes[LDH_H].ahead_ms = 0;
@@ -431,12 +396,12 @@ static void what_comes_back_late_overwrites_nothing(void **state)
 static void a_value_that_went_back_is_parked_too(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_H, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
     call(t, LDH_H, 1, "other");
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
-    add_dose(t, LDH_H, 1);
+    district_add_dose(t, LDH_H, 1);
     tree_back_up(t, LDH_H, "copy");
     call(t, LDH_H, 1, "55501");
     tree_send(t, LDH_H, LDH_C);
@@ -454,9 +419,9 @@ static void a_value_that_went_back_is_parked_too(void **state)
 static void what_was_taken_back_once_stays_so(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
-    add_person(t, LDH_C, 2);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 2);
     tree_sync(t);
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = 2 * year_ms;
@@ -495,12 +460,12 @@ static void what_was_taken_back_once_stays_so(void **state)
 static void what_is_younger_than_what_comes_back_is_signed_anew(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
-    add_person(t, LDH_C, 2);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
+    district_add_person(t, LDH_C, 2);
     tree_sync(t);
     tree_back_up(t, LDH_C, "copy");
-    add_person(t, LDH_C, 3);
+    district_add_person(t, LDH_C, 3);
     tree_send(t, LDH_C, LDH_H);
     tree_put_back(t, LDH_C, "copy");
     t->nodes[LDH_C].ahead_ms = year_ms;
@@ -519,14 +484,14 @@ static void what_is_younger_than_what_comes_back_is_signed_anew(void **state)
 static void what_only_another_copy_has_is_signed_anew(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = year_ms;
-    add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     tree_back_up(t, LDH_C, "first");
-    add_dose(t, LDH_C, 2);
-    add_person(t, LDH_C, 2);
+    district_add_dose(t, LDH_C, 2);
+    district_add_person(t, LDH_C, 2);
     call(t, LDH_C, 1, "lost");
     tree_back_up(t, LDH_C, "second");
     tree_put_back(t, LDH_C, "first");
@@ -550,11 +515,11 @@ static void what_only_another_copy_has_is_signed_anew(void **state)
 static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
+    struct tree *t = district_new(LDH_P);
     struct err e = {0};
-    add_person(t, LDH_P, 1);
-    add_dose(t, LDH_C, 1);
-    add_dose(t, LDH_C, 2);
+    district_add_person(t, LDH_P, 1);
+    district_add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 2);
     tree_sync(t);
     assert_string_equal(doses(t, HQ), "d1,d2");
     struct replica *r = t->nodes[LDH_C].replica;
@@ -600,11 +565,11 @@ static void link_persons(struct tree *t, int node, int n)
  * not know that it did. */
 static struct tree *put_back_ahead(void)
 {
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = year_ms;
-    add_dose(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
     call(t, LDH_C, 1, "older");
     link_persons(t, LDH_C, 2);
     tree_back_up(t, LDH_C, "copy");
@@ -633,7 +598,7 @@ static void a_copy_remembers_no_number_that_nobody_has(void **state)
     tree_send(t, LDH_H, LDH_C);
     tree_greet(t, LDH_C);
     for (int n = 2; n < 5; n++) {
-        add_dose(t, LDH_C, n);
+        district_add_dose(t, LDH_C, n);
     }
     link_persons(t, LDH_C, 3);
     tree_sync(t);
@@ -648,7 +613,7 @@ static void a_copy_may_go_on_from_what_was_taken_back(void **state)
     (void)state;
     struct tree *t = put_back_ahead();
     t->now_ms += year_ms + 3600 * 1000;
-    add_dose(t, LDH_C, 2);
+    district_add_dose(t, LDH_C, 2);
     tree_send(t, LDH_H, LDH_C);
     tree_sync(t);
     assert_newer(t, "d1,d2");
@@ -661,7 +626,7 @@ static void what_builds_on_what_was_taken_back_is_too(void **state)
     (void)state;
     struct tree *t = put_back_ahead();
     t->nodes[LDH_C].ahead_ms = year_ms;
-    add_dose(t, LDH_C, 2);
+    district_add_dose(t, LDH_C, 2);
     t->nodes[LDH_C].ahead_ms = 0;
     tree_send(t, LDH_H, LDH_C);
     tree_sync(t);
@@ -685,12 +650,12 @@ static void what_was_taken_back_once_is_not_signed_anew_again(void **state)
 static void a_tail_beside_a_longer_branch_names_no_number_of_it(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     tree_back_up(t, LDH_C, "copy");
     for (int n = 1; n < 5; n++) {
-        add_dose(t, LDH_C, n);
+        district_add_dose(t, LDH_C, n);
     }
     tree_sync(t);
     tree_put_back(t, LDH_C, "copy");
@@ -734,8 +699,8 @@ static const char owner[] = "SELECT owner_site || ' ' || owner_epoch || ' ' ||"
 static void who_took_a_row_over_keeps_it(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sql(t, LDH_C,
              "INSERT INTO enrolment(enrolment_id, person_id, programme, status)"
              " VALUES('e', 'p1', 'OOAT', 'active')");
@@ -755,7 +720,7 @@ static void who_took_a_row_over_keeps_it(void **state)
     tree_drain(t, LDH_P);
     t->nodes[LDH_H].ahead_ms = 0;
     t->nodes[LDH_C].ahead_ms = 0;
-    add_dose(t, LDH_C, 5);
+    district_add_dose(t, LDH_C, 5);
     tree_sync(t); /* turned away and taken back */
     assert_int_equal(tree_add(t, LDH_H, "LDH-P"), LDH_P + 1);
     tree_sync(t); /* to who knows that it is void before it comes */
@@ -775,8 +740,8 @@ static const char *alerts_at(struct tree *t, int node)
 static void an_element_that_was_removed_stays_so(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
-    add_person(t, LDH_C, 1);
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
@@ -791,7 +756,7 @@ static void an_element_that_was_removed_stays_so(void **state)
     t->nodes[LDH_H].ahead_ms = 0;
     t->nodes[LDH_C].ahead_ms = 0;
     tree_greet(t, LDH_C);
-    add_dose(t, LDH_C, 5);
+    district_add_dose(t, LDH_C, 5);
     tree_send(t, LDH_C, LDH_H);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
@@ -813,7 +778,7 @@ static void an_element_that_was_removed_stays_so(void **state)
 static void what_was_full_is_signed_anew_too(void **state)
 {
     (void)state;
-    struct tree *t = tree_of();
+    struct tree *t = district_new(LDH_P);
     t->nodes[LDH_C].ahead_ms = year_ms;
     for (int n = 0; n < 40; n++) {
         char sql[700];

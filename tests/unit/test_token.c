@@ -16,11 +16,6 @@
 
 static const int64_t now_ms = 1795357690500;
 
-static struct slice text(const char *s)
-{
-    return (struct slice){(const uint8_t *)s, strlen(s)};
-}
-
 /* What was written, and a reader of it. */
 struct tape {
     struct token_memory writer;
@@ -343,15 +338,15 @@ static void a_uuid_is_taken_in_its_canonical_form_only(void **state)
     };
     uint8_t uuid[UUID_BYTES];
     struct bytes out = {0};
-    assert_true(uuid_parse(text(sound), uuid));
+    assert_true(uuid_parse(slice_text(sound), uuid));
     assert_memory_equal(uuid,
                         "\x01\x98\xf0\xa0\x7c\x1e\x7d\x3a"
                         "\x8b\x1f\x3f\x9d\x3b\x7c\x2a\x11",
                         UUID_BYTES);
     uuid_print(uuid, &out);
-    assert_true(slice_equal(slice_of(&out), text(sound)));
+    assert_true(slice_equal(slice_of(&out), slice_text(sound)));
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
-        assert_false(uuid_parse(text(none[i]), uuid));
+        assert_false(uuid_parse(slice_text(none[i]), uuid));
     }
     bytes_free(&out);
 }

@@ -153,11 +153,6 @@ const char *model_site(size_t node)
     return sites[node % MODEL_SITES];
 }
 
-static struct slice slice_text(const char *text)
-{
-    return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 /* Ascending by their bytes: integers first. */
 struct value model_element(size_t i)
 {

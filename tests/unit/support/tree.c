@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS_MAX = 2000 }; /* of a table, folded one by one */
-
 static const struct zone_offset india = {.from_s = 0, .offset_s = 19800};
 
 #define must(call)                                                             \
@@ -294,6 +292,11 @@ int tree_add(struct tree *t, int parent, const char *site)
 }
 
 /* --- links --------------------------------------------------------------- */
+
+const struct hash *tree_name(struct tree *t, int node)
+{
+    return &replica_self(t->nodes[node].replica)->node;
+}
 
 int64_t tree_clock(const struct tree *t, int node)
 {
@@ -599,58 +602,4 @@ uint64_t tree_judge(struct tree *t, int node)
     assert_false(replica_touched(r));
     tell(t, node);
     return subjects;
-}
-
-/* --- checks -------------------------------------------------------------- */
-
-static void fold_rows(struct tree *t, int node, const struct table *table)
-{
-    char sql[256];
-    struct replica *r = t->nodes[node].replica;
-    sqlite3_stmt *stmt;
-    (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", table->name);
-    assert_int_equal(
-        sqlite3_prepare_v2(t->nodes[node].client, sql, -1, &stmt, NULL), 0);
-    size_t count = 0;
-    static char keys[ROWS_MAX][KEY_COLUMNS_MAX][64];
-    while (sqlite3_step(stmt) == SQLITE_ROW && count < ROWS_MAX) {
-        for (size_t i = 0; i < table->key_count; i++) {
-            /* keys stand first in every table of the domain */
-            (void)snprintf(keys[count][i], 64, "%s",
-                           (const char *)sqlite3_column_text(stmt, (int)i));
-        }
-        count++;
-    }
-    sqlite3_finalize(stmt);
-    for (size_t k = 0; k < count; k++) {
-        struct value key[KEY_COLUMNS_MAX];
-        for (size_t i = 0; i < table->key_count; i++) {
-            key[i] = table->key[i]->type == VALUE_INTEGER
-                         ? value_integer(strtoll(keys[k][i], NULL, 10))
-                         : value_text(keys[k][i]);
-        }
-        must(replica_reproject(r, table, key, said));
-    }
-}
-
-void tree_check(struct tree *t, int node)
-{
-    struct replica *r = t->nodes[node].replica;
-    const struct manifest *m = replica_manifest(r);
-    struct verified verified;
-    must(replica_verify(r, &verified, said));
-    if (verified.differ != 0) {
-        fail_msg("node %d: %llu rows differ from a replay, first: %s", node,
-                 (unsigned long long)verified.differ, verified.first);
-    }
-    for (size_t i = 0; i < m->table_count; i++) {
-        if (m->tables[i].kind != TABLE_CONTROL) {
-            fold_rows(t, node, &m->tables[i]);
-        }
-    }
-    must(replica_verify(r, &verified, said));
-    if (verified.differ != 0) {
-        fail_msg("node %d: folding changed %llu rows, first: %s", node,
-                 (unsigned long long)verified.differ, verified.first);
-    }
 }

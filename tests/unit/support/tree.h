@@ -60,6 +60,8 @@ void tree_sql_fails(struct tree *t, int node, const char *sql,
 /* One value as text, "" for NULL or no row; from a few buffers in turn. */
 const char *tree_get(struct tree *t, int node, const char *sql);
 
+/* What a node is called in what it signs. */
+const struct hash *tree_name(struct tree *t, int node);
 /* What its clock says. */
 int64_t tree_clock(const struct tree *t, int node);
 /* The greeting of a child: it learns its parent's time. */
@@ -104,5 +106,15 @@ void tree_put_back(struct tree *t, int node, const char *name);
 /* Replays the journal beside the replica and folds each row: nothing differs
  * [I-10], [I-2]. */
 void tree_check(struct tree *t, int node);
+/* What its parent says that a child should hold, it holds, and no more. */
+void tree_check_in_step(struct tree *t, int child);
+/* All verdicts of a node as one text, in an order of the leaves and not of their
+ * arrival; but of what is void, which may be forgotten. */
+void tree_verdicts(struct tree *t, int node, struct bytes *out);
+/* They are the same at both. */
+void tree_check_verdicts(struct tree *t, int a, int b);
+/* All of a node's file but that something was refused, of whom, and what is asked
+ * for. */
+struct hash tree_photograph(struct tree *t, int node);
 
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * District: the tree of most tests, and what its programs write.
+ */
+#ifndef SANGAM_TESTS_DISTRICT_H
+#define SANGAM_TESTS_DISTRICT_H
+
+#include "tree.h"
+
+/* Headquarters, the hub of Ludhiana, its clinic and its prison, and the hub of
+ * another district. */
+enum { HQ, LDH_H, LDH_C, LDH_P, ASR_H };
+
+/* All of them up to `last`, in step. */
+struct tree *district_new(int last);
+
+/* The id of the n-th person; one of a few buffers in turn. */
+const char *district_person(int n);
+/* Registers persons from `from` on before `to`; the node has not drained them. */
+void district_add_persons(struct tree *t, int node, int from, int to);
+/* These the node has drained: the n-th person; of the first, a dose of n units. */
+void district_add_person(struct tree *t, int node, int n);
+void district_add_dose(struct tree *t, int node, int n);
+
+/* Each node is as its journal says, and those of Ludhiana and headquarters judge
+ * alike. */
+void district_check(struct tree *t);
+
+#endif
