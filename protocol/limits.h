@@ -122,6 +122,11 @@ enum {
     /* A peer not heard for three heartbeats is gone: the socket is made anew,
      * because libzmq never reconnects after some failures. */
     SILENCE_MS = 3 * HEARTBEAT_MS,
+    /* What was sent and is not acknowledged for so long was lost on the way, or
+     * the ack was, and the link goes on: it is sent again on a new one. An old
+     * machine stores one message (MESSAGE_TARGET_BYTES) in seconds, and
+     * acknowledges each. */
+    UNACKED_MS = 10 * 60 * 1000,
     /* A receiver learns of a stretch in which nothing was for it at most this
      * often: a busy hub passes many changes that are not for this child, and
      * the position is only worth a message when the link is otherwise idle. */

@@ -213,7 +213,7 @@ static void tick_greeting(struct session *s, const struct session_event *event)
 static void tick_open(struct session *s, const struct session_event *event)
 {
     (void)event;
-    if (is_silent(s)) {
+    if (is_silent(s) || session_send_is_stuck(s)) {
         return;
     }
     session_send_next(s);

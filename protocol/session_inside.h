@@ -39,6 +39,7 @@ struct session_send {
     uint64_t flight[CREDIT_MESSAGES];
     size_t flight_first;
     size_t flight_count;
+    int64_t moved_ms; /* the first of them was sent, or became the first */
     struct sent last[SENT_ORIGINS]; /* a slot an origin, by its hash */
 };
 
@@ -99,6 +100,8 @@ void session_send_next(struct session *s);
 void session_send_walked(struct session *s, const struct session_event *event);
 void session_send_news(struct session *s, uint64_t position);
 void session_send_acked(struct session *s, const struct ack *ack);
+/* Refuses a peer that has not acknowledged anything for too long; true then. */
+bool session_send_is_stuck(struct session *s);
 
 /* --- session_receive.c --- */
 

@@ -60,6 +60,9 @@ static void say_changesets(struct session *s, struct travelling *items,
 
     assert(send->flight_count < send->credit && position > send->sent);
     size_t end = (send->flight_first + send->flight_count) % CREDIT_MESSAGES;
+    if (send->flight_count == 0) {
+        send->moved_ms = s->now_ms;
+    }
     send->flight[end] = position;
     send->flight_count++;
     send->sent = position;
@@ -171,10 +174,27 @@ void session_send_acked(struct session *s, const struct ack *ack)
            send->flight[send->flight_first] <= send->acked) {
         send->flight_first = (send->flight_first + 1) % CREDIT_MESSAGES;
         send->flight_count--;
+        send->moved_ms = s->now_ms;
     }
     struct session_action *action = session_act(s, SESSION_ACKED);
     action->as.acked.position = send->acked;
     action->as.acked.refusals = ack->refusals;
     action->as.acked.refusal_count = ack->refusal_count;
     session_send_next(s);
+}
+
+/* The last message of a stretch, or its ack, can be lost on a link on which both
+ * go on hearing each other, and nothing that follows shows the gap. */
+bool session_send_is_stuck(struct session *s)
+{
+    const struct session_send *send = &s->send;
+    if (send->flight_count == 0 || s->now_ms - send->moved_ms < UNACKED_MS) {
+        return false;
+    }
+    session_refuse(s, ERR_TIMEOUT,
+                   "nothing after position %llu was acknowledged for %lld "
+                   "seconds",
+                   (unsigned long long)send->acked,
+                   (long long)((s->now_ms - send->moved_ms) / 1000));
+    return true;
 }

@@ -719,6 +719,63 @@ static void silence_closes_in_every_state(void **state)
     assert_int_equal(session_state(child_of(p)->session), SESSION_CLOSED);
 }
 
+/* So long passes, and both hear each other. */
+static void pass(struct pair *p, int64_t ms)
+{
+    for (; ms > 0; ms -= HEARTBEAT_MS) {
+        pair_tick(p, HEARTBEAT_MS);
+        pair_run(p);
+    }
+}
+
+static void a_lost_last_message_is_sent_again_on_a_new_link(void **state)
+{
+    struct pair *p = *state;
+    struct pair_node *child = child_of(p);
+    struct pair_node *parent = parent_of(p);
+    pair_link(p);
+    pair_run(p);
+    pass(p, 2 * UNACKED_MS); /* of nothing sent nobody waits for an ack */
+    assert_int_equal(child->closed, 0);
+    parent->holds_store = true; /* as if it, or its ack, had not come */
+    pair_write(p, CHILD, 'c', 2, true);
+    pair_news(p, CHILD);
+    pair_run(p);
+    pass(p, UNACKED_MS - HEARTBEAT_MS);
+    assert_int_equal(child->closed, 0);
+    pass(p, HEARTBEAT_MS);
+    assert_int_equal(child->closed, ERR_TIMEOUT);
+    assert_string_equal(
+        child->sentence,
+        "nothing after position 0 was acknowledged for 600 seconds");
+    assert_int_equal(parent->closed, ERR_TIMEOUT);
+    parent->holds_store = false;
+    pair_link(p);
+    pair_run(p);
+    assert_int_equal(session_acked(child->session), 2);
+}
+
+static void who_acknowledges_slowly_is_waited_for(void **state)
+{
+    struct pair *p = *state;
+    struct pair_node *parent = parent_of(p);
+    pair_link(p);
+    pair_run(p);
+    parent->holds_store = true;
+    for (int i = 0; i < 3; i++) { /* one message each */
+        pair_write(p, CHILD, 'c', 1, true);
+        pair_news(p, CHILD);
+        pair_run(p);
+    }
+    for (int i = 0; i < 3; i++) {
+        pass(p, UNACKED_MS - HEARTBEAT_MS);
+        pair_store(p, PARENT);
+        pair_run(p);
+    }
+    assert_int_equal(child_of(p)->closed, 0);
+    assert_int_equal(session_acked(child_of(p)->session), 3);
+}
+
 static void a_child_waits_for_its_link_as_long_as_it_takes(void **state)
 {
     struct pair *p = *state;
@@ -820,6 +877,8 @@ int main(void)
         STORY(another_protocol_version_is_refused),
         STORY(an_idle_link_says_it_is_still_here),
         STORY(silence_closes_in_every_state),
+        STORY(a_lost_last_message_is_sent_again_on_a_new_link),
+        STORY(who_acknowledges_slowly_is_waited_for),
         STORY(a_child_waits_for_its_link_as_long_as_it_takes),
         STORY(news_before_the_greeting_is_walked_after_it),
         STORY(a_closed_session_does_nothing_more),
