@@ -56,14 +56,14 @@ static void put_reviews(struct gathered *c, struct machine *m)
 static void put_parked(struct gathered *c, struct machine *m)
 {
     sqlite3_stmt *from = gathered_ask(
-        m->client, "SELECT table_id, column_id, says FROM sync_parked");
+        m->client, "SELECT table_id, column_id, value, says FROM sync_parked");
     while (sqlite3_step(from) == SQLITE_ROW) {
         sqlite3_stmt *stmt =
-            gathered_put(c, "INSERT INTO parked VALUES(?4, ?1, ?2, ?3)");
-        for (int i = 0; i < 3; i++) {
+            gathered_put(c, "INSERT INTO parked VALUES(?5, ?1, ?2, ?3, ?4)");
+        for (int i = 0; i < 4; i++) {
             sqlite3_bind_value(stmt, i + 1, sqlite3_column_value(from, i));
         }
-        sqlite3_bind_int(stmt, 4, m->index);
+        sqlite3_bind_int(stmt, 5, m->index);
         gathered_done(c, stmt);
     }
     sqlite3_finalize(from);

@@ -390,6 +390,22 @@ static void check_written(struct gathered *c)
                "     AND lower(hex(n.value)) = machine.node))");
 }
 
+/* Also where somebody else wrote the cell before or after, and that shows. */
+static void check_changed(struct gathered *c)
+{
+    check_none(c, "[I-6] what a program changed is neither signed nor parked",
+               "SELECT format('machine %d table %d key %s column %d: %s',"
+               "  c.machine, c.tbl, c.key, c.col, c.value)"
+               " FROM changed c JOIN machine m USING(machine)"
+               " WHERE NOT m.wrote_past AND NOT EXISTS(SELECT 1 FROM leaf l"
+               "   JOIN cell v ON v.leaf = l.leaf AND v.col = c.col"
+               "   WHERE l.machine = c.machine AND l.node = m.node"
+               "    AND l.tbl = c.tbl AND l.key = c.key AND v.value = c.value)"
+               "  AND NOT EXISTS(SELECT 1 FROM parked p"
+               "   WHERE p.machine = c.machine AND p.tbl = c.tbl"
+               "    AND p.col = c.col AND p.value = c.value)");
+}
+
 /* What a guard let through is signed, unless its node came to an end. One leaf
  * cannot say that a row was taken and then deleted: within one drain that (column
  * 0) is set aside. */
@@ -429,6 +445,7 @@ void check_world(struct world *w)
     check_reviews(&c);
     check_settled(&c);
     check_written(&c);
+    check_changed(&c);
     check_parked(&c);
     gathered_close(&c);
 }

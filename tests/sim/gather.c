@@ -44,7 +44,11 @@ static const char tables[] =
     " value BLOB);"
     "CREATE TABLE wrote(machine INTEGER, tbl INTEGER, key, past, lost);"
     /* what was written and is not signed */
-    "CREATE TABLE parked(machine INTEGER, tbl INTEGER, col INTEGER, says);"
+    "CREATE TABLE parked(machine INTEGER, tbl INTEGER, col INTEGER, value,"
+    " says);"
+    /* the last text of a cell that a program was told is written */
+    "CREATE TABLE changed(machine INTEGER, tbl INTEGER, key, col INTEGER,"
+    " value);"
     /* values that a person saw and settled, rows that one deleted */
     "CREATE TABLE settled(machine INTEGER, tbl INTEGER, key, col INTEGER, hlc,"
     " seq INTEGER);"

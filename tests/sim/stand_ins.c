@@ -240,10 +240,21 @@ void scrubber_destroy(struct scrubber **s)
     *s = NULL;
 }
 
+/* What it repairs no later check finds: nothing but a program that wrote past the
+ * triggers leaves it anything to repair. */
+static void check_scrub(const struct machine *m, const struct verified *v)
+{
+    uint64_t found = v->differ + v->signed_rows + v->restored + v->held;
+    if (found > 0 && !m->wrote_past) {
+        sim_fail("[I-10] a scrub of %s finds what nobody wrote past the"
+                 " triggers: %s",
+                 m->site, v->first);
+    }
+}
+
 /* Runs and ends here, as the process does that the daemon starts. Who starts so
- * often would do little else, and no check finds what a scrub has repaired: until
- * all is well one of so many comes to its end, the first of each machine, and the
- * others die before they have begun. */
+ * often would do little else: until all is well one of so many comes to its end,
+ * the first of each machine, and the others die before they have begun. */
 int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
 {
     struct machine *m = sim.running;
@@ -266,6 +277,11 @@ int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
             m->site, (unsigned long long)v.rows, (unsigned long long)v.differ,
             (unsigned long long)v.signed_rows, (unsigned long long)v.restored,
             (unsigned long long)v.held, rc == 0 ? v.first : e->text);
+    if (rc == 0) {
+        check_scrub(m, &v);
+    } else if (!disk_is_dead(m->disk) && rc != ERR_FULL && rc != ERR_IO) {
+        sim_fail("%s cannot be scrubbed: %s", m->site, e->text);
+    }
     m->look_ms = sim.now_ms;
     return 0;
 }

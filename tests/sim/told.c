@@ -26,6 +26,25 @@ static void put_written(struct gathered *c, const struct manifest *m)
     }
 }
 
+static void put_changed(struct gathered *c, const struct manifest *m)
+{
+    for (size_t i = 0; i < c->world->changed_count; i++) {
+        const struct changed *w = &c->world->changed[i];
+        const struct table *t =
+            manifest_table_named(m, writer_tables[w->table].name);
+        sqlite3_stmt *stmt =
+            gathered_put(c, "INSERT INTO changed VALUES(?1, ?2, ?3,"
+                            " (SELECT col FROM col WHERE tbl = ?2 AND name ="
+                            " ?4), ?5)");
+        sqlite3_bind_int(stmt, 1, w->machine);
+        sqlite3_bind_int64(stmt, 2, t->id);
+        sqlite3_bind_text(stmt, 3, w->key, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 4, w->column, -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 5, w->text, -1, SQLITE_STATIC);
+        gathered_done(c, stmt);
+    }
+}
+
 static void put_settled(struct gathered *c)
 {
     for (size_t i = 0; i < c->world->settled_count; i++) {
@@ -58,6 +77,7 @@ static void put_deleted(struct gathered *c, const struct manifest *m)
 void told_put(struct gathered *c, const struct manifest *m)
 {
     put_written(c, m);
+    put_changed(c, m);
     put_settled(c);
     put_deleted(c, m);
 }

@@ -11,7 +11,7 @@
 
 struct manifest;
 
-/* Fills wrote, settled and deleted. */
+/* Fills wrote, changed, settled and deleted. */
 void told_put(struct gathered *c, const struct manifest *m);
 
 #endif

@@ -36,7 +36,12 @@ enum fault {
 
 extern const char *const fault_names[FAULT_KINDS];
 
-enum { WRITES_MAX = 8192, SETTLED_MAX = 1024, DELETED_MAX = 1024 };
+enum {
+    WRITES_MAX = 8192,
+    CHANGED_MAX = 4096,
+    SETTLED_MAX = 1024,
+    DELETED_MAX = 1024,
+};
 
 /* A row that a program was told is written. */
 struct written {
@@ -49,6 +54,15 @@ struct written {
     uint64_t copied;   /* or the copy of it */
     uint64_t position; /* in its writer's journal; 0: not yet */
     uint64_t copied_position;
+};
+
+/* changed.h */
+struct changed {
+    uint16_t machine;
+    uint16_t table; /* index in writer.c */
+    char key[32];
+    char column[24];
+    char text[24];
 };
 
 /* A value that a person saw, and settled. */
@@ -85,6 +99,8 @@ struct world {
     struct dice writers; /* of what people do */
     struct written written[WRITES_MAX];
     size_t written_count;
+    struct changed changed[CHANGED_MAX];
+    size_t changed_count;
     struct settled settled[SETTLED_MAX];
     size_t settled_count;
     struct deleted deleted[DELETED_MAX];

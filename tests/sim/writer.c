@@ -2,6 +2,7 @@
 
 #include "writer.h"
 
+#include "changed.h"
 #include "holding.h"
 #include "store/review.h"
 
@@ -80,11 +81,33 @@ int writer_run(struct world *w, struct machine *m, const char *sql)
     return rc;
 }
 
-static void run(struct world *w, struct machine *m, const char *sql)
+/* True: the program was told that it is done. */
+static bool run(struct world *w, struct machine *m, const char *sql)
 {
     int rc = writer_run(w, m, sql);
     if (rc != SQLITE_OK && sqlite3_get_autocommit(m->client) == 0) {
         (void)machine_sql(m, "ROLLBACK");
+    }
+    return rc == SQLITE_OK;
+}
+
+/* A text that nobody ever wrote. */
+static void draw_text(struct world *w, char out[24])
+{
+    (void)snprintf(out, 24, "text %u", ++w->numbers);
+}
+
+/* Writes one into a column of a row that this site has. */
+static void write_text(struct world *w, struct machine *m, int table,
+                       const char *key, const char *column)
+{
+    const struct writer_table *t = &writer_tables[table];
+    char sql[WRITER_SQL_BYTES], text[24];
+    draw_text(w, text);
+    (void)snprintf(sql, sizeof sql, "UPDATE %s SET %s = '%s' WHERE %s = '%s'",
+                   t->name, column, text, t->key, key);
+    if (key[0] != '\0' && run(w, m, sql)) {
+        changed_note(w, m, table, key, column, text);
     }
 }
 
@@ -124,12 +147,9 @@ static void change_person(struct world *w, struct machine *m)
 {
     static const char *const columns[] = {
         "phone", "given_name", "home_locality", "preferred_language"};
-    char key[256], sql[WRITER_SQL_BYTES];
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE person SET %s = 'text %zu' WHERE person_id = '%s'",
-                   columns[writer_below(w, 4)], writer_below(w, 1000),
-                   any_key(w, m, PERSON, key));
-    run(w, m, sql);
+    char key[256];
+    any_key(w, m, PERSON, key);
+    write_text(w, m, PERSON, key, columns[writer_below(w, 4)]);
 }
 
 /* Who a person is: two that disagree are a review; a birth is said whole. */
@@ -230,20 +250,23 @@ static void change_something(struct world *w, struct machine *m)
 
 static void replace_person(struct world *w, struct machine *m)
 {
-    char key[256], sql[WRITER_SQL_BYTES];
+    char key[256], sql[WRITER_SQL_BYTES], text[24];
     if (any_key(w, m, PERSON, key)[0] == '\0') {
         return;
     }
+    draw_text(w, text);
     (void)snprintf(sql, sizeof sql,
                    "INSERT OR REPLACE INTO person SELECT person_id,"
-                   " beneficiary_no, 'again %zu', family_name, parent_name,"
+                   " beneficiary_no, '%s', family_name, parent_name,"
                    " alias_names, sex, birth_year, birth_date,"
                    " birth_precision, home_district, home_locality, phone,"
                    " preferred_language, alerts, death_date, vital_status,"
                    " record_status, origin_site, recorded_at, recorded_by"
                    " FROM (SELECT * FROM person WHERE person_id = '%s')",
-                   writer_below(w, 1000), key);
-    run(w, m, sql);
+                   text, key);
+    if (run(w, m, sql)) {
+        changed_note(w, m, PERSON, key, "given_name", text);
+    }
 }
 
 static void write_dose(struct world *w, struct machine *m, bool past)
@@ -298,11 +321,8 @@ static void change_order(struct world *w, struct machine *m)
                        writer_below(w, 9), key);
         break;
     default:
-        (void)snprintf(sql, sizeof sql,
-                       "UPDATE treatment_order SET reason = 'reason %zu'"
-                       " WHERE order_id = '%s'",
-                       writer_below(w, 1000), key);
-        break;
+        write_text(w, m, ORDER, key, "reason");
+        return;
     }
     run(w, m, sql);
 }
@@ -320,11 +340,7 @@ static void write_item(struct world *w, struct machine *m)
         writer_insert(w, m, ITEM, false, w->numbers, sql);
         return;
     }
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE ref_item SET name = 'name %zu'"
-                   " WHERE item_code = '%s'",
-                   writer_below(w, 1000), key);
-    run(w, m, sql);
+    write_text(w, m, ITEM, key, "name");
 }
 
 /* Rows that two columns name. */
@@ -351,15 +367,18 @@ static void write_code(struct world *w, struct machine *m)
 /* Several rows at once, and sometimes none after all. */
 static void write_many(struct world *w, struct machine *m)
 {
-    char sql[WRITER_SQL_BYTES];
+    char sql[WRITER_SQL_BYTES], text[24];
+    bool commits = writer_below(w, 3) > 0;
+    draw_text(w, text);
     (void)snprintf(sql, sizeof sql,
                    "BEGIN IMMEDIATE;"
-                   "UPDATE person SET phone = 'many %zu';"
-                   "UPDATE treatment_order SET reason = 'many'"
-                   " WHERE site_id = '%s'; %s",
-                   writer_below(w, 1000), m->site,
-                   writer_below(w, 3) == 0 ? "ROLLBACK" : "COMMIT");
-    run(w, m, sql);
+                   "UPDATE person SET phone = '%s';"
+                   "UPDATE treatment_order SET reason = '%s'; %s",
+                   text, text, commits ? "COMMIT" : "ROLLBACK");
+    if (run(w, m, sql) && commits) {
+        changed_note_all(w, m, PERSON, "phone", text);
+        changed_note_all(w, m, ORDER, "reason", text);
+    }
 }
 
 static void note_settled(struct world *w, const struct machine *m,
