@@ -237,8 +237,10 @@ static void check_memory(const struct world *w)
 
 /* Until everybody has everything, and a while longer in which nothing may
  * happen: an echo would [I-5]. */
-static void wait_for_quiet(struct world *w, int64_t began_ms)
+static void wait_for_quiet(struct world *w)
 {
+    int64_t began_ms = sim.now_ms;
+    world_run(w, MINUTE_MS); /* who has started scrubs once, soon after */
     while (!is_settled(w)) {
         if (sim.now_ms - began_ms > HEAL_MS) {
             say_unsettled(w);
@@ -715,10 +717,8 @@ void world_heal(struct world *w)
     sim.well = true;
     if (w->plan.seed % 2 == 0) {
         be_well(w, false);
-        wait_for_quiet(w, sim.now_ms);
+        wait_for_quiet(w);
     }
     be_well(w, true);
-    int64_t began_ms = sim.now_ms;
-    world_run(w, MINUTE_MS); /* each scrubs once, soon after its start */
-    wait_for_quiet(w, began_ms);
+    wait_for_quiet(w);
 }
