@@ -71,10 +71,15 @@ static const char *any_key(struct world *w, struct machine *m, int table,
     return writer_pick(w, m, table, "1", out);
 }
 
-/* A program that is told of success relies on it. */
+/* A program that is told of success relies on it. The node does not hear of each
+ * write at once: some it finds when it looks. */
 int writer_run(struct world *w, struct machine *m, const char *sql)
 {
+    int64_t look_ms = m->look_ms;
     int rc = machine_sql(m, sql);
+    if (writer_below(w, 3) == 0) {
+        m->look_ms = look_ms;
+    }
     sim_say("%s ran %s: %s", m->site, sql,
             rc == SQLITE_OK ? "done" : sqlite3_errmsg(m->client));
     w->sql_refused += rc != SQLITE_OK;
@@ -97,7 +102,7 @@ static void draw_text(struct world *w, char out[24])
     (void)snprintf(out, 24, "text %u", ++w->numbers);
 }
 
-/* Writes one into a column of a row that this site has. */
+/* Writes one into a column of a row, if this site has it. */
 static void write_text(struct world *w, struct machine *m, int table,
                        const char *key, const char *column)
 {
@@ -106,7 +111,7 @@ static void write_text(struct world *w, struct machine *m, int table,
     draw_text(w, text);
     (void)snprintf(sql, sizeof sql, "UPDATE %s SET %s = '%s' WHERE %s = '%s'",
                    t->name, column, text, t->key, key);
-    if (key[0] != '\0' && run(w, m, sql)) {
+    if (run(w, m, sql) && sqlite3_changes(m->client) > 0) {
         changed_note(w, m, table, key, column, text);
     }
 }
@@ -143,13 +148,14 @@ void writer_person(struct world *w, struct machine *m, bool past)
     writer_insert(w, m, PERSON, past, number, sql);
 }
 
+static const char *const person_texts[] = {
+    "phone", "given_name", "home_locality", "preferred_language"};
+
 static void change_person(struct world *w, struct machine *m)
 {
-    static const char *const columns[] = {
-        "phone", "given_name", "home_locality", "preferred_language"};
     char key[256];
     any_key(w, m, PERSON, key);
-    write_text(w, m, PERSON, key, columns[writer_below(w, 4)]);
+    write_text(w, m, PERSON, key, person_texts[writer_below(w, 4)]);
 }
 
 /* Who a person is: two that disagree are a review; a birth is said whole. */
@@ -217,24 +223,34 @@ static void draw_dose(struct world *w, const char *key,
                    2000 + 1000 * writer_below(w, 9), key);
 }
 
+static void change_anew(struct world *w, struct machine *m, size_t what,
+                        const char *key)
+{
+    char sql[WRITER_SQL_BYTES];
+    if (what == 0) {
+        draw_who(w, key, sql);
+    } else if (what == 1) {
+        draw_alerts(w, key, sql);
+    } else {
+        draw_dose(w, key, sql);
+    }
+    (void)run(w, m, sql);
+}
+
 /* Often two sites do so before either hears of the other. */
 static void change_apart(struct world *w, struct machine *m)
 {
     struct machine *other = &w->machines[writer_below(w, (size_t)w->count)];
     struct machine *both[] = {m, other};
-    size_t what = writer_below(w, 3);
-    char key[256], sql[WRITER_SQL_BYTES];
+    size_t what = writer_below(w, 4);
+    size_t column = writer_below(w, 4);
+    char key[256];
     any_key(w, m, what == 2 ? ORDER : PERSON, key);
-    for (size_t i = 0; i < 2; i++) {
-        if (what == 0) {
-            draw_who(w, key, sql);
-        } else if (what == 1) {
-            draw_alerts(w, key, sql);
-        } else {
-            draw_dose(w, key, sql);
-        }
-        if (both[i]->on && (i == 0 || other != m)) {
-            run(w, both[i], sql);
+    for (size_t i = 0; i < (other == m ? 1u : 2u); i++) {
+        if (both[i]->on && what == 3) {
+            write_text(w, both[i], PERSON, key, person_texts[column]);
+        } else if (both[i]->on) {
+            change_anew(w, both[i], what, key);
         }
     }
 }
