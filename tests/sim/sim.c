@@ -45,6 +45,7 @@ struct result {
     char says[LINE_BYTES];
     uint64_t trace;
     int machines;
+    int steps;
     int64_t lived_ms;
     int64_t healed_ms;
     uint64_t written;
@@ -53,6 +54,7 @@ struct result {
     struct network_counts network;
 };
 
+static struct world w;
 static struct result result;
 static int result_fd = -1;
 
@@ -86,6 +88,15 @@ enum { ENDED_WELL, ENDED_FAILED, ENDED_DUMB };
 static noreturn void end_seed(int code)
 {
     (void)fflush(stdout);
+    result.trace = sim.trace;
+    result.machines = w.count;
+    result.steps = w.steps;
+    result.lived_ms = sim.now_ms - w.began_ms;
+    result.healed_ms = w.healed_ms;
+    result.written = w.written_count;
+    result.refused = w.sql_refused;
+    result.network = network_counts;
+    memcpy(result.faults, w.faults, sizeof result.faults);
     _exit(write_result() ? code : ENDED_DUMB);
 }
 
@@ -110,8 +121,6 @@ static uint64_t beginning_of(uint64_t seed)
 {
     return is_whole(seed) ? seed : seed - seed % KIN_SEEDS + 1;
 }
-
-static struct world w;
 
 static void make_world(const struct plan *plan)
 {
@@ -138,14 +147,6 @@ static noreturn void live(const struct plan *plan)
     world_live(&w, plan);
     world_heal(&w);
     check_world(&w);
-    result.trace = sim.trace;
-    result.machines = w.count;
-    result.lived_ms = sim.now_ms - w.began_ms;
-    result.healed_ms = w.healed_ms;
-    result.written = w.written_count;
-    result.refused = w.sql_refused;
-    result.network = network_counts;
-    memcpy(result.faults, w.faults, sizeof result.faults);
     end_seed(ENDED_WELL);
 }
 
@@ -310,8 +311,9 @@ static bool shrink_to(struct plan *p, struct plan smaller, struct result *r)
 static void shrink(struct plan *p, struct result *r)
 {
     struct plan s = *p;
-    if (p->steps == 0) { /* as the seed draws at most; the rest is no more */
-        s.steps = 200;
+    if (p->steps == 0 &&
+        r->steps > 0) { /* as many as it drew: the same story */
+        s.steps = r->steps;
         (void)shrink_to(p, s, r);
     }
     for (unsigned f = 0; f < FAULT_KINDS; f++) {

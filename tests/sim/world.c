@@ -29,9 +29,9 @@ enum {
 };
 
 const char *const fault_names[FAULT_KINDS] = {
-    "delay", "drop", "repeat", "reorder", "damage",  "cut",
-    "night", "off",  "kill",   "power",   "full",    "sync",
-    "clock", "past", "schema", "revoked", "restore", "clone",
+    "delay", "drop",   "repeat",  "reorder", "damage", "cut",  "weeks",
+    "night", "off",    "kill",    "power",   "full",   "sync", "clock",
+    "past",  "schema", "revoked", "restore", "clone",
 };
 
 /* --- time --------------------------------------------------------------------- */
@@ -369,11 +369,37 @@ static unsigned draw_share(struct world *w)
     return shares[dice_below(&w->dice, 3)];
 }
 
-static void night(struct world *w)
+/* Of all faults clocks are few: one seed in so many has most of them, ahead, so
+ * that what was stamped is taken back. */
+enum { CLOCK_SEEDS = 3 };
+
+static bool is_of_clocks(const struct world *w)
 {
-    static const int64_t day_ms = INT64_C(24) * HOUR_MS;
-    int64_t ms =
-        draw_ms(w, dice_below(&w->dice, 8) == 0 ? 60 * day_ms : 12 * HOUR_MS);
+    return w->plan.seed % CLOCK_SEEDS == 0;
+}
+
+static struct machine *draw_machine(struct world *w, struct dice *dice)
+{
+    return &w->machines[dice_below(dice, (size_t)w->count)];
+}
+
+static void write_something(struct world *w)
+{
+    struct machine *m = draw_machine(w, &w->writers);
+    if (is_of_clocks(w) && dice_even(&w->writers)) {
+        m = &w->machines[w->clock];
+    }
+    if (!m->on) {
+        return;
+    }
+    writer_act(w, m, false);
+    if (disk_is_dead(m->disk)) {
+        fall(w, m);
+    }
+}
+
+static void night(struct world *w, int64_t ms)
+{
     for (int i = 0; i < w->count; i++) {
         if (w->machines[i].on) {
             machine_stop(&w->machines[i]);
@@ -387,15 +413,6 @@ static void night(struct world *w)
             start(w, &w->machines[i]);
         }
     }
-}
-
-/* Of all faults clocks are few: one seed in so many has most of them, ahead, so
- * that what was stamped is taken back. */
-enum { CLOCK_SEEDS = 3 };
-
-static bool is_of_clocks(const struct world *w)
-{
-    return w->plan.seed % CLOCK_SEEDS == 0;
 }
 
 /* Headquarters' clock is off by minutes at most: stamps follow it, and nobody
@@ -438,17 +455,34 @@ static void cut(struct world *w, struct line *line)
     line->cut[WAY_DOWN] = ways != 0;
 }
 
+/* A site is cut off for up to sixty days, and people work on both sides. Nothing
+ * happens in the nights between. */
+static void live_apart(struct world *w, struct line *line)
+{
+    static const int64_t day_ms = INT64_C(24) * HOUR_MS;
+    line->cut[WAY_UP] = true;
+    line->cut[WAY_DOWN] = true;
+    for (size_t looks = 2 + dice_below(&w->dice, 4); looks > 0; looks--) {
+        night(w, draw_ms(w, 12 * day_ms));
+        for (int i = 0; i < w->count; i++) {
+            write_something(w);
+        }
+        world_run(w, draw_ms(w, MINUTE_MS));
+    }
+}
+
 /* A program of tomorrow starts in the place of today's. */
-static void upgrade(struct world *w, struct machine *m)
+static bool upgrade(struct world *w, struct machine *m)
 {
     if (m->schema != sim.schema) {
-        return;
+        return false;
     }
     if (m->on) {
         machine_stop(m);
     }
     m->schema = later_schema(sim.schema, LATER_COLUMNS);
     start(w, m);
+    return true;
 }
 
 static bool has_children(const struct world *w, const struct machine *m)
@@ -462,14 +496,14 @@ static bool has_children(const struct world *w, const struct machine *m)
 }
 
 /* A site that was stolen, say: found out after it has said some more. */
-static void end_node(struct world *w, struct machine *m)
+static bool end_node(struct world *w, struct machine *m)
 {
     struct machine *up = &w->machines[m->parent < 0 ? 0 : m->parent];
     struct err e = {0};
     size_t back = dice_below(&w->dice, 4);
     if (m->parent < 0 || m->ended || !up->on || up->ended ||
         has_children(w, m)) {
-        return;
+        return false;
     }
     sim.running = up;
     struct revocation v = {.node = keys_node(m->keys.sign_public)};
@@ -487,6 +521,7 @@ static void end_node(struct world *w, struct machine *m)
     } else if (!may_fail(up, rc)) {
         sim_fail("%s is not revoked: %s", m->site, e.text);
     }
+    return rc == 0;
 }
 
 /* What was written since the copy is gone, unless somebody else holds it. */
@@ -508,16 +543,17 @@ static void put_back(struct world *w, struct machine *m, bool swaps)
 }
 
 /* Of two that run from one disk the parent hears whoever called last; here they
- * take turns. */
-static void copy_or_put_back(struct world *w, struct machine *m, bool swaps)
+ * take turns. True: the other disk runs now. */
+static bool copy_or_put_back(struct world *w, struct machine *m, bool swaps)
 {
     if (m->copied && (swaps || dice_even(&w->dice))) {
         put_back(w, m, swaps);
-        return;
+        return true;
     }
     disk_copy(m->disk);
     holding_copy(w, m);
     m->copied = true;
+    return false;
 }
 
 /* A machine that is put back and whose clock goes back too is to everybody else
@@ -531,76 +567,78 @@ static bool may_happen(const struct world *w, enum fault fault)
            (is_of_clocks(w) || !copies || w->faults[FAULT_CLOCK] == 0);
 }
 
-static void begin(struct world *w, enum fault fault, struct machine *m)
+/* True: it happened. */
+static bool begin(struct world *w, enum fault fault, struct machine *m)
 {
     struct line *line = network_line(m->index);
+    bool was_on = m->on;
     switch (fault) {
     case FAULT_DELAY:
         line->delay_ms = draw_ms(w, 20 * SECOND_MS);
-        break;
+        return true;
     case FAULT_DROP:
         line->drop = draw_share(w);
-        break;
+        return true;
     case FAULT_REPEAT:
         line->repeat = draw_share(w);
-        break;
+        return true;
     case FAULT_REORDER:
         line->reorder = draw_share(w);
-        break;
+        return true;
     case FAULT_DAMAGE:
         line->damage = draw_share(w);
-        break;
+        return true;
     case FAULT_CUT:
         cut(w, line);
-        break;
+        return true;
+    case FAULT_WEEKS:
+        live_apart(w, line);
+        return true;
     case FAULT_NIGHT:
-        night(w);
-        break;
+        night(w, draw_ms(w, 12 * HOUR_MS));
+        return true;
     case FAULT_OFF:
-        if (m->on) {
+        if (was_on) {
             machine_stop(m);
         }
-        break;
+        return was_on;
     case FAULT_KILL:
         disk_kill_after(m->disk, dice_below(&w->dice, 60));
-        break;
+        return true;
     case FAULT_POWER:
-        if (m->on) { /* while it rests, not while it writes */
+        if (was_on) { /* while it rests, not while it writes */
             machine_kill(m, true, &w->disks);
         }
-        break;
+        return was_on;
     case FAULT_FULL:
         disk_set_full(m->disk, true);
-        break;
+        return true;
     case FAULT_SYNC:
         disk_fail_sync(m->disk);
-        break;
+        return true;
     case FAULT_CLOCK:
         set_clock(w, m);
         if (is_of_clocks(w) && m->parent >= 0 && dice_even(&w->dice)) {
             start_alone(w, m);
         }
-        break;
+        return true;
     case FAULT_PAST:
-        if (m->on) {
+        if (was_on) {
             writer_act(w, m, true);
         }
-        break;
+        return was_on;
     case FAULT_SCHEMA:
-        upgrade(w, m);
-        break;
+        return upgrade(w, m);
     case FAULT_REVOKED:
-        end_node(w, m);
-        break;
+        return end_node(w, m);
     case FAULT_RESTORE:
-        copy_or_put_back(w, m, false);
-        break;
+        return copy_or_put_back(w, m, false);
     case FAULT_CLONE:
-        copy_or_put_back(w, m, true);
-        break;
+        return copy_or_put_back(w, m, true);
     case FAULT_KINDS:
         break;
     }
+    return false;
 }
 
 /* While its links are up, also those by which it told others the time. */
@@ -631,49 +669,49 @@ static enum fault draw_fault(struct world *w)
                                                            : fault;
 }
 
+static bool is_rare(enum fault fault)
+{
+    return fault == FAULT_NIGHT || fault == FAULT_WEEKS ||
+           fault == FAULT_REVOKED;
+}
+
+/* A disk of which there is a copy is put back more often than others are copied,
+ * and so back and forth. */
+static struct machine *draw_victim(struct world *w, enum fault fault)
+{
+    struct machine *m = draw_machine(w, &w->dice);
+    if ((fault == FAULT_RESTORE || fault == FAULT_CLONE) &&
+        dice_below(&w->dice, 3) != 0) {
+        for (int i = 0; i < w->count; i++) {
+            struct machine *next = &w->machines[(m->index + i) % w->count];
+            if (next->copied) {
+                return next;
+            }
+        }
+    }
+    return m;
+}
+
 static void go_wrong(struct world *w)
 {
-    struct machine *m = &w->machines[dice_below(&w->dice, (size_t)w->count)];
     enum fault fault = draw_fault(w);
-    if (!may_happen(w, fault) ||
-        ((fault == FAULT_NIGHT || fault == FAULT_REVOKED) &&
-         dice_below(&w->dice, 4) != 0)) {
+    struct machine *m = draw_victim(w, fault);
+    if (!may_happen(w, fault) || (is_rare(fault) && dice_below(&w->dice, 4))) {
         return;
     }
-    w->faults[fault]++;
     sim_say("%s: %s", m->site, fault_names[fault]);
-    begin(w, fault, m);
+    w->faults[fault] += begin(w, fault, m);
 }
 
 /* --- life ------------------------------------------------------------------------- */
-
-static struct machine *draw_machine(struct world *w, struct dice *dice)
-{
-    return &w->machines[dice_below(dice, (size_t)w->count)];
-}
-
-static void write_something(struct world *w)
-{
-    struct machine *m = draw_machine(w, &w->writers);
-    if (is_of_clocks(w) && dice_even(&w->writers)) {
-        m = &w->machines[w->clock];
-    }
-    if (!m->on) {
-        return;
-    }
-    writer_act(w, m, false);
-    if (disk_is_dead(m->disk)) {
-        fall(w, m);
-    }
-}
 
 void world_live(struct world *w, const struct plan *plan)
 {
     w->plan = *plan;
     draw_from(w, plan->seed);
     int drawn = 40 + (int)dice_below(&w->dice, 160);
-    int steps = w->plan.steps > 0 ? w->plan.steps : drawn;
-    for (int i = 0; i < steps; i++) {
+    w->steps = w->plan.steps > 0 ? w->plan.steps : drawn;
+    for (int i = 0; i < w->steps; i++) {
         size_t die = dice_below(&w->dice, 100);
         if (die < 60) {
             write_something(w);

@@ -11,7 +11,7 @@
 #include "machine.h"
 
 /* What can go wrong. To add one: a line here, its name, and what begin() and
- * end() in world.c do. */
+ * mend() in world.c do; what mend() leaves, set_right() ends. */
 enum fault {
     FAULT_DELAY,   /* a line is slow, up to 20 s a frame */
     FAULT_DROP,    /* it loses frames */
@@ -19,7 +19,8 @@ enum fault {
     FAULT_REORDER, /* frames overtake each other */
     FAULT_DAMAGE,  /* frames are truncated, or a bit of them is turned */
     FAULT_CUT,     /* a line is cut, one way or both */
-    FAULT_NIGHT,   /* every machine is off, for hours or up to 60 days */
+    FAULT_WEEKS,   /* it is cut for up to 60 days, and people work on */
+    FAULT_NIGHT,   /* every machine is off for hours */
     FAULT_OFF,     /* a machine is off for a while */
     FAULT_KILL,    /* a machine's programs die at any write */
     FAULT_POWER,   /* its power goes at any write */
@@ -29,8 +30,8 @@ enum fault {
     FAULT_PAST,    /* a program writes with the triggers off */
     FAULT_SCHEMA,  /* its program is newer than others' */
     FAULT_REVOKED, /* its parent ends it, from a change of the past on */
-    FAULT_RESTORE, /* its disk is copied, or is put back from the copy */
-    FAULT_CLONE,   /* its disk and the copy take turns, both written to */
+    FAULT_RESTORE, /* its disk is put back from a copy */
+    FAULT_CLONE,   /* its disk and a copy take turns, both written to */
     FAULT_KINDS,
 };
 
@@ -107,7 +108,8 @@ struct world {
     size_t deleted_count;
     uint32_t numbers;
     int clock;                    /* the machine whose clock was set last */
-    uint64_t faults[FAULT_KINDS]; /* how often */
+    int steps;                    /* that it lives */
+    uint64_t faults[FAULT_KINDS]; /* how often each has happened */
     uint64_t sql_refused;
     int64_t began_ms;
     int64_t healed_ms; /* how long it took to be quiet */
