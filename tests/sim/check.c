@@ -31,42 +31,63 @@ static void check_names(struct gathered *c)
                " HAVING count(DISTINCT signature) > 1");
 }
 
+/* What is said after the cut takes nothing back; what was taken back itself does. */
+static void find_voids(struct gathered *c)
+{
+    gathered_run(
+        c, "CREATE TABLE cut AS SELECT l.leaf FROM leaf l"
+           " WHERE EXISTS(SELECT 1 FROM leaf v"
+           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
+           "  JOIN cell a ON a.leaf = v.leaf AND a.col = -1"
+           "  WHERE v.tbl = 3 AND v.machine = l.machine"
+           "    AND lower(hex(n.value)) = l.node AND l.seq > a.value);"
+           "CREATE INDEX cut_leaf ON cut(leaf);"
+           "CREATE TABLE void AS SELECT v.leaf, v.machine, v.node,"
+           "  lower(hex(i.value)) AS incarnation, a.value AS after FROM leaf v"
+           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
+           "  JOIN cell i ON i.leaf = v.leaf AND i.col = -1"
+           "  JOIN cell a ON a.leaf = v.leaf AND a.col = -2"
+           " WHERE v.tbl = 4 AND lower(hex(n.value)) = v.node"
+           "  AND v.leaf NOT IN (SELECT leaf FROM cut)");
+}
+
 /* Headquarters has everything that anybody has, and everybody what routing
- * says: who was put back has its own from the others. */
+ * says: who was put back has its own from the others. What a node wrote that was
+ * ended is looked for if it was taken before. */
 static void check_holdings(struct gathered *c)
 {
     gathered_run(
         c, "CREATE TABLE due AS SELECT DISTINCT l.node, l.incarnation, l.seq,"
-           " l.class, l.scope, l.tbl, l.key, o.root, o.district, o.ended,"
+           " l.class, l.scope, l.tbl, l.key, o.root, o.district,"
            " iif(o.root AND l.to_site <> o.site, l.to_site, NULL) AS to_site"
            " FROM leaf l JOIN machine o USING(node)"
            " JOIN held h ON h.machine = l.machine AND h.node = l.node"
            " AND h.incarnation = l.incarnation AND h.seq = l.seq"
-           " WHERE NOT EXISTS(SELECT 1 FROM held v WHERE v.node = l.node"
-           "  AND v.incarnation = l.incarnation AND v.seq = l.seq"
-           "  AND v.voided)");
+           " WHERE NOT (o.ended AND l.machine = o.machine)"
+           "  AND NOT EXISTS(SELECT 1 FROM void v WHERE v.node = l.node"
+           "   AND v.incarnation = l.incarnation AND l.seq > v.after)");
     /* what headquarters addresses to a site goes to it and to those above */
     gathered_run(
         c, "CREATE TABLE leads AS WITH RECURSIVE up(machine, site) AS ("
            " SELECT machine, site FROM machine UNION"
            " SELECT m.parent, up.site FROM up JOIN machine m USING(machine)"
            " WHERE m.parent >= 0) SELECT * FROM up");
-    check_none(c, "[I-1] [I-13] a change is not where it should be",
-               "SELECT format('machine %d lacks table %d key %s of %s %d',"
-               "  m.machine, d.tbl, d.key, d.node, d.seq)"
-               " FROM due d, machine m"
-               " WHERE NOT m.ended AND NOT d.ended"
-               "   AND (m.root OR (d.root AND d.to_site IS NULL)"
-               "        OR d.scope = 0"
-               "        OR (d.to_site IS NULL AND d.district = m.district)"
-               "        OR EXISTS(SELECT 1 FROM leads s"
-               "            WHERE s.machine = m.machine"
-               "              AND s.site = d.to_site))"
-               "   AND NOT EXISTS(SELECT 1 FROM leaf l"
-               "    WHERE l.machine = m.machine AND l.node = d.node"
-               "      AND l.incarnation = d.incarnation AND l.seq = d.seq"
-               "      AND l.class = d.class AND l.tbl = d.tbl"
-               "      AND l.key IS d.key)");
+    check_none(
+        c, "[I-1] [I-13] a change is not where it should be",
+        "SELECT format('machine %d lacks table %d key %s of %s %d',"
+        "  m.machine, d.tbl, d.key, d.node, d.seq)"
+        " FROM due d, machine m"
+        " WHERE NOT m.ended AND (m.root OR (d.root AND d.to_site IS NULL)"
+        "        OR d.scope = 0"
+        "        OR (d.to_site IS NULL AND d.district = m.district)"
+        "        OR EXISTS(SELECT 1 FROM leads s"
+        "            WHERE s.machine = m.machine"
+        "              AND s.site = d.to_site))"
+        "   AND NOT EXISTS(SELECT 1 FROM leaf l"
+        "    WHERE l.machine = m.machine AND l.node = d.node"
+        "      AND l.incarnation = d.incarnation AND l.seq = d.seq"
+        "      AND l.class = d.class AND l.tbl = d.tbl"
+        "      AND l.key IS d.key)");
     check_none(c, "a change is where it should not be",
                "SELECT format('machine %d has table %d key %s of %s %d',"
                "  m.machine, l.tbl, l.key, l.node, l.seq)"
@@ -104,31 +125,10 @@ static void say_first_difference(struct gathered *c)
     sqlite3_finalize(stmt);
 }
 
-/* What is said after the cut takes nothing back; what was taken back itself does. */
-static void find_voids(struct gathered *c)
-{
-    gathered_run(
-        c, "CREATE TABLE cut AS SELECT l.leaf FROM leaf l"
-           " WHERE EXISTS(SELECT 1 FROM leaf v"
-           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
-           "  JOIN cell a ON a.leaf = v.leaf AND a.col = -1"
-           "  WHERE v.tbl = 3 AND v.machine = l.machine"
-           "    AND lower(hex(n.value)) = l.node AND l.seq > a.value);"
-           "CREATE INDEX cut_leaf ON cut(leaf);"
-           "CREATE TABLE void AS SELECT v.leaf, v.machine, v.node,"
-           "  lower(hex(i.value)) AS incarnation, a.value AS after FROM leaf v"
-           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
-           "  JOIN cell i ON i.leaf = v.leaf AND i.col = -1"
-           "  JOIN cell a ON a.leaf = v.leaf AND a.col = -2"
-           " WHERE v.tbl = 4 AND lower(hex(n.value)) = v.node"
-           "  AND v.leaf NOT IN (SELECT leaf FROM cut)");
-}
-
 /* Leaves that do not count, by section 4 of semantics.md: taken back, of who
  * was cut off, of a clone. */
 static void find_taken(struct gathered *c)
 {
-    find_voids(c);
     /* of what is void and of a clone events count, and nothing else */
     gathered_run(
         c, "CREATE TABLE withdrawn AS SELECT l.leaf FROM leaf l"
@@ -439,6 +439,7 @@ void check_world(struct world *w)
     }
     sim.running = NULL;
     check_names(&c);
+    find_voids(&c);
     check_holdings(&c);
     check_rows(&c);
     claims_check(&c);
