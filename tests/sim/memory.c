@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory.h"
 
+#include "machine.h"
+
 #include <assert.h>
 #include <sqlite3.h>
 #include <stdint.h>
@@ -22,7 +24,8 @@ static const size_t arena_bytes = (size_t)1 << 32;
 
 /* Before each piece. */
 struct head {
-    size_t size; /* index of it */
+    uint32_t size;  /* index of it */
+    uint32_t owner; /* of SQLite's: whose turn it was; 0: nobody's */
 };
 
 struct free_piece {
@@ -33,7 +36,9 @@ struct free_piece {
 static struct {
     uint8_t *base;
     size_t len;
-    size_t used; /* by SQLite */
+    /* By SQLite, of nobody and of each machine, now and at most. */
+    size_t used[1 + SIM_MACHINES_MAX];
+    size_t most[1 + SIM_MACHINES_MAX];
     struct free_piece *free[SIZES];
 } arena;
 
@@ -78,7 +83,7 @@ static void *take(size_t bytes)
         p = (struct free_piece *)(void *)(arena.base + arena.len);
         arena.len += bytes_of(size);
         assert(size < SIZES && arena.len <= arena_bytes);
-        p->head.size = size;
+        p->head.size = (uint32_t)size;
     }
     return &p->head + 1;
 }
@@ -114,16 +119,27 @@ void *memory_piece(void *piece, size_t bytes)
 
 /* --- SQLite ---------------------------------------------------------------------- */
 
+static void count(const struct head *h, size_t more, size_t less)
+{
+    size_t *used = &arena.used[h->owner];
+    size_t *most = &arena.most[h->owner];
+    *used = *used + more - less;
+    *most = *used > *most ? *used : *most;
+}
+
 static void *x_malloc(int bytes)
 {
     void *piece = take((size_t)bytes);
-    arena.used += room_of(piece);
+    struct head *h = head_of(piece);
+    h->owner =
+        sim.running == NULL ? 0 : 1 + (uint32_t)machine_index(sim.running);
+    count(h, room_of(piece), 0);
     return piece;
 }
 
 static void x_free(void *piece)
 {
-    arena.used -= room_of(piece);
+    count(head_of(piece), 0, room_of(piece));
     memory_free(piece);
 }
 
@@ -134,9 +150,11 @@ static int x_size(void *piece)
 
 static void *x_realloc(void *piece, int bytes)
 {
-    arena.used -= room_of(piece);
+    size_t before = room_of(piece);
+    uint32_t owner = head_of(piece)->owner;
     piece = memory_piece(piece, (size_t)bytes);
-    arena.used += room_of(piece);
+    head_of(piece)->owner = owner;
+    count(head_of(piece), room_of(piece), before);
     return piece;
 }
 
@@ -169,7 +187,16 @@ static const sqlite3_mem_methods methods = {
 
 size_t memory_used(void)
 {
-    return arena.used;
+    size_t all = 0;
+    for (size_t i = 0; i < 1 + SIM_MACHINES_MAX; i++) {
+        all += arena.used[i];
+    }
+    return all;
+}
+
+size_t memory_most(const struct machine *m)
+{
+    return arena.most[1 + machine_index(m)];
 }
 
 /* --- processes --------------------------------------------------------------------- */

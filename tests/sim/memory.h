@@ -19,8 +19,12 @@ void memory_install(void);
 /* In the child, after fork() and before anything else: its own from here on. */
 void memory_own(void);
 
-/* What SQLite has now. */
+struct machine;
+
+/* What SQLite has now; and what it had at most of what a machine took, in its turns
+ * and for the programs beside it. */
 size_t memory_used(void);
+size_t memory_most(const struct machine *m);
 
 /* A piece of at least so many bytes, or a larger one with what is in it, which
  * may have moved (NULL: a new one). They end with the process. */

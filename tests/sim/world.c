@@ -216,6 +216,17 @@ static void check_bytes(const struct world *w, size_t all, size_t limit,
     }
 }
 
+/* At any time: a scrub has a third connection, and two more while it opens. */
+static void check_most(const struct machine *m)
+{
+    enum { SMALL_BYTES = 12 * 1024 * 1024, WHOLE_BYTES = 36 * 1024 * 1024 };
+    size_t most = memory_most(m);
+    if (most > (size_t)(sim.whole ? WHOLE_BYTES : SMALL_BYTES)) {
+        sim_fail("[I-12] %s used %zu bytes of memory at most, of SQLite's",
+                 m->site, most);
+    }
+}
+
 /* Of node and program SQLite uses most, half of it for what it knows of the schema,
  * once for each connection [I-12]; what else there is has the disk's files in it,
  * and the copies that are made of it: 1 to 3 MB, by what was written. */
@@ -232,6 +243,9 @@ static void check_memory(const struct world *w)
     check_bytes(w, all, sim.whole ? WHOLE_BYTES : SMALL_BYTES, "of any kind");
     if (!sim.whole) {
         check_bytes(w, sqlite, SQLITE_BYTES, "of SQLite's");
+    }
+    for (int i = 0; i < w->count; i++) {
+        check_most(&w->machines[i]);
     }
 }
 
