@@ -160,6 +160,8 @@ void claims_check(struct gathered *c)
                "  ON now.machine = l.machine AND now.tbl = l.tbl"
                "   AND now.key = l.key"
                " WHERE NOT l.counts AND l.cl >= now.cl"
+               "  AND EXISTS(SELECT 1 FROM knows k"
+               "   WHERE k.machine = l.machine AND k.tbl = l.tbl)"
                /* of two ends one counts, of two events the first */
                "  AND l.op <> 3 AND l.leaf NOT IN (SELECT leaf FROM barred)"
                "  AND NOT EXISTS(SELECT 1 FROM sound f"
@@ -169,5 +171,7 @@ void claims_check(struct gathered *c)
     check_none(c, "[I-6] a change counts that should wait, or be refused",
                "SELECT format('machine %d table %d key %s of %s %d', l.machine,"
                " l.tbl, l.key, l.node, l.seq) FROM leaf l"
-               " JOIN barred USING(leaf) WHERE l.counts");
+               " JOIN barred USING(leaf) WHERE l.counts"
+               " AND EXISTS(SELECT 1 FROM knows k"
+               "  WHERE k.machine = l.machine AND k.tbl = l.tbl)");
 }

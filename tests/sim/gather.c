@@ -40,6 +40,9 @@ static const char tables[] =
     "CREATE TABLE asks(machine INTEGER, tbl INTEGER, key, col INTEGER);"
     "CREATE TABLE kept(machine INTEGER, tbl INTEGER, key, col INTEGER, hlc,"
     " seq INTEGER, shows);"
+    /* tables and columns that a machine's program knows */
+    "CREATE TABLE knows(machine INTEGER, tbl INTEGER, col INTEGER,"
+    " PRIMARY KEY(machine, tbl, col)) WITHOUT ROWID;"
     "CREATE TABLE shown(machine INTEGER, tbl INTEGER, key, col INTEGER,"
     " value BLOB);"
     "CREATE TABLE wrote(machine INTEGER, tbl INTEGER, key, past, lost);"
@@ -472,7 +475,19 @@ static void put_row(struct gathered *c, struct machine *m,
     }
 }
 
-/* The columns that every program of the world knows. */
+static void put_known(struct gathered *c, struct machine *m,
+                      const struct table *t)
+{
+    for (size_t k = 0; k < t->column_count; k++) {
+        sqlite3_stmt *stmt =
+            gathered_put(c, "INSERT INTO knows VALUES(?1, ?2, ?3)");
+        sqlite3_bind_int(stmt, 1, m->index);
+        sqlite3_bind_int64(stmt, 2, t->id);
+        sqlite3_bind_int(stmt, 3, t->columns[k].id);
+        gathered_done(c, stmt);
+    }
+}
+
 static void put_table(struct gathered *c, struct machine *m,
                       const struct table *t)
 {
@@ -495,11 +510,12 @@ static void put_table(struct gathered *c, struct machine *m,
     sqlite3_finalize(row);
 }
 
-static void put_tables(struct gathered *c, struct machine *m,
-                       const struct manifest *known)
+static void put_tables(struct gathered *c, struct machine *m)
 {
-    for (size_t i = 0; i < known->table_count; i++) {
-        const struct table *t = &known->tables[i];
+    const struct manifest *own = replica_manifest(m->replica);
+    for (size_t i = 0; i < own->table_count; i++) {
+        const struct table *t = &own->tables[i];
+        put_known(c, m, t);
         if (t->kind != TABLE_CONTROL) {
             put_table(c, m, t);
         }
@@ -534,11 +550,11 @@ static void put_machine(struct gathered *c, struct machine *m)
     gathered_done(c, stmt);
 }
 
-/* A manifest that no program of the world lacks anything of. */
-static struct machine *oldest(struct world *w)
+/* Whose program knows all that any program of the world knows. */
+static struct machine *newest(struct world *w)
 {
     for (int i = 0; i < w->count; i++) {
-        if (w->machines[i].schema == sim.schema) {
+        if (w->machines[i].schema != sim.schema) {
             return &w->machines[i];
         }
     }
@@ -547,24 +563,24 @@ static struct machine *oldest(struct world *w)
 
 void gather(struct world *w, struct gathered *ret)
 {
-    struct machine *old = oldest(w);
+    struct machine *of = newest(w);
     *ret = (struct gathered){.world = w};
     if (sqlite3_open(":memory:", &ret->db) != SQLITE_OK) {
         sim_fail("check: no memory");
     }
     gathered_run(ret, tables);
     gathered_run(ret, "BEGIN");
-    put_columns(ret, replica_manifest(old->replica));
-    put_policies(ret, old);
-    put_defaults(ret, old);
-    put_hands(ret, old);
-    told_put(ret, replica_manifest(old->replica));
+    put_columns(ret, replica_manifest(of->replica));
+    put_policies(ret, of);
+    put_defaults(ret, of);
+    put_hands(ret, of);
+    told_put(ret);
     for (int i = 0; i < w->count; i++) {
         struct machine *m = &w->machines[i];
         sim.running = m;
         put_machine(ret, m);
         put_journal(ret, m);
-        put_tables(ret, m, replica_manifest(old->replica));
+        put_tables(ret, m);
         asked_put(ret, m);
     }
     sim.running = NULL;

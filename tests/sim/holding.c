@@ -24,15 +24,11 @@ static struct machine *machine_of(struct world *w, const struct hash *node)
 
 /* --- journals -------------------------------------------------------------- */
 
-static bool is_of(const struct machine *m, const struct written *row,
-                  const struct leaf *leaf)
+static bool is_of(const struct written *row, const struct leaf *leaf)
 {
-    const struct writer_table *t = &writer_tables[row->table];
-    const struct table *found =
-        manifest_table_named(replica_manifest(m->replica), t->name);
     char key[WRITER_KEY_BYTES];
     struct bytes said = {0};
-    if (found == NULL || found->id != leaf->table) {
+    if (writer_tables[row->table].id != leaf->table) {
         return false;
     }
     for (size_t i = 0; i < leaf->key_count; i++) {
@@ -53,7 +49,7 @@ static void note_leaf(struct world *w, struct machine *m,
 {
     for (size_t i = 0; i < w->written_count; i++) {
         struct written *row = &w->written[i];
-        if (row->machine != origin->index || !is_of(m, row, leaf)) {
+        if (row->machine != origin->index || !is_of(row, leaf)) {
             continue;
         }
         row->held |= bit(m->index);

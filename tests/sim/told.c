@@ -2,14 +2,8 @@
 #include "told.h"
 
 #include "holding.h"
-#include "store/manifest.h"
 
-static int64_t id_of(const struct manifest *m, size_t table)
-{
-    return manifest_table_named(m, writer_tables[table].name)->id;
-}
-
-static void put_written(struct gathered *c, const struct manifest *m)
+static void put_written(struct gathered *c)
 {
     for (size_t i = 0; i < c->world->written_count; i++) {
         const struct written *w = &c->world->written[i];
@@ -18,7 +12,7 @@ static void put_written(struct gathered *c, const struct manifest *m)
             gathered_put(c, "INSERT INTO wrote VALUES(?1, ?2, ?3, ?4, ?5)");
         writer_key(w->table, w->number, key);
         sqlite3_bind_int(stmt, 1, w->machine);
-        sqlite3_bind_int64(stmt, 2, id_of(m, w->table));
+        sqlite3_bind_int64(stmt, 2, writer_tables[w->table].id);
         sqlite3_bind_text(stmt, 3, key, -1, SQLITE_TRANSIENT);
         sqlite3_bind_int(stmt, 4, w->past);
         sqlite3_bind_int(stmt, 5, holding_is_lost(c->world, w));
@@ -26,18 +20,16 @@ static void put_written(struct gathered *c, const struct manifest *m)
     }
 }
 
-static void put_changed(struct gathered *c, const struct manifest *m)
+static void put_changed(struct gathered *c)
 {
     for (size_t i = 0; i < c->world->changed_count; i++) {
         const struct changed *w = &c->world->changed[i];
-        const struct table *t =
-            manifest_table_named(m, writer_tables[w->table].name);
         sqlite3_stmt *stmt =
             gathered_put(c, "INSERT INTO changed VALUES(?1, ?2, ?3,"
                             " (SELECT col FROM col WHERE tbl = ?2 AND name ="
                             " ?4), ?5)");
         sqlite3_bind_int(stmt, 1, w->machine);
-        sqlite3_bind_int64(stmt, 2, t->id);
+        sqlite3_bind_int64(stmt, 2, writer_tables[w->table].id);
         sqlite3_bind_text(stmt, 3, w->key, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 4, w->column, -1, SQLITE_STATIC);
         sqlite3_bind_text(stmt, 5, w->text, -1, SQLITE_STATIC);
@@ -61,23 +53,23 @@ static void put_settled(struct gathered *c)
     }
 }
 
-static void put_deleted(struct gathered *c, const struct manifest *m)
+static void put_deleted(struct gathered *c)
 {
     for (size_t i = 0; i < c->world->deleted_count; i++) {
         const struct deleted *d = &c->world->deleted[i];
         sqlite3_stmt *stmt =
             gathered_put(c, "INSERT INTO deleted VALUES(?1, ?2, ?3)");
         sqlite3_bind_int(stmt, 1, d->machine);
-        sqlite3_bind_int64(stmt, 2, id_of(m, d->table));
+        sqlite3_bind_int64(stmt, 2, writer_tables[d->table].id);
         sqlite3_bind_text(stmt, 3, d->key, -1, SQLITE_STATIC);
         gathered_done(c, stmt);
     }
 }
 
-void told_put(struct gathered *c, const struct manifest *m)
+void told_put(struct gathered *c)
 {
-    put_written(c, m);
-    put_changed(c, m);
+    put_written(c);
+    put_changed(c);
     put_settled(c);
-    put_deleted(c, m);
+    put_deleted(c);
 }

@@ -9,9 +9,7 @@
 
 #include "gather.h"
 
-struct manifest;
-
 /* Fills wrote, changed, settled and deleted. */
-void told_put(struct gathered *c, const struct manifest *m);
+void told_put(struct gathered *c);
 
 #endif

@@ -129,6 +129,7 @@ void world_run(struct world *w, int64_t ms);
 void writer_act(struct world *w, struct machine *m, bool past);
 /* The tables it writes to, and what names their rows. */
 struct writer_table {
+    uint32_t id;
     const char *name;
     const char *key; /* as gather.h has it */
     char letter;     /* keys are this and a number */

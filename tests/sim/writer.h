@@ -23,6 +23,7 @@ enum {
     NOTE,
     PAPER,
     PAPER_OFFER,
+    VISIT, /* a newer program alone has it */
 };
 
 size_t writer_below(struct world *w, size_t sides);
