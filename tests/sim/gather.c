@@ -16,7 +16,7 @@
 static const char tables[] =
     "CREATE TABLE machine(machine INTEGER PRIMARY KEY, node TEXT,"
     " district TEXT, parent INTEGER, root INTEGER, ended INTEGER, site TEXT,"
-    " put_back INTEGER, wrote_past INTEGER);"
+    " put_back INTEGER, wrote_past INTEGER, scrub_held INTEGER);"
     "CREATE TABLE held(machine INTEGER, node, incarnation, seq INTEGER, hash,"
     " signature, voided);"
     "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine INTEGER, node,"
@@ -537,7 +537,7 @@ static void put_machine(struct gathered *c, struct machine *m)
 {
     sqlite3_stmt *stmt = gathered_ask(
         c->db,
-        "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+        "INSERT INTO machine VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, replica_self(m->replica)->node.bytes, HASH_BYTES);
     sqlite3_bind_text(stmt, 3, district_of(c->world, m), -1, SQLITE_STATIC);
@@ -547,6 +547,7 @@ static void put_machine(struct gathered *c, struct machine *m)
     sqlite3_bind_text(stmt, 7, m->site, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 8, m->was_put_back);
     sqlite3_bind_int(stmt, 9, m->wrote_past);
+    sqlite3_bind_int(stmt, 10, m->scrub_held);
     gathered_done(c, stmt);
 }
 

@@ -32,6 +32,7 @@ struct machine {
     bool copied;                 /* there is a copy of its disk */
     bool was_put_back;           /* to it */
     bool wrote_past;             /* a program, with the triggers off */
+    bool scrub_held;             /* a scrub left that to a person */
     /* holding.h: how far its journal was looked at, that of the copy; and what
      * each neighbour has acknowledged of it */
     uint64_t holds_until;

@@ -278,6 +278,7 @@ int scrubber_start(struct scrubber *s, int64_t now_ms, struct err *e)
             (unsigned long long)v.signed_rows, (unsigned long long)v.restored,
             (unsigned long long)v.held, rc == 0 ? v.first : e->text);
     if (rc == 0) {
+        m->scrub_held = m->scrub_held || v.held > 0;
         check_scrub(m, &v);
     } else if (!disk_is_dead(m->disk) && rc != ERR_FULL && rc != ERR_IO) {
         sim_fail("%s cannot be scrubbed: %s", m->site, e->text);
