@@ -355,6 +355,7 @@ static void check_settled(struct gathered *c)
                "SELECT format('table %d key %s column %d: %s %d', h.tbl,"
                "  h.key, h.col, h.hlc, h.seq)"
                " FROM settled s JOIN head h USING(tbl, key, col, hlc, seq)"
+               " JOIN machine o ON o.node = h.node AND o.site = s.site"
                " JOIN machine m ON m.machine = s.machine"
                " WHERE h.machine = 0 AND NOT m.put_back AND NOT m.ended");
     check_none(c, "[I-11] a review of what one site wrote",

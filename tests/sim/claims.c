@@ -14,7 +14,10 @@ static void find_sound(struct gathered *c)
         "  l.hlc || l.node || l.incarnation || printf('%016x', l.seq)"
         "   AS stamp,"
         "  l.class = k.base AS base, k.kind,"
+        /* what a column is, of which its program does not know, is not asked */
         "  EXISTS(SELECT 1 FROM cell JOIN col USING(col)"
+        "   JOIN knows k ON k.machine = l.machine AND k.tbl = col.tbl"
+        "    AND k.col = col.col"
         "   WHERE cell.leaf = l.leaf AND col.tbl = l.tbl"
         "    AND col.policy = 'owner') AS owned,"
         "  EXISTS(SELECT 1 FROM cell JOIN hand ON hand.owner = cell.col"

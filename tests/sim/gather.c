@@ -54,7 +54,7 @@ static const char tables[] =
     " value);"
     /* values that a person saw and settled, rows that one deleted */
     "CREATE TABLE settled(machine INTEGER, tbl INTEGER, key, col INTEGER, hlc,"
-    " seq INTEGER);"
+    " seq INTEGER, site);"
     "CREATE TABLE deleted(machine INTEGER, tbl INTEGER, key);"
     /* tables whose rows have an owner; and where they change hands, by which
      * rows of which table they are offered */

@@ -42,13 +42,14 @@ static void put_settled(struct gathered *c)
     for (size_t i = 0; i < c->world->settled_count; i++) {
         const struct settled *s = &c->world->settled[i];
         sqlite3_stmt *stmt = gathered_put(
-            c, "INSERT INTO settled VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+            c, "INSERT INTO settled VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
         sqlite3_bind_int(stmt, 1, s->machine);
         sqlite3_bind_int64(stmt, 2, s->table);
         sqlite3_bind_text(stmt, 3, s->key, -1, SQLITE_STATIC);
         sqlite3_bind_int(stmt, 4, s->column);
         gathered_bind_hex64(stmt, 5, s->hlc);
         sqlite3_bind_int64(stmt, 6, (int64_t)s->seq);
+        sqlite3_bind_text(stmt, 7, s->site, -1, SQLITE_STATIC);
         gathered_done(c, stmt);
     }
 }

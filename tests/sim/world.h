@@ -72,6 +72,7 @@ struct settled {
     uint16_t column;
     uint32_t table; /* its number in the schema */
     char key[32];
+    char site[SITE_BYTES_MAX + 1]; /* whose value it is */
     uint64_t hlc;
     uint64_t seq;
 };

@@ -422,6 +422,7 @@ static void note_settled(struct world *w, const struct machine *m,
                               .seq = review->values[i].seq};
         (void)snprintf(s->key, sizeof s->key, "%.*s", (int)sizeof s->key - 1,
                        name->key);
+        (void)snprintf(s->site, sizeof s->site, "%s", review->values[i].site);
     }
 }
 
