@@ -46,7 +46,7 @@ BREAKS = {
         "return by_value != 0 ? by_value < 0 : order > 0;", r"\[I-2\]"),
     "what-is-applied-is-captured": (
         "store/database.c", "int fires = use == DATABASE_NODE ? 0 : 1;",
-        "int fires = use == DATABASE_NODE ? 1 : 1;", r"nobody wrote|\[I-\d+\]|ended:|belongs to the node"),
+        "int fires = use == DATABASE_NODE ? 1 : 1;", r"nobody wrote|not quiet|\[I-8\]|ended:|belongs to the node"),
     "a-fixed-column-changes": (
         "store/merge.c", "        return order < 0;\n", "        return order > 0;\n",
         r"\[I-2\]|\[I-10\]"),
