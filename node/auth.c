@@ -160,6 +160,17 @@ static void keep_request_id(struct auth *a, zmq_msg_t *frame)
     }
 }
 
+/* One that is too long for an address stays empty. */
+static void read_address(zmq_msg_t *frame, char ret[AUTH_ADDRESS_BYTES])
+{
+    size_t len = zmq_msg_size(frame);
+    ret[0] = '\0';
+    if (len < AUTH_ADDRESS_BYTES) {
+        memcpy(ret, zmq_msg_data(frame), len);
+        ret[len] = '\0';
+    }
+}
+
 static bool is_request(zmq_msg_t frames[REQUEST_FRAMES], size_t count)
 {
     return count == REQUEST_FRAMES &&
@@ -220,6 +231,7 @@ static bool next_request(struct auth *a, struct auth_user *ret, bool *ret_any)
         memcpy(ret->curve, zmq_msg_data(&frames[REQUEST_KEY]),
                sizeof ret->curve);
         ret->invite = is_invite(a, ret->curve);
+        read_address(&frames[REQUEST_ADDRESS], ret->address);
     } else if (count > 0) {
         auth_refuse(a);
     }

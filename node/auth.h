@@ -44,9 +44,11 @@ zsock_t *auth_socket(struct auth *a);
 void auth_set_invites(struct auth *a, const uint8_t (*keys)[KEY_PUBLIC_BYTES],
                       size_t count);
 
+enum { AUTH_ADDRESS_BYTES = 64 };
 struct auth_user {
     bool invite;
     uint8_t curve[KEY_PUBLIC_BYTES];
+    char address[AUTH_ADDRESS_BYTES]; /* of a request: who asks */
 };
 
 /* Takes the next request. True: answer it before the next, with one of the two

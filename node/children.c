@@ -5,6 +5,7 @@
 #include "node/enrolment.h"
 #include "node/fault.h"
 #include "node/log.h"
+#include "node/sparing.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -14,8 +15,6 @@ enum {
     /* Judged or taken before the loop looks at anything else. */
     TURN_REQUESTS = 64,
     TURN_FRAMES = 64,
-    /* Strangers are told of together: scanners are many. */
-    STRANGERS_MS = 60 * 1000,
 };
 
 struct children {
@@ -25,10 +24,11 @@ struct children {
     struct link **links; /* in no order */
     size_t count;
     size_t capacity;
-    /* not let in, and not told of yet */
+    /* Not let in, and not told of yet. Strangers of one kind are told of
+     * together: scanners of the network are many, and knock all day. */
     struct knocks knocks;
-    uint64_t unknown_keys;
-    int64_t told_ms;
+    struct sparing told[STRANGER_KINDS];
+    struct sparing told_not_accepted;
 };
 
 /* --- life ---------------------------------------------------------------- */
@@ -150,7 +150,7 @@ static int judge(struct children *c, struct auth *a,
         auth_admit(a, user);
     } else {
         auth_refuse(a);
-        c->unknown_keys++;
+        transport_refused(c->transport, user->address);
     }
     return rc;
 }
@@ -165,33 +165,41 @@ int children_judge(struct children *c, struct auth *a, struct err *e)
     return rc;
 }
 
-/* Now and then: a scanner of the network knocks all day. */
+static const char *const stranger_says[STRANGER_KINDS] = {
+    [STRANGER_SILENT] = "they did not finish a greeting",
+    [STRANGER_FOREIGN] = "what they said is no greeting",
+    [STRANGER_UNKNOWN] = "nobody here knows their key",
+};
+
 static void tell_strangers(struct children *c)
 {
-    const struct knocks *k = &c->knocks;
-    int64_t now_ms = clock_mono_ms();
-    transport_knocks(c->transport, &c->knocks);
-    if (k->strangers + k->not_accepted + c->unknown_keys == 0 ||
-        now_ms - c->told_ms < STRANGERS_MS) {
-        return;
+    for (size_t i = 0; i < STRANGER_KINDS; i++) {
+        struct knock *k = &c->knocks.of[i];
+        if (k->count > 0 && sparing_may(&c->told[i], clock_mono_ms())) {
+            log_info("children",
+                     "%" PRIu64
+                     " connections of no node of ours, one from %s: %s -> "
+                     "ended",
+                     k->count,
+                     k->from[0] != '\0' ? k->from : "an address not known",
+                     stranger_says[i]);
+            *k = (struct knock){0};
+        }
     }
-    if (k->strangers + c->unknown_keys > 0) {
-        log_info("children",
-                 "%" PRIu64 " connections of no node of ours, %" PRIu64
-                 " of them with unknown keys, one from %s -> refused",
-                 k->strangers, c->unknown_keys,
-                 k->from[0] != '\0' ? k->from : "an address not known");
-    }
-    if (k->not_accepted > 0) {
+}
+
+static void tell_not_accepted(struct children *c)
+{
+    struct knocks *k = &c->knocks;
+    if (k->not_accepted > 0 &&
+        sparing_may(&c->told_not_accepted, clock_mono_ms())) {
         log_error("children",
                   "%" PRIu64
                   " connections could not be accepted: %s -> see who "
                   "connects to this port",
                   k->not_accepted, strerror(k->why));
+        k->not_accepted = 0;
     }
-    c->knocks = (struct knocks){0};
-    c->unknown_keys = 0;
-    c->told_ms = now_ms;
 }
 
 /* --- frames -------------------------------------------------------------- */
@@ -249,11 +257,30 @@ static int take_of_invite(struct children *c, const struct inbound *in,
     return rc;
 }
 
+/* libzmq ends a connection for a frame that is too large, or no frame of CURVE,
+ * as it does when the peer hangs up: it does not say which. */
+static void tell_left(struct children *c)
+{
+    struct route left;
+    while (transport_left(c->transport, &left)) {
+        for (size_t i = 0; i < c->count; i++) {
+            if (route_equal(&left, link_route(c->links[i])) &&
+                !link_is_closed(c->links[i])) {
+                log_info(link_peer(c->links[i])->site,
+                         "its connection ended: it hung up, the line broke, or "
+                         "it sent what is no frame, or one of over %d bytes",
+                         FRAME_BYTES_MAX);
+            }
+        }
+    }
+}
+
 int children_receive(struct children *c, struct err *e)
 {
     struct inbound in;
     int rc = 0;
     transport_knocks(c->transport, &c->knocks);
+    tell_left(c);
     for (int i = 0;
          rc == 0 && i < TURN_FRAMES && transport_receive(c->transport, &in);
          i++) {
@@ -279,7 +306,9 @@ int children_tick(struct children *c, struct err *e)
 {
     int rc = 0;
     reap(c);
+    transport_knocks(c->transport, &c->knocks);
     tell_strangers(c);
+    tell_not_accepted(c);
     for (size_t i = 0; rc == 0 && i < c->count; i++) {
         rc = link_tick(c->links[i], e);
     }

@@ -16,9 +16,9 @@ static void tell_stored(const struct link *l, const struct stored *s)
 {
     if (s->refused > 0) {
         log_warning(l->peer.site,
-                    "%" PRIu64 " leaves refused -> kept, not shown; 'sangam "
-                    "status' counts them",
-                    s->refused);
+                    "%" PRIu64 " leaves refused, the first because %s -> kept, "
+                    "not shown; 'sangam parked' lists them",
+                    s->refused, s->refused_says);
     }
     for (size_t i = 0; i < s->refusal_count; i++) {
         if (s->refusals[i].code != ERR_FUTURE) {
@@ -41,9 +41,11 @@ static void tell_stored(const struct link *l, const struct stored *s)
                     "evidence came late: %" PRIu64 " rows were folded again",
                     s->folded);
     }
-    if (s->cloned) {
-        log_error(l->peer.site, "a node below it ran twice, from a copied disk "
-                                "-> stop the copy; 'sangam status' names it");
+    if (s->cloned[0] != '\0') {
+        log_error(l->peer.site,
+                  "the node of site %s ran twice, from a copied disk -> stop "
+                  "the copy",
+                  s->cloned);
     }
     if (s->changesets > 0) {
         log_debug(l->peer.site,

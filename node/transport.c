@@ -227,6 +227,18 @@ void transport_knocks(struct transport *t, struct knocks *ret)
     strangers_take(t->strangers, ret);
 }
 
+void transport_refused(struct transport *t, const char *from)
+{
+    assert(t->listens);
+    strangers_refused(t->strangers, from);
+}
+
+bool transport_left(struct transport *t, struct route *ret)
+{
+    assert(t->listens);
+    return strangers_left(t->strangers, ret);
+}
+
 enum transport_state transport_state(struct transport *t, const char **ret_says)
 {
     struct monitor_event event;
@@ -243,26 +255,6 @@ enum transport_state transport_state(struct transport *t, const char **ret_says)
 zsock_t *transport_socket(struct transport *t)
 {
     return t->socket;
-}
-
-/* --- routes -------------------------------------------------------------- */
-
-bool route_equal(const struct route *a, const struct route *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
-/* A zero and a counter that begins anywhere and wraps (libzmq router.cpp). */
-static uint32_t route_number(const struct route *r)
-{
-    return (uint32_t)r->bytes[1] << 24 | (uint32_t)r->bytes[2] << 16 |
-           (uint32_t)r->bytes[3] << 8 | (uint32_t)r->bytes[4];
-}
-
-bool route_follows(const struct route *a, const struct route *b)
-{
-    uint32_t ahead = route_number(a) - route_number(b);
-    return ahead != 0 && ahead < UINT32_MAX / 2;
 }
 
 /* --- receiving ----------------------------------------------------------- */
@@ -306,7 +298,7 @@ static bool take_sender(struct transport *t, zmq_msg_t *payload,
     if (text == NULL || !auth_user_parse(text, &user)) {
         return false;
     }
-    strangers_know(t->strangers, zmq_msg_get(payload, ZMQ_SRCFD));
+    strangers_know(t->strangers, zmq_msg_get(payload, ZMQ_SRCFD), &ret->route);
     ret->sender = user.invite ? SENDER_INVITE : SENDER_PEER;
     memcpy(ret->curve, user.curve, sizeof ret->curve);
     return true;

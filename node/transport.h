@@ -19,21 +19,12 @@
 
 #include <czmq.h>
 
+#include "node/route.h"
 #include "node/strangers.h"
 #include "protocol/keys.h"
 
 /* The ZAP domain of every listening socket. */
 extern const char transport_domain[];
-
-/* By which connection of a listening socket. libzmq's own ids have 5 bytes. */
-enum { ROUTE_BYTES = 5 };
-struct route {
-    uint8_t bytes[ROUTE_BYTES];
-};
-
-bool route_equal(const struct route *a, const struct route *b);
-/* Was `a` given to a connection after `b`? */
-bool route_follows(const struct route *a, const struct route *b);
 
 struct transport;
 
@@ -66,6 +57,11 @@ zsock_t *transport_monitor(struct transport *t);
 int transport_port(const struct transport *t);
 /* Adds who knocked since the last call and was not let in. */
 void transport_knocks(struct transport *t, struct knocks *ret);
+/* The door (auth.h) refused a key that calls from this address. */
+void transport_refused(struct transport *t, const char *from);
+/* The next connection that ended although its sender had been let in; false:
+ * there is none now. Frames that came by it may be received still. */
+bool transport_left(struct transport *t, struct route *ret);
 
 /* --- a call's connection --------------------------------------------------- */
 

@@ -103,9 +103,25 @@ static void hear_ack(struct session *s)
     session_send_acked(s, &s->heard.as.ack);
 }
 
+bool session_heard_idle(struct session *s)
+{
+    if (s->idle == 0 || s->now_ms - s->idle_ms >= SILENCE_MS) {
+        s->idle = 0;
+        s->idle_ms = s->now_ms;
+    }
+    s->idle++;
+    if (s->idle > IDLE_MESSAGES_MAX) {
+        session_refuse(s, ERR_LIMIT,
+                       "more than %d messages in a minute move nothing",
+                       IDLE_MESSAGES_MAX);
+        return false;
+    }
+    return true;
+}
+
 static void hear_heartbeat(struct session *s)
 {
-    (void)s; /* that it was heard is all */
+    (void)session_heard_idle(s);
 }
 
 static void hear_error(struct session *s)

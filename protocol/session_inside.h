@@ -64,6 +64,9 @@ struct session {
     bool began;      /* an event was taken, so heard_ms and spoke_ms count */
     int64_t heard_ms;
     int64_t spoke_ms;
+    /* Messages that moved nothing, since idle_ms. */
+    unsigned idle;
+    int64_t idle_ms;
     struct session_actions *actions; /* of the step in hand */
     /* What actions point into, a buffer an action. */
     struct bytes frames[SESSION_ACTIONS_MAX];
@@ -84,6 +87,10 @@ void session_say(struct session *s, const struct message *m);
 /* SEND of an error, CLOSE. The caller does nothing more. */
 void session_refuse(struct session *s, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The message that was heard moved nothing. False: there are too many of them, and
+ * the session is closed. */
+bool session_heard_idle(struct session *s);
 
 /* --- session_greeting.c --- */
 

@@ -158,6 +158,7 @@ void session_send_acked(struct session *s, const struct ack *ack)
     if (ack->token.start != lineage_start(s->facts.lineage) &&
         !lineage_has(s->facts.lineage, s->facts.journal, send->head,
                      &ack->token)) {
+        (void)session_heard_idle(s);
         return;
     }
     if (ack->token.position < send->acked || ack->token.position > send->sent) {
@@ -167,6 +168,9 @@ void session_send_acked(struct session *s, const struct ack *ack)
                        (unsigned long long)ack->token.position,
                        (unsigned long long)send->acked,
                        (unsigned long long)send->sent);
+        return;
+    }
+    if (ack->token.position == send->acked && !session_heard_idle(s)) {
         return;
     }
     send->acked = ack->token.position;

@@ -2,6 +2,7 @@
 #include "store/batch.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,6 +231,15 @@ static int compare_entries(const void *a, const void *b)
 
 /* --- one row ------------------------------------------------------------- */
 
+static void count_refused(struct tally *tally, const char *says)
+{
+    if (tally->refused == 0) {
+        (void)snprintf(tally->refused_says, sizeof tally->refused_says, "%s",
+                       says);
+    }
+    tally->refused++;
+}
+
 static int note(struct group *g, const struct entry *entry, const char *word,
                 int code, const char *says, struct err *e)
 {
@@ -389,7 +399,7 @@ static int merged(struct group *g, struct record *r, const struct entry *entry,
         g->tally->waiting++;
         return note(g, entry, "waiting", ERR_UNKNOWN, r->result.says, e);
     case MERGE_REFUSED:
-        g->tally->refused++;
+        count_refused(g->tally, r->result.says);
         r->refold = r->refold || local;
         return note(g, entry, "refused", ERR_FORBIDDEN, r->result.says, e);
     case MERGE_REFOLD:
@@ -587,8 +597,11 @@ static int note_judged(struct group *g, struct err *e)
             continue;
         }
         bool waits = strcmp(entry->word, "waiting") == 0;
-        g->tally->waiting += waits;
-        g->tally->refused += !waits;
+        if (waits) {
+            g->tally->waiting++;
+        } else {
+            count_refused(g->tally, entry->says);
+        }
         rc = note(g, entry, entry->word, entry->code, entry->says, e);
         if (rc == 0 && g->table->offered != NULL &&
             offers_count(g->m->registry, &entry->changeset->header,

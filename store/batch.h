@@ -17,8 +17,9 @@ struct tally {
     uint64_t superseded;
     uint64_t waiting;
     uint64_t refused;
-    uint64_t unknown; /* of tables this version lacks */
-    uint64_t folded;  /* rows folded again, because evidence came late */
+    char refused_says[ERR_TEXT_BYTES]; /* of the first of those */
+    uint64_t unknown;                  /* of tables this version lacks */
+    uint64_t folded; /* rows folded again, because evidence came late */
 };
 
 struct batch;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -331,7 +332,10 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
      * gives it has it, and gets what was signed here: there it is found out. */
     if (rc == 0 && c->branches && !c->held && !was_lost) {
         rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);
-        in->ret->cloned = in->ret->cloned || rc == 1;
+        if (rc == 1) {
+            (void)snprintf(in->ret->cloned, sizeof in->ret->cloned, "%s",
+                           c->certificate->site);
+        }
     }
     return rc < 0 ? rc : 0;
 }
@@ -515,6 +519,8 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
     in->ret->leaves = in->tally.leaves;
     in->ret->waiting = in->tally.waiting;
     in->ret->refused = in->tally.refused;
+    memcpy(in->ret->refused_says, in->tally.refused_says,
+           sizeof in->ret->refused_says);
     in->ret->folded = in->tally.folded;
     in->ret->taken = count;
     in->ret->end = end;

@@ -187,9 +187,11 @@ struct stored {
     uint64_t leaves;
     uint64_t waiting;
     uint64_t refused;
+    char refused_says[ERR_TEXT_BYTES]; /* why the first of those was */
     uint64_t folded; /* rows folded again: evidence came late */
     uint64_t lifted; /* origins that were barred, and are not any more */
-    bool cloned;     /* a child of ours ran twice: this is the proof */
+    /* A node that ran twice, which this proves: its site; "" none. */
+    char cloned[SITE_BYTES_MAX + 1];
     /* For the ack. Stamped ahead of our clock by the child itself, or built on
      * such: turned away (ERR_FUTURE). What may not come in: the first of its
      * origin, and nothing of it comes in after that. */

@@ -414,25 +414,6 @@ void network_leave(int machine, bool says_goodbye)
 
 /* --- node/transport.h -------------------------------------------------------- */
 
-static uint32_t route_number(const struct route *r)
-{
-    uint32_t n = 0;
-    for (size_t i = 1; i < ROUTE_BYTES; i++) {
-        n = n << 8 | r->bytes[i];
-    }
-    return n;
-}
-
-bool route_equal(const struct route *a, const struct route *b)
-{
-    return memcmp(a->bytes, b->bytes, ROUTE_BYTES) == 0;
-}
-
-bool route_follows(const struct route *a, const struct route *b)
-{
-    return route_number(a) > route_number(b);
-}
-
 static struct route next_route(void)
 {
     struct route r = {{0}};
@@ -537,6 +518,19 @@ void transport_knocks(struct transport *t, struct knocks *ret)
 {
     (void)t;
     (void)ret;
+}
+
+void transport_refused(struct transport *t, const char *from)
+{
+    (void)t;
+    (void)from;
+}
+
+bool transport_left(struct transport *t, struct route *ret)
+{
+    (void)t;
+    (void)ret;
+    return false;
 }
 
 uint64_t transport_dropped(const struct transport *t)

@@ -228,6 +228,9 @@ static void a_leaf_that_is_refused_does_not_stop_its_neighbours(void **state)
         hands_give(t, LDH_P, LDH_H, w.items, 1, w.position, &stored, &e), 0);
     assert_int_equal(stored.leaves, 3);
     assert_int_equal(stored.refused, 1);
+    assert_string_equal(stored.refused_says,
+                        "site LDH-P writes a row of dose_event in another "
+                        "site's name");
     walked_clear(&w);
     tree_sync(t);
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person"), "2");

@@ -386,6 +386,45 @@ static void an_omitted_origin_is_the_senders_own(void **state)
                         sizeof item->origin);
 }
 
+/* --- idle talk ------------------------------------------------------------ */
+
+static void say_idle(struct pair *p, enum message_kind kind, int count)
+{
+    struct message m = sound(kind);
+    for (int i = 0; i < count; i++) {
+        pair_say(p, PARENT, &m);
+    }
+}
+
+static void who_talks_and_moves_nothing_is_not_listened_to(void **state)
+{
+    struct pair *p = *state;
+    static const enum message_kind kinds[] = {MESSAGE_HEARTBEAT, MESSAGE_ACK};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        bring_to(p, PARENT, SESSION_OPEN);
+        say_idle(p, kinds[i], IDLE_MESSAGES_MAX);
+        assert_int_equal(p->nodes[PARENT].closed, 0);
+        say_idle(p, kinds[i], 1);
+        assert_int_equal(p->nodes[PARENT].closed, ERR_LIMIT);
+        assert_string_equal(p->nodes[PARENT].sentence,
+                            "more than 60 messages in a minute move nothing");
+    }
+}
+
+static void who_says_so_much_in_an_hour_is(void **state)
+{
+    struct pair *p = *state;
+    bring_to(p, PARENT, SESSION_OPEN);
+    for (int i = 0; i < 60; i++) {
+        say_idle(p, MESSAGE_HEARTBEAT, IDLE_MESSAGES_MAX / 2);
+        pair_tick(p, SILENCE_MS / 2);
+        pair_run(p);
+        pair_tick(p, SILENCE_MS / 2);
+        pair_run(p);
+        assert_int_equal(p->nodes[PARENT].closed, 0);
+    }
+}
+
 /* --- bits ---------------------------------------------------------------- */
 
 /* Everything a session says: greeting, both journals, news, a filtered
@@ -601,6 +640,8 @@ int main(void)
         STORY(a_stretch_that_does_not_follow_closes),
         STORY(more_than_the_credit_closes),
         STORY(an_omitted_origin_is_the_senders_own),
+        STORY(who_talks_and_moves_nothing_is_not_listened_to),
+        STORY(who_says_so_much_in_an_hour_is),
         cmocka_unit_test(any_bit_of_a_session_may_flip),
         cmocka_unit_test(whatever_happens_all_arrives_once),
         cmocka_unit_test(whatever_a_peer_says_the_contract_holds),

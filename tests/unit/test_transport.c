@@ -229,6 +229,82 @@ static void garbage_on_the_port_does_not_disturb_an_honest_peer(void **state)
     scene_end(&s);
 }
 
+/* --- what is known of strangers ------------------------------------------- */
+
+/* Pumps until so many of a kind have been counted. */
+static bool counts(struct hub *h, struct knocks *k, enum stranger kind,
+                   uint64_t count)
+{
+    int64_t end_ms = clock_mono_ms() + 5000;
+    while (k->of[kind].count < count && clock_mono_ms() < end_ms) {
+        hub_pump(h, 10);
+        transport_knocks(h->server, k);
+    }
+    return k->of[kind].count == count;
+}
+
+/* libzmq has no address of who has hung up already: it is asked for first. */
+static int stranger_to(struct hub *h, struct knocks *k)
+{
+    int fd = tcp_to(h);
+    hub_pump(h, 100);
+    transport_knocks(h->server, k);
+    return fd;
+}
+
+static void strangers_are_counted_by_what_they_did(void **state)
+{
+    (void)state;
+    static const char http[] = "GET / HTTP/1.1\r\nHost: hub\r\n\r\n";
+    static const uint8_t half[] = {0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 0};
+    struct scene s;
+    struct knocks k = {0};
+    struct keys unknown;
+    scene_begin(&s);
+    int silent = stranger_to(&s.hub, &k);
+    int greeting = stranger_to(&s.hub, &k);
+    int browser = stranger_to(&s.hub, &k);
+    (void)send(greeting, half, sizeof half, MSG_NOSIGNAL);
+    (void)send(browser, http, sizeof http, MSG_NOSIGNAL);
+    assert_true(counts(&s.hub, &k, STRANGER_FOREIGN, 1));
+    (void)close(silent);
+    (void)close(greeting);
+    (void)close(browser);
+    assert_true(counts(&s.hub, &k, STRANGER_SILENT, 2));
+    keys_generate(&unknown);
+    struct transport *t = hub_call(&s.hub, &unknown);
+    assert_true(counts(&s.hub, &k, STRANGER_UNKNOWN, 1));
+    hub_hang_up(&s.hub, &t);
+    for (size_t i = 0; i < STRANGER_KINDS; i++) {
+        assert_string_equal(k.of[i].from, "127.0.0.1");
+    }
+    assert_int_equal(k.of[STRANGER_FOREIGN].count, 1);
+    scene_end(&s);
+}
+
+static void whose_connection_ended_is_told(void **state)
+{
+    (void)state;
+    struct scene s;
+    struct route left;
+    scene_begin(&s);
+    struct transport *t = hub_call(&s.hub, &s.other);
+    assert_true(hub_serves(&s.hub, t, &s.other));
+    struct route route = s.hub.heard[s.hub.heard_count - 1].route;
+    assert_false(transport_left(s.hub.server, &left));
+    hub_hang_up(&s.hub, &t);
+    int64_t end_ms = clock_mono_ms() + 5000;
+    bool told = false;
+    while (!told && clock_mono_ms() < end_ms) {
+        hub_pump(&s.hub, 10);
+        told = transport_left(s.hub.server, &left);
+    }
+    assert_true(told);
+    assert_true(route_equal(&left, &route));
+    assert_false(transport_left(s.hub.server, &left));
+    scene_end(&s);
+}
+
 /* --- sending ------------------------------------------------------------- */
 
 static void a_peer_that_does_not_read_is_busy_and_others_are_not(void **state)
@@ -397,6 +473,8 @@ int main(void)
         cmocka_unit_test(an_oversized_frame_ends_only_its_own_connection),
         cmocka_unit_test(the_largest_frame_that_may_be_sent_arrives),
         cmocka_unit_test(garbage_on_the_port_does_not_disturb_an_honest_peer),
+        cmocka_unit_test(strangers_are_counted_by_what_they_did),
+        cmocka_unit_test(whose_connection_ended_is_told),
         cmocka_unit_test(a_peer_that_does_not_read_is_busy_and_others_are_not),
         cmocka_unit_test(a_connection_that_is_gone_is_unknown),
         cmocka_unit_test(a_call_that_lost_its_connection_is_lost_for_good),

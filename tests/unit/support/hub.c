@@ -125,6 +125,7 @@ static void judge(struct hub *h)
             auth_admit(h->auth, &user);
         } else {
             auth_refuse(h->auth);
+            transport_refused(h->server, user.address);
             h->refused++;
         }
     }
