@@ -152,6 +152,7 @@ static void cut_power(struct scene *s, size_t moment, enum cut cut,
                       struct dice *dice)
 {
     sqlite3 *db;
+    struct dice same = *dice;
     disk_image(moment, cut, dice, s->image);
     assert_int_equal(sqlite3_open(s->image, &db), SQLITE_OK);
     check_sound(db, s, moment);
@@ -160,7 +161,8 @@ static void cut_power(struct scene *s, size_t moment, enum cut cut,
     s->images++;
     check_state(s, &d, moment, cut);
     if (is_news(s, &d)) {
-        disk_image(moment, cut, dice, s->image);
+        /* Once more: what looked at it has recovered it. */
+        disk_image(moment, cut, &same, s->image);
         go_on(s);
     }
 }
