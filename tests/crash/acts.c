@@ -293,16 +293,17 @@ static int knock(struct stage *s, struct err *e)
     return rc;
 }
 
-static int was_let_in(struct stage *s, bool *ret, struct err *e)
+/* What a program asks of the node's file: the first number, 0 if there is none.
+ * Its own opening and reading may fail, too. */
+static int ask_number(struct stage *s, const char *sql, uint64_t *ret,
+                      struct err *e)
 {
     sqlite3 *db = s->tree->nodes[s->node].client;
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(
-        db, "SELECT 1 FROM sync_certificate WHERE site = 'LDH-P'", -1, &stmt,
-        NULL);
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
     rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
+    *ret = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
     sqlite3_finalize(stmt);
-    *ret = rc == SQLITE_ROW;
     return rc == SQLITE_ROW || rc == SQLITE_DONE
                ? 0
                : err_set(e, ERR_IO, "cannot ask: %s", sqlite3_errmsg(db));
@@ -312,9 +313,10 @@ static int was_let_in(struct stage *s, bool *ret, struct err *e)
 static int enrol(struct stage *s, struct err *e)
 {
     struct invites open = {0};
-    bool let_in = false;
-    int rc = was_let_in(s, &let_in, e);
-    if (rc != 0 || let_in) {
+    uint64_t let_in = 0;
+    int rc = ask_number(
+        s, "SELECT 1 FROM sync_certificate WHERE site = 'LDH-P'", &let_in, e);
+    if (rc != 0 || let_in != 0) {
         return rc;
     }
     rc = replica_invites(own(s), s->tree->now_ms, &open, e);
@@ -429,15 +431,18 @@ static void sign_ahead(struct tree *t)
 static int take_back(struct stage *s, struct err *e)
 {
     struct taken_back taken;
-    const char *at = tree_get(
-        s->tree, s->node,
+    uint64_t at;
+    int rc = ask_number(
+        s,
         "SELECT min(d.position) FROM sync_delivery d JOIN sync_changeset c"
         " ON c.origin_no = d.origin_no AND c.seq = d.seq"
         " AND c.incarnation = d.incarnation"
         " WHERE c.hlc > (SELECT min(hlc) FROM sync_changeset)"
-        " + (12 * 60 * 60 * 1000 << 16)");
-    int rc = replica_take_back(own(s), strtoull(at, NULL, 10), s->tree->now_ms,
-                               &taken, e);
+        " + (12 * 60 * 60 * 1000 << 16)",
+        &at, e);
+    if (rc == 0) {
+        rc = replica_take_back(own(s), at, s->tree->now_ms, &taken, e);
+    }
     return rc == 0 ? drain(s, e) : rc;
 }
 

@@ -156,9 +156,8 @@ static void note(const char *name, enum kind kind, int64_t at, const void *data,
 
 /* --- failing ------------------------------------------------------------- */
 
-static bool fails(const sqlite3_file *f, enum disk_fault fault)
+static bool fails_by_name(const char *name, enum disk_fault fault)
 {
-    const char *name = ((const struct file *)f)->name;
     if (!disk.fails || disk.fault != fault || name == NULL ||
         strncmp(name, disk.failing, strlen(disk.failing)) != 0) {
         return false;
@@ -170,6 +169,11 @@ static bool fails(const sqlite3_file *f, enum disk_fault fault)
     disk.failed = true;
     disk.fails = disk.lasting;
     return true;
+}
+
+static bool fails(const sqlite3_file *f, enum disk_fault fault)
+{
+    return fails_by_name(((const struct file *)f)->name, fault);
 }
 
 void disk_fail(const char *path, enum disk_fault fault, size_t after,
@@ -220,6 +224,9 @@ static int x_write(sqlite3_file *f, const void *data, int len, sqlite3_int64 at)
 
 static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+    if (fails(f, FAULT_TRUNCATE)) {
+        return SQLITE_IOERR_TRUNCATE;
+    }
     int rc = below(f)->pMethods->xTruncate(below(f), size);
     if (rc == SQLITE_OK) {
         note(((struct file *)f)->name, KIND_TRUNCATE, size, NULL, 0);
@@ -323,6 +330,9 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f,
     struct file *file = (struct file *)f;
     file->base.pMethods = NULL;
     file->name = name;
+    if (fails_by_name(name, FAULT_OPEN)) {
+        return SQLITE_CANTOPEN;
+    }
     int rc = disk.below->xOpen(disk.below, name, below(f), flags, ret_flags);
     if (below(f)->pMethods != NULL) {
         file->base.pMethods = &methods;
@@ -333,6 +343,9 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f,
 static int x_delete(sqlite3_vfs *vfs, const char *name, int syncs)
 {
     (void)vfs;
+    if (fails_by_name(name, FAULT_DELETE)) {
+        return SQLITE_IOERR_DELETE;
+    }
     int rc = disk.below->xDelete(disk.below, name, syncs);
     if (rc == SQLITE_OK) {
         note(name, KIND_DELETE, 0, NULL, 0);

@@ -48,10 +48,13 @@ void disk_image(size_t moment, enum cut cut, struct dice *dice, const char *to);
 /* --- failures ------------------------------------------------------------ */
 
 enum disk_fault {
-    FAULT_FULL,  /* a write has no room */
-    FAULT_WRITE, /* a write fails */
-    FAULT_SYNC,  /* a sync fails */
-    FAULT_READ,  /* a read fails */
+    FAULT_FULL,     /* a write has no room */
+    FAULT_WRITE,    /* a write fails */
+    FAULT_SYNC,     /* a sync fails */
+    FAULT_READ,     /* a read fails */
+    FAULT_TRUNCATE, /* a file does not become shorter */
+    FAULT_OPEN,     /* a file does not open */
+    FAULT_DELETE,   /* a file does not go away */
     FAULT_COUNT,
 };
 

@@ -163,6 +163,21 @@ static void unreadable(const char *path, size_t after, bool lasting)
     disk_fail(path, FAULT_READ, after, lasting);
 }
 
+static void unshortened(const char *path, size_t after, bool lasting)
+{
+    disk_fail(path, FAULT_TRUNCATE, after, lasting);
+}
+
+static void unopened(const char *path, size_t after, bool lasting)
+{
+    disk_fail(path, FAULT_OPEN, after, lasting);
+}
+
+static void undeleted(const char *path, size_t after, bool lasting)
+{
+    disk_fail(path, FAULT_DELETE, after, lasting);
+}
+
 static void unanswered(const char *path, size_t after, bool lasting)
 {
     (void)path;
@@ -176,6 +191,9 @@ static const struct failure failures[] = {
     {"a write fails", unwritable, disk_heal, false, false},
     {"a sync fails", unsynced, disk_heal, false, false},
     {"a read fails", unreadable, disk_heal, false, false},
+    {"a truncation fails", unshortened, disk_heal, false, false},
+    {"an open fails", unopened, disk_heal, false, false},
+    {"a deletion fails", undeleted, disk_heal, false, false},
     {"memory is short", memory_begin, memory_end, true, false},
     {"a statement fails", unanswered, calls_heal, false, true},
 };

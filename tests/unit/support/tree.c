@@ -29,12 +29,18 @@ static const struct zone_offset india = {.from_s = 0, .offset_s = 19800};
 
 /* --- clients ------------------------------------------------------------- */
 
-static void open_client(struct tree_node *n)
+static int open_client(struct tree_node *n, struct err *e)
 {
-    assert_int_equal(sqlite3_open(n->path, &n->client), SQLITE_OK);
+    if (sqlite3_open(n->path, &n->client) != SQLITE_OK) {
+        (void)err_set(e, ERR_IO, "%s: %s", n->path, sqlite3_errmsg(n->client));
+        sqlite3_close(n->client);
+        n->client = NULL;
+        return ERR_IO;
+    }
     sqlite3_busy_timeout(n->client, 5000);
     (void)sqlite3_exec(n->client, "PRAGMA wal_autocheckpoint = 0", NULL, NULL,
                        NULL);
+    return 0;
 }
 
 void tree_sql(struct tree *t, int node, const char *sql)
@@ -100,7 +106,10 @@ static int try_open(struct tree *t, struct tree_node *n, struct err *e)
     };
     int rc = replica_open(n->path, &n->keys, &start, &n->replica, e);
     if (rc == 0) {
-        open_client(n);
+        rc = open_client(n, e);
+    }
+    if (rc != 0) {
+        replica_close(&n->replica);
     }
     return rc;
 }
