@@ -17,10 +17,12 @@ enum {
 };
 
 enum kind {
+    KIND_OPEN, /* it is there from now on */
     KIND_WRITE,
     KIND_TRUNCATE,
     KIND_SYNC,
     KIND_DELETE,
+    KIND_SYNC_FOLDER, /* of all files: which there are */
 };
 
 struct operation {
@@ -66,7 +68,8 @@ static struct {
 /* Behind it stands the file of the VFS below. */
 struct file {
     sqlite3_file base;
-    const char *name; /* SQLite's, while the file is open; NULL: temporary */
+    const char *name;  /* SQLite's, while the file is open; NULL: temporary */
+    bool syncs_folder; /* its first sync does, too */
 };
 
 static sqlite3_file *below(sqlite3_file *f)
@@ -234,6 +237,17 @@ static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
     return rc;
 }
 
+/* SQLite's own VFS makes a log or journal that it has made durable under its name
+ * (os_unix.c, UNIXFILE_DIRSYNC), and with it what else was made or deleted. */
+static void note_sync(struct file *f)
+{
+    note(f->name, KIND_SYNC, 0, NULL, 0);
+    if (f->syncs_folder) {
+        note(f->name, KIND_SYNC_FOLDER, 0, NULL, 0);
+    }
+    f->syncs_folder = false;
+}
+
 static int x_sync(sqlite3_file *f, int flags)
 {
     if (fails(f, FAULT_SYNC)) {
@@ -241,7 +255,7 @@ static int x_sync(sqlite3_file *f, int flags)
     }
     int rc = below(f)->pMethods->xSync(below(f), flags);
     if (rc == SQLITE_OK) {
-        note(((struct file *)f)->name, KIND_SYNC, 0, NULL, 0);
+        note_sync((struct file *)f);
     }
     return rc;
 }
@@ -330,12 +344,18 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f,
     struct file *file = (struct file *)f;
     file->base.pMethods = NULL;
     file->name = name;
+    file->syncs_folder =
+        (flags & SQLITE_OPEN_CREATE) != 0 &&
+        (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
     if (fails_by_name(name, FAULT_OPEN)) {
         return SQLITE_CANTOPEN;
     }
     int rc = disk.below->xOpen(disk.below, name, below(f), flags, ret_flags);
     if (below(f)->pMethods != NULL) {
         file->base.pMethods = &methods;
+    }
+    if (rc == SQLITE_OK) {
+        note(name, KIND_OPEN, 0, NULL, 0);
     }
     return rc;
 }
@@ -429,6 +449,9 @@ static void write_at(struct contents *c, size_t at, const uint8_t *data,
 static void apply(struct contents *c, const struct operation *o)
 {
     switch (o->kind) {
+    case KIND_OPEN:
+        c->there = true;
+        break;
     case KIND_WRITE:
         write_at(c, (size_t)o->at, o->data, o->len);
         break;
@@ -440,6 +463,7 @@ static void apply(struct contents *c, const struct operation *o)
         c->len = 0;
         break;
     case KIND_SYNC:
+    case KIND_SYNC_FOLDER:
         break;
     }
 }
@@ -501,26 +525,37 @@ static void apply_unsynced(struct contents *c, const struct operation *o,
     }
 }
 
-static size_t last_sync(size_t file, size_t moment)
+/* What was done before is durable: of a file, or, of the folder, which files
+ * there are. */
+static size_t last_sync(size_t file, size_t moment, enum kind kind)
 {
     for (size_t i = moment; i > 0; i--) {
         const struct operation *o = &disk.operations[i - 1];
-        if (o->file == file && o->kind == KIND_SYNC) {
+        if (o->kind == kind && (kind == KIND_SYNC_FOLDER || o->file == file)) {
             return i;
         }
     }
     return 0;
 }
 
+static bool is_of_folder(const struct operation *o)
+{
+    return o->kind == KIND_OPEN || o->kind == KIND_DELETE;
+}
+
 static void make_contents(size_t file, size_t moment, enum cut cut,
                           struct dice *dice, struct contents *c)
 {
-    size_t synced = last_sync(file, moment);
+    size_t synced = last_sync(file, moment, KIND_SYNC);
+    size_t folder = last_sync(file, moment, KIND_SYNC_FOLDER);
     for (size_t i = 0; i < moment; i++) {
         const struct operation *o = &disk.operations[i];
-        if (o->file == file && i < synced) {
+        if (o->file != file) {
+            continue;
+        }
+        if (i < synced || (i < folder && is_of_folder(o))) {
             apply(c, o);
-        } else if (o->file == file) {
+        } else {
             apply_unsynced(c, o, i + 1 == moment, cut, dice);
         }
     }
