@@ -27,7 +27,7 @@ int birth_begin(const char *folder, const char *time_zone, struct birth *ret,
     if (rc == 0) {
         rc = home_create(folder, &ret->home, &ret->shared, e);
     }
-    if (rc == 0 && home_has_replica(ret->home)) {
+    if (rc == 0 && database_is_made(ret->home->replica)) {
         rc = err_set(e, ERR_INPUT,
                      "%s is a node already; choose another folder with -C",
                      folder);

@@ -556,6 +556,7 @@ static void read_cover(struct unpacking *u)
 static void settle(struct unpacking *u)
 {
     struct changeset *cs = u->cs;
+    bytes_reserve(&cs->memory, 1); /* sealed leaves may all be empty */
     const uint8_t *base = cs->memory.data;
     for (size_t i = 0; i < cs->header.leaf_count; i++) {
         struct slot *slot = &cs->slots[i];

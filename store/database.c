@@ -286,11 +286,35 @@ static int set_pragmas(struct database *db, enum database_use use,
     return code;
 }
 
+bool database_is_made(const char *path)
+{
+    sqlite3 *handle = NULL;
+    sqlite3_stmt *stmt = NULL;
+    if (access(path, F_OK) != 0) {
+        return false;
+    }
+    int rc = sqlite3_open_v2(path, &handle,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_prepare_v2(handle, "SELECT 1 FROM sqlite_schema", -1,
+                                &stmt, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+    }
+    (void)sqlite3_finalize(stmt);
+    (void)sqlite3_close(handle);
+    return rc != SQLITE_DONE; /* what cannot be read is somebody's, too */
+}
+
 static int create_file(const char *path, struct err *e)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
     if (fd < 0) {
-        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+        int why = errno;
+        return why == EEXIST && !database_is_made(path)
+                   ? 0
+                   : err_set(e, ERR_IO, "%s: %s", path, strerror(why));
     }
     (void)close(fd); /* nothing was written, and no lock held, through it */
     return 0;

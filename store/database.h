@@ -39,8 +39,11 @@ struct database;
 enum { SANGAM_APPLICATION_ID = 0x53616e67 }; /* "Sang" */
 enum database_mode {
     DATABASE_EXISTING,
-    DATABASE_CREATE, /* refuses a file that is there */
+    DATABASE_CREATE, /* refuses one that is made */
 };
+/* Is there a file to which anything was ever committed? A power cut leaves
+ * one without, empty or with a first page, of one that was being made. */
+bool database_is_made(const char *path);
 int database_open(const char *path, enum database_use use,
                   enum database_mode mode, struct database **ret,
                   struct err *e);

@@ -16,7 +16,7 @@
 #include "support/scratch.h"
 #include "support/small.h"
 
-enum { HQ, HUB, CLINIC, DAY_MS = 24 * 60 * 60 * 1000 };
+enum { HQ, HUB, CLINIC, NEWCOMER, DAY_MS = 24 * 60 * 60 * 1000 };
 
 /* --- what a file holds --------------------------------------------------- */
 
@@ -91,6 +91,18 @@ struct file_digest file_digest(sqlite3 *db)
 struct file_digest file_digest_shown(sqlite3 *db)
 {
     return digest(db, domain);
+}
+
+struct file_digest file_digest_at(const char *path)
+{
+    sqlite3 *db;
+    bool made = database_is_made(path);
+    assert_int_equal(sqlite3_open_v2(made ? path : ":memory:", &db,
+                                     SQLITE_OPEN_READWRITE, NULL),
+                     SQLITE_OK);
+    struct file_digest d = file_digest(db);
+    sqlite3_close(db);
+    return d;
 }
 
 bool file_digest_equal(const struct file_digest *a, const struct file_digest *b)
@@ -293,16 +305,17 @@ static int knock(struct stage *s, struct err *e)
     return rc;
 }
 
-static int was_let_in(struct stage *s, bool *ret, struct err *e)
+/* What a program asks of the node's file: the first number, 0 if there is none.
+ * Its own opening and reading may fail, too. */
+static int ask_number(struct stage *s, const char *sql, uint64_t *ret,
+                      struct err *e)
 {
     sqlite3 *db = s->tree->nodes[s->node].client;
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(
-        db, "SELECT 1 FROM sync_certificate WHERE site = 'LDH-P'", -1, &stmt,
-        NULL);
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
     rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
+    *ret = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
     sqlite3_finalize(stmt);
-    *ret = rc == SQLITE_ROW;
     return rc == SQLITE_ROW || rc == SQLITE_DONE
                ? 0
                : err_set(e, ERR_IO, "cannot ask: %s", sqlite3_errmsg(db));
@@ -312,9 +325,10 @@ static int was_let_in(struct stage *s, bool *ret, struct err *e)
 static int enrol(struct stage *s, struct err *e)
 {
     struct invites open = {0};
-    bool let_in = false;
-    int rc = was_let_in(s, &let_in, e);
-    if (rc != 0 || let_in) {
+    uint64_t let_in = 0;
+    int rc = ask_number(
+        s, "SELECT 1 FROM sync_certificate WHERE site = 'LDH-P'", &let_in, e);
+    if (rc != 0 || let_in != 0) {
         return rc;
     }
     rc = replica_invites(own(s), s->tree->now_ms, &open, e);
@@ -393,6 +407,15 @@ static int revoke(struct stage *s, struct err *e)
     return replica_revoke(own(s), &v, s->tree->now_ms, e);
 }
 
+static int restart(struct stage *s, struct err *e)
+{
+    int rc = tree_upgrade_try(s->tree, s->node, s->tree->schema, e);
+    if (rc == 0) {
+        done(s);
+    }
+    return rc;
+}
+
 /* The node starts on the file it has, and says what a child should hold; the
  * child looks whether it does. */
 static int start(struct stage *s, struct err *e)
@@ -401,9 +424,8 @@ static int start(struct stage *s, struct err *e)
     struct compared compared;
     struct peer child;
     const struct tree_node *below = &s->tree->nodes[CLINIC];
-    int rc = tree_upgrade_try(s->tree, s->node, s->tree->schema, e);
+    int rc = restart(s, e);
     if (rc == 0) {
-        done(s);
         rc = replica_peer_of_curve(own(s), below->keys.curve_public, &child, e);
     }
     if (rc == 0) {
@@ -429,15 +451,18 @@ static void sign_ahead(struct tree *t)
 static int take_back(struct stage *s, struct err *e)
 {
     struct taken_back taken;
-    const char *at = tree_get(
-        s->tree, s->node,
+    uint64_t at;
+    int rc = ask_number(
+        s,
         "SELECT min(d.position) FROM sync_delivery d JOIN sync_changeset c"
         " ON c.origin_no = d.origin_no AND c.seq = d.seq"
         " AND c.incarnation = d.incarnation"
         " WHERE c.hlc > (SELECT min(hlc) FROM sync_changeset)"
-        " + (12 * 60 * 60 * 1000 << 16)");
-    int rc = replica_take_back(own(s), strtoull(at, NULL, 10), s->tree->now_ms,
-                               &taken, e);
+        " + (12 * 60 * 60 * 1000 << 16)",
+        &at, e);
+    if (rc == 0) {
+        rc = replica_take_back(own(s), at, s->tree->now_ms, &taken, e);
+    }
     return rc == 0 ? drain(s, e) : rc;
 }
 
@@ -504,6 +529,39 @@ static int come_back_late(struct stage *s, struct err *e)
     return rc;
 }
 
+/* The file is that of a backup, and no node has opened it. */
+static void put_back(struct tree *t)
+{
+    tree_back_up(t, CLINIC, "before");
+    sign_at_clinic(t);
+    tree_send(t, CLINIC, HUB);
+    tree_close(t, CLINIC);
+    tree_put_file(t, CLINIC, "before");
+}
+
+/* Who is enrolled, and has begun to make its replica: the power was cut. */
+static struct message grant;
+
+static void be_enrolled(struct tree *t)
+{
+    message_clear(&grant);
+    assert_int_equal(tree_enrol(t, HUB, "LDH-P", &grant), NEWCOMER);
+    free(scratch_file(t->folder, "3.db", ""));
+}
+
+static int create(struct stage *s, struct err *e)
+{
+    const struct tree_node *n = &s->tree->nodes[s->node];
+    int rc = 0;
+    if (!database_is_made(n->path)) {
+        rc = tree_create(s->tree, s->node, "LDH-P", &grant.as.grant, e);
+        if (rc == 0) {
+            done(s);
+        }
+    }
+    return rc == 0 ? restart(s, e) : rc;
+}
+
 const struct act acts[] = {
     {"a drain", CLINIC, write_at_clinic, drain, false},
     {"storing what a child sent", HUB, sign_at_clinic, send_up, false},
@@ -516,6 +574,8 @@ const struct act acts[] = {
     {"an enrolment", HUB, ask, enrol, false},
     {"an upgrade", CLINIC, write_at_clinic, upgrade, false},
     {"a start", HUB, sign_both, start, true},
+    {"a start on a file that was put back", CLINIC, put_back, restart, true},
+    {"a node is created", NEWCOMER, be_enrolled, create, true},
     {"a look of the rules", CLINIC, write_doses, judge, true},
     {"a scrub", CLINIC, wound, scrub, true},
     {"an end of a node", HUB, sign_at_clinic, revoke, true},
@@ -547,12 +607,22 @@ struct stage acts_stage(const struct act *act)
     return s;
 }
 
+void acts_start(struct stage *s)
+{
+    if (database_is_made(s->tree->nodes[s->node].path)) {
+        tree_restart(s->tree, s->node);
+    } else {
+        tree_close(s->tree, s->node);
+    }
+}
+
 void acts_restart(struct stage *s)
 {
     struct tree_node *n = &s->tree->nodes[s->node];
     bool later =
+        database_is_made(n->path) &&
         scratch_number(n->path, "PRAGMA user_version") == LATER_COLUMNS;
     n->schema =
         later ? later_schema(s->tree->schema, LATER_COLUMNS) : s->tree->schema;
-    tree_restart(s->tree, s->node);
+    acts_start(s);
 }

@@ -30,7 +30,9 @@ extern const size_t act_count;
 
 /* Headquarters, a hub and a clinic in step, prepared for the act. */
 struct stage acts_stage(const struct act *act);
-/* Starts the node anew, with a program that knows the schema of its file. */
+/* Starts the node anew, unless its file is still to be made. */
+void acts_start(struct stage *s);
+/* The same, with a program that knows the schema of its file. */
 void acts_restart(struct stage *s);
 
 /* --- what a file holds --------------------------------------------------- */
@@ -41,6 +43,8 @@ struct file_digest {
 
 /* Of all tables and of the schema. */
 struct file_digest file_digest(sqlite3 *db);
+/* Of the file of this name; where there is none, nothing. */
+struct file_digest file_digest_at(const char *path);
 /* Of the tables that people read. */
 struct file_digest file_digest_shown(sqlite3 *db);
 bool file_digest_equal(const struct file_digest *a,

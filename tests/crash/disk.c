@@ -17,10 +17,12 @@ enum {
 };
 
 enum kind {
+    KIND_OPEN, /* it is there from now on */
     KIND_WRITE,
     KIND_TRUNCATE,
     KIND_SYNC,
     KIND_DELETE,
+    KIND_SYNC_FOLDER, /* of all files: which there are */
 };
 
 struct operation {
@@ -66,7 +68,8 @@ static struct {
 /* Behind it stands the file of the VFS below. */
 struct file {
     sqlite3_file base;
-    const char *name; /* SQLite's, while the file is open; NULL: temporary */
+    const char *name;  /* SQLite's, while the file is open; NULL: temporary */
+    bool syncs_folder; /* its first sync does, too */
 };
 
 static sqlite3_file *below(sqlite3_file *f)
@@ -156,9 +159,8 @@ static void note(const char *name, enum kind kind, int64_t at, const void *data,
 
 /* --- failing ------------------------------------------------------------- */
 
-static bool fails(const sqlite3_file *f, enum disk_fault fault)
+static bool fails_by_name(const char *name, enum disk_fault fault)
 {
-    const char *name = ((const struct file *)f)->name;
     if (!disk.fails || disk.fault != fault || name == NULL ||
         strncmp(name, disk.failing, strlen(disk.failing)) != 0) {
         return false;
@@ -170,6 +172,11 @@ static bool fails(const sqlite3_file *f, enum disk_fault fault)
     disk.failed = true;
     disk.fails = disk.lasting;
     return true;
+}
+
+static bool fails(const sqlite3_file *f, enum disk_fault fault)
+{
+    return fails_by_name(((const struct file *)f)->name, fault);
 }
 
 void disk_fail(const char *path, enum disk_fault fault, size_t after,
@@ -220,11 +227,25 @@ static int x_write(sqlite3_file *f, const void *data, int len, sqlite3_int64 at)
 
 static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
+    if (fails(f, FAULT_TRUNCATE)) {
+        return SQLITE_IOERR_TRUNCATE;
+    }
     int rc = below(f)->pMethods->xTruncate(below(f), size);
     if (rc == SQLITE_OK) {
         note(((struct file *)f)->name, KIND_TRUNCATE, size, NULL, 0);
     }
     return rc;
+}
+
+/* SQLite's own VFS makes a log or journal that it has made durable under its name
+ * (os_unix.c, UNIXFILE_DIRSYNC), and with it what else was made or deleted. */
+static void note_sync(struct file *f)
+{
+    note(f->name, KIND_SYNC, 0, NULL, 0);
+    if (f->syncs_folder) {
+        note(f->name, KIND_SYNC_FOLDER, 0, NULL, 0);
+    }
+    f->syncs_folder = false;
 }
 
 static int x_sync(sqlite3_file *f, int flags)
@@ -234,7 +255,7 @@ static int x_sync(sqlite3_file *f, int flags)
     }
     int rc = below(f)->pMethods->xSync(below(f), flags);
     if (rc == SQLITE_OK) {
-        note(((struct file *)f)->name, KIND_SYNC, 0, NULL, 0);
+        note_sync((struct file *)f);
     }
     return rc;
 }
@@ -323,9 +344,18 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f,
     struct file *file = (struct file *)f;
     file->base.pMethods = NULL;
     file->name = name;
+    file->syncs_folder =
+        (flags & SQLITE_OPEN_CREATE) != 0 &&
+        (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
+    if (fails_by_name(name, FAULT_OPEN)) {
+        return SQLITE_CANTOPEN;
+    }
     int rc = disk.below->xOpen(disk.below, name, below(f), flags, ret_flags);
     if (below(f)->pMethods != NULL) {
         file->base.pMethods = &methods;
+    }
+    if (rc == SQLITE_OK) {
+        note(name, KIND_OPEN, 0, NULL, 0);
     }
     return rc;
 }
@@ -333,6 +363,9 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f,
 static int x_delete(sqlite3_vfs *vfs, const char *name, int syncs)
 {
     (void)vfs;
+    if (fails_by_name(name, FAULT_DELETE)) {
+        return SQLITE_IOERR_DELETE;
+    }
     int rc = disk.below->xDelete(disk.below, name, syncs);
     if (rc == SQLITE_OK) {
         note(name, KIND_DELETE, 0, NULL, 0);
@@ -416,6 +449,9 @@ static void write_at(struct contents *c, size_t at, const uint8_t *data,
 static void apply(struct contents *c, const struct operation *o)
 {
     switch (o->kind) {
+    case KIND_OPEN:
+        c->there = true;
+        break;
     case KIND_WRITE:
         write_at(c, (size_t)o->at, o->data, o->len);
         break;
@@ -427,6 +463,7 @@ static void apply(struct contents *c, const struct operation *o)
         c->len = 0;
         break;
     case KIND_SYNC:
+    case KIND_SYNC_FOLDER:
         break;
     }
 }
@@ -488,26 +525,37 @@ static void apply_unsynced(struct contents *c, const struct operation *o,
     }
 }
 
-static size_t last_sync(size_t file, size_t moment)
+/* What was done before is durable: of a file, or, of the folder, which files
+ * there are. */
+static size_t last_sync(size_t file, size_t moment, enum kind kind)
 {
     for (size_t i = moment; i > 0; i--) {
         const struct operation *o = &disk.operations[i - 1];
-        if (o->file == file && o->kind == KIND_SYNC) {
+        if (o->kind == kind && (kind == KIND_SYNC_FOLDER || o->file == file)) {
             return i;
         }
     }
     return 0;
 }
 
+static bool is_of_folder(const struct operation *o)
+{
+    return o->kind == KIND_OPEN || o->kind == KIND_DELETE;
+}
+
 static void make_contents(size_t file, size_t moment, enum cut cut,
                           struct dice *dice, struct contents *c)
 {
-    size_t synced = last_sync(file, moment);
+    size_t synced = last_sync(file, moment, KIND_SYNC);
+    size_t folder = last_sync(file, moment, KIND_SYNC_FOLDER);
     for (size_t i = 0; i < moment; i++) {
         const struct operation *o = &disk.operations[i];
-        if (o->file == file && i < synced) {
+        if (o->file != file) {
+            continue;
+        }
+        if (i < synced || (i < folder && is_of_folder(o))) {
             apply(c, o);
-        } else if (o->file == file) {
+        } else {
             apply_unsynced(c, o, i + 1 == moment, cut, dice);
         }
     }

@@ -4,7 +4,7 @@
  * Disk: what a power cut may leave of a file, and a disk that fails.
  *
  * A VFS over the system's own, which every connection of the process uses once
- * it is installed. While it records, each write, truncation, sync and deletion
+ * it is installed. While it records, each opening, write, truncation, sync and deletion
  * of the files of one replica is noted. From the notes disk_image() makes what
  * a power cut at any moment may have left: of what was not synced nothing, all,
  * or any of its sectors. (Shared memory does not outlive a power cut: an image
@@ -48,10 +48,13 @@ void disk_image(size_t moment, enum cut cut, struct dice *dice, const char *to);
 /* --- failures ------------------------------------------------------------ */
 
 enum disk_fault {
-    FAULT_FULL,  /* a write has no room */
-    FAULT_WRITE, /* a write fails */
-    FAULT_SYNC,  /* a sync fails */
-    FAULT_READ,  /* a read fails */
+    FAULT_FULL,     /* a write has no room */
+    FAULT_WRITE,    /* a write fails */
+    FAULT_SYNC,     /* a sync fails */
+    FAULT_READ,     /* a read fails */
+    FAULT_TRUNCATE, /* a file does not become shorter */
+    FAULT_OPEN,     /* a file does not open */
+    FAULT_DELETE,   /* a file does not go away */
     FAULT_COUNT,
 };
 

@@ -163,6 +163,21 @@ static void unreadable(const char *path, size_t after, bool lasting)
     disk_fail(path, FAULT_READ, after, lasting);
 }
 
+static void unshortened(const char *path, size_t after, bool lasting)
+{
+    disk_fail(path, FAULT_TRUNCATE, after, lasting);
+}
+
+static void unopened(const char *path, size_t after, bool lasting)
+{
+    disk_fail(path, FAULT_OPEN, after, lasting);
+}
+
+static void undeleted(const char *path, size_t after, bool lasting)
+{
+    disk_fail(path, FAULT_DELETE, after, lasting);
+}
+
 static void unanswered(const char *path, size_t after, bool lasting)
 {
     (void)path;
@@ -176,6 +191,9 @@ static const struct failure failures[] = {
     {"a write fails", unwritable, disk_heal, false, false},
     {"a sync fails", unsynced, disk_heal, false, false},
     {"a read fails", unreadable, disk_heal, false, false},
+    {"a truncation fails", unshortened, disk_heal, false, false},
+    {"an open fails", unopened, disk_heal, false, false},
+    {"a deletion fails", undeleted, disk_heal, false, false},
     {"memory is short", memory_begin, memory_end, true, false},
     {"a statement fails", unanswered, calls_heal, false, true},
 };
@@ -189,11 +207,7 @@ static struct tree_node *node_of(const struct scene *s)
 
 static struct file_digest look(const struct scene *s)
 {
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(node_of(s)->path, &db), SQLITE_OK);
-    struct file_digest d = file_digest(db);
-    sqlite3_close(db);
-    return d;
+    return file_digest_at(node_of(s)->path);
 }
 
 static void note_state(struct stage *stage)
@@ -231,15 +245,13 @@ static void play_well(struct scene *s, const char *when)
 static void start_anew(struct scene *s)
 {
     struct tree_node *n = node_of(s);
-    sqlite3_close(n->client);
-    n->client = NULL;
-    replica_close(&n->replica);
+    tree_close(s->stage.tree, s->stage.node);
     disk_image(0, CUT_KEPT, NULL, s->image);
     memcpy(n->path, s->image, sizeof n->path);
     n->schema = s->stage.tree->schema;
     s->stage.tree->now_ms = s->now_ms;
     chance = (struct dice){.state = 1};
-    tree_restart(s->stage.tree, s->stage.node);
+    acts_start(&s->stage);
 }
 
 static void check_end(struct scene *s, const char *when)

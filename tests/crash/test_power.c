@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "crash/acts.h"
 #include "crash/calls.h"
@@ -38,12 +40,19 @@ struct state {
     size_t moment; /* from here on it is promised */
 };
 
+/* An image that was gone on from. What holds the same may lie in other files: all
+ * in one or some in the log, or nothing in an empty file or in none. */
+struct seen {
+    struct file_digest digest;
+    unsigned files;
+};
+
 struct scene {
     struct stage stage; /* the first: `returned` gets it */
     const struct act *act;
     struct state states[STATES_MAX];
     size_t state_count;
-    struct file_digest seen[STATES_MAX]; /* gone on from already */
+    struct seen seen[STATES_MAX];
     size_t seen_count;
     struct file_digest end; /* what is shown */
     char image[256];
@@ -59,9 +68,11 @@ static struct tree_node *node_of(const struct scene *s)
 static void note_state(struct stage *stage)
 {
     struct scene *s = (struct scene *)stage;
+    const struct tree_node *n = node_of(s);
     assert_true(s->state_count < STATES_MAX);
     s->states[s->state_count++] = (struct state){
-        .digest = file_digest(node_of(s)->client),
+        .digest = n->client != NULL ? file_digest(n->client)
+                                    : file_digest_at(n->path),
         .moment = disk_moment(),
     };
 }
@@ -100,15 +111,31 @@ static void check_state(struct scene *s, const struct file_digest *d,
                    : "half of something is there");
 }
 
-static bool is_news(struct scene *s, const struct file_digest *d)
+/* Which files the image has, empty or not. */
+static unsigned files_of(const struct scene *s)
+{
+    static const char *const ends[] = {"", "-wal", "-journal"};
+    unsigned files = 0;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char name[300];
+        struct stat st;
+        (void)snprintf(name, sizeof name, "%s%s", s->image, ends[i]);
+        bool there = stat(name, &st) == 0;
+        files = 3 * files + (!there ? 0U : st.st_size == 0 ? 1U : 2U);
+    }
+    return files;
+}
+
+static bool is_news(struct scene *s, const struct seen *image)
 {
     for (size_t i = 0; i < s->seen_count; i++) {
-        if (file_digest_equal(&s->seen[i], d)) {
+        if (s->seen[i].files == image->files &&
+            file_digest_equal(&s->seen[i].digest, &image->digest)) {
             return false;
         }
     }
     assert_true(s->seen_count < STATES_MAX);
-    s->seen[s->seen_count++] = *d;
+    s->seen[s->seen_count++] = *image;
     return true;
 }
 
@@ -120,7 +147,7 @@ static void go_on(struct scene *s)
     char path[sizeof n->path];
     memcpy(path, n->path, sizeof path);
     memcpy(n->path, s->image, sizeof n->path);
-    tree_restart(s->stage.tree, s->stage.node);
+    acts_start(&s->stage);
     if (s->act->play(&s->stage, &e) != 0) {
         fail_msg("%s, again after a power cut: %s", s->act->name, e.text);
     }
@@ -131,12 +158,17 @@ static void go_on(struct scene *s)
     }
     tree_check(s->stage.tree, s->stage.node);
     memcpy(n->path, path, sizeof path);
-    tree_restart(s->stage.tree, s->stage.node);
+    acts_start(&s->stage);
 }
 
-static void check_sound(sqlite3 *db, const struct scene *s, size_t moment)
+static void check_sound(const struct scene *s, size_t moment)
 {
+    sqlite3 *db;
     sqlite3_stmt *stmt;
+    if (access(s->image, F_OK) != 0) {
+        return;
+    }
+    assert_int_equal(sqlite3_open(s->image, &db), SQLITE_OK);
     assert_int_equal(
         sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL),
         SQLITE_OK);
@@ -146,21 +178,22 @@ static void check_sound(sqlite3 *db, const struct scene *s, size_t moment)
         fail_msg("%s, before operation %zu: %s", s->act->name, moment, says);
     }
     sqlite3_finalize(stmt);
+    sqlite3_close(db);
 }
 
 static void cut_power(struct scene *s, size_t moment, enum cut cut,
                       struct dice *dice)
 {
-    sqlite3 *db;
+    struct dice same = *dice;
     disk_image(moment, cut, dice, s->image);
-    assert_int_equal(sqlite3_open(s->image, &db), SQLITE_OK);
-    check_sound(db, s, moment);
-    struct file_digest d = file_digest(db);
-    sqlite3_close(db);
+    struct seen image = {.files = files_of(s)};
+    check_sound(s, moment);
+    image.digest = file_digest_at(s->image);
     s->images++;
-    check_state(s, &d, moment, cut);
-    if (is_news(s, &d)) {
-        disk_image(moment, cut, dice, s->image);
+    check_state(s, &image.digest, moment, cut);
+    if (is_news(s, &image)) {
+        /* Once more: what looked at it has recovered it. */
+        disk_image(moment, cut, &same, s->image);
         go_on(s);
     }
 }

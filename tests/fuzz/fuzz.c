@@ -26,6 +26,12 @@ uint8_t fuzz_u8(struct slice *in)
     return in->len == 0 ? 0 : (in->len--, *in->data++);
 }
 
+uint16_t fuzz_u16(struct slice *in)
+{
+    uint16_t high = fuzz_u8(in);
+    return (uint16_t)(high << 8 | fuzz_u8(in));
+}
+
 uint64_t fuzz_u64(struct slice *in)
 {
     uint64_t v = 0;
@@ -35,13 +41,22 @@ uint64_t fuzz_u64(struct slice *in)
     return v;
 }
 
+/* Or what there is. */
+static struct slice take(struct slice *in, size_t len)
+{
+    struct slice out = {in->data, len < in->len ? len : in->len};
+    in->data += out.len;
+    in->len -= out.len;
+    return out;
+}
+
 struct slice fuzz_slice(struct slice *in, size_t max)
 {
     size_t len = fuzz_u8(in);
-    len = len < max ? len : max;
-    len = len < in->len ? len : in->len;
-    struct slice out = {in->data, len};
-    in->data += len;
-    in->len -= len;
-    return out;
+    return take(in, len < max ? len : max);
+}
+
+struct slice fuzz_long_slice(struct slice *in)
+{
+    return take(in, fuzz_u16(in));
 }

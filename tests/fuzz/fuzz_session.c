@@ -89,7 +89,7 @@ static void next(struct life *l, struct slice *in, int64_t now_ms)
         break;
     default:
         event.kind = SESSION_FRAME;
-        event.as.frame = fuzz_slice(in, 255);
+        event.as.frame = fuzz_long_slice(in);
         break;
     }
     step(l, &event);

@@ -146,12 +146,18 @@ static bool is_in_step(struct world *w, struct machine *m)
            below.acked == replica_self(up->replica)->head;
 }
 
+/* Who was ended is let in, and has nothing to wait for. */
+static bool is_waited_for(struct world *w, struct machine *m)
+{
+    return m->ended ? !uplink_is_open(m->uplink) : !is_in_step(w, m);
+}
+
 static bool is_settled(struct world *w)
 {
     for (int i = 0; i < w->count; i++) {
         struct machine *m = &w->machines[i];
         if (!m->on || machine_number(m, "SELECT count(*) FROM sync_pending") ||
-            (m->parent >= 0 && !m->ended && !is_in_step(w, m))) {
+            (m->parent >= 0 && is_waited_for(w, m))) {
             return false;
         }
     }

@@ -102,6 +102,31 @@ static void what_is_created_is_there_and_not_made_twice(void **state)
     assert_int_equal(number(f->db, "SELECT count(*) FROM t"), 0);
 }
 
+/* What a power cut leaves of one that was being made. */
+static void what_was_never_committed_to_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct database *db = NULL;
+    struct err e = {0};
+    char *path = scratch_file(f->folder, "empty.db", "");
+    assert_false(database_is_made(path));
+    ready(database_open(path, DATABASE_NODE, DATABASE_CREATE, &db, &e), &e);
+    database_close(&db);
+    assert_false(database_is_made(path)); /* a page, and nothing in it */
+    ready(database_open(path, DATABASE_NODE, DATABASE_CREATE, &db, &e), &e);
+    (void)database_schema(db, DATABASE_SCHEMA_OPEN);
+    run(db, "CREATE TABLE t(k TEXT)");
+    database_close(&db);
+    assert_true(database_is_made(path));
+    free(path);
+    path = scratch_file(f->folder, "text.db", "a text that somebody wrote");
+    assert_true(database_is_made(path));
+    free(path);
+    path = scratch_path(f->folder, "nothing.db");
+    assert_false(database_is_made(path));
+    free(path);
+}
+
 static void what_is_not_there_is_not_made(void **state)
 {
     struct fixture *f = *state;
@@ -518,6 +543,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_created_is_there_and_not_made_twice),
+        TEST(what_was_never_committed_to_is_made_again),
         TEST(what_is_not_there_is_not_made),
         TEST(another_programs_database_is_refused_untouched),
         TEST(a_file_that_is_no_database_is_refused),

@@ -730,6 +730,7 @@ static void a_sealed_leaf_shows_a_sound_head(void **state)
         {"\1\17\0\2\4\0\0\0\0\0\0\0\0\0\0\0\0\50", 18, 72, ERR_FORMAT},
         {"\1\16\0\2\0\0\0\0\0\0\0\0\0\0\0\0\50", 17, 72, ERR_FORMAT},
         {"\1\0\50", 3, 72, ERR_FORMAT},
+        {"\1\0\0", 3, 32, ERR_FORMAT}, /* nothing at all */
         {"\1\17\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\51", 18, 72, ERR_FORMAT},
         /* names itself as the one before */
         {"\1\17\0\2\0\0\0\0\0\0\0\0\0\0\0\0\52\50", 18, 72, ERR_FORMAT},

@@ -29,12 +29,18 @@ static const struct zone_offset india = {.from_s = 0, .offset_s = 19800};
 
 /* --- clients ------------------------------------------------------------- */
 
-static void open_client(struct tree_node *n)
+static int open_client(struct tree_node *n, struct err *e)
 {
-    assert_int_equal(sqlite3_open(n->path, &n->client), SQLITE_OK);
+    if (sqlite3_open(n->path, &n->client) != SQLITE_OK) {
+        (void)err_set(e, ERR_IO, "%s: %s", n->path, sqlite3_errmsg(n->client));
+        sqlite3_close(n->client);
+        n->client = NULL;
+        return ERR_IO;
+    }
     sqlite3_busy_timeout(n->client, 5000);
     (void)sqlite3_exec(n->client, "PRAGMA wal_autocheckpoint = 0", NULL, NULL,
                        NULL);
+    return 0;
 }
 
 void tree_sql(struct tree *t, int node, const char *sql)
@@ -100,7 +106,10 @@ static int try_open(struct tree *t, struct tree_node *n, struct err *e)
     };
     int rc = replica_open(n->path, &n->keys, &start, &n->replica, e);
     if (rc == 0) {
-        open_client(n);
+        rc = open_client(n, e);
+    }
+    if (rc != 0) {
+        replica_close(&n->replica);
     }
     return rc;
 }
@@ -162,8 +171,7 @@ void tree_free(struct tree *t)
 void tree_restart(struct tree *t, int node)
 {
     struct tree_node *n = &t->nodes[node];
-    sqlite3_close(n->client);
-    replica_close(&n->replica);
+    tree_close(t, node);
     open_node(t, n);
     n->correction_ms = 0;
 }
@@ -195,31 +203,40 @@ void tree_back_up(struct tree *t, int node, const char *name)
     tree_sql(t, node, sql);
 }
 
-void tree_put_back(struct tree *t, int node, const char *name)
+void tree_close(struct tree *t, int node)
 {
     struct tree_node *n = &t->nodes[node];
-    char path[300], sql[400];
-    backup_path(t, name, path);
     sqlite3_close(n->client);
     n->client = NULL;
     replica_close(&n->replica);
-    n->refused = 0; /* a place in the journal that is gone */
+}
+
+void tree_put_file(struct tree *t, int node, const char *name)
+{
+    const struct tree_node *n = &t->nodes[node];
+    sqlite3 *db;
+    char path[300], sql[400];
+    backup_path(t, name, path);
     assert_int_equal(unlink(n->path), 0); /* closed: no -wal beside it */
-    assert_int_equal(sqlite3_open(path, &n->client), SQLITE_OK);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     (void)snprintf(sql, sizeof sql, "VACUUM INTO '%s'", n->path);
-    assert_int_equal(sqlite3_exec(n->client, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(n->client);
-    n->client = NULL;
-    open_node(t, n);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+void tree_put_back(struct tree *t, int node, const char *name)
+{
+    tree_close(t, node);
+    tree_put_file(t, node, name);
+    t->nodes[node].refused = 0; /* a place in the journal that is gone */
+    open_node(t, &t->nodes[node]);
 }
 
 int tree_upgrade_try(struct tree *t, int node, const struct schema *schema,
                      struct err *e)
 {
     struct tree_node *n = &t->nodes[node];
-    sqlite3_close(n->client);
-    n->client = NULL;
-    replica_close(&n->replica);
+    tree_close(t, node);
     n->schema = schema;
     return try_open(t, n, e);
 }
@@ -258,11 +275,11 @@ void tree_ask(struct tree *t, int parent, const char *site,
     sqlite3_finalize(stmt);
 }
 
-int tree_add(struct tree *t, int parent, const char *site)
+int tree_enrol(struct tree *t, int parent, const char *site,
+               struct message *ret)
 {
     uint8_t curve[KEY_PUBLIC_BYTES];
     struct invites open;
-    struct message grant;
     struct replica *above = t->nodes[parent].replica;
     struct tree_node *n = new_node(t, parent);
     randombytes_buf(curve, sizeof curve);
@@ -272,23 +289,36 @@ int tree_add(struct tree *t, int parent, const char *site)
     struct enrol_request request = {.network = replica_self(above)->network};
     memcpy(request.invite_curve, curve, sizeof curve);
     enrol_request_sign(&request, &n->keys);
-    must(replica_enrol(above, &request, t->now_ms, &grant, said));
-    struct replica_birth birth = {
-        .network = request.network,
+    must(replica_enrol(above, &request, t->now_ms, ret, said));
+    return t->count - 1;
+}
+
+int tree_create(struct tree *t, int node, const char *site,
+                const struct grant *grant, struct err *e)
+{
+    const struct tree_node *n = &t->nodes[node];
+    const struct replica_birth birth = {
+        .network = replica_self(t->nodes[n->parent].replica)->network,
         .time_zone = "Asia/Kolkata",
         .site_id = site,
         .offsets = &india,
         .offset_count = 1,
         .schema = t->schema,
         .has_parent = true,
-        .parent = grant.as.grant.parent,
+        .parent = grant->parent,
         .parent_address = "tcp://127.0.0.1:1",
     };
-    must(replica_create(n->path, &birth, &n->keys, &grant.as.grant, t->now_ms,
-                        said));
+    return replica_create(n->path, &birth, &n->keys, grant, t->now_ms, e);
+}
+
+int tree_add(struct tree *t, int parent, const char *site)
+{
+    struct message grant;
+    int node = tree_enrol(t, parent, site, &grant);
+    must(tree_create(t, node, site, &grant.as.grant, said));
     message_clear(&grant);
-    open_node(t, n);
-    return t->count - 1;
+    open_node(t, &t->nodes[node]);
+    return node;
 }
 
 /* --- links --------------------------------------------------------------- */

@@ -47,6 +47,13 @@ void tree_free(struct tree *t);
  * must have synced. */
 int tree_add(struct tree *t, int parent, const char *site);
 
+/* The same in steps: its parent enrols it, its replica is made; to open it is
+ * tree_restart(). `ret` is to be cleared. */
+int tree_enrol(struct tree *t, int parent, const char *site,
+               struct message *ret);
+int tree_create(struct tree *t, int node, const char *site,
+                const struct grant *grant, struct err *e);
+
 /* Asks for an invite with this one-time key, as `sangam invite` does; a hub
  * may enrol. */
 void tree_ask(struct tree *t, int parent, const char *site,
@@ -102,6 +109,9 @@ int tree_clone(struct tree *t, int node);
  * that is put back from one, its journal and all. */
 void tree_back_up(struct tree *t, int node, const char *name);
 void tree_put_back(struct tree *t, int node, const char *name);
+/* The same in steps, of which the last is tree_restart(). */
+void tree_close(struct tree *t, int node);
+void tree_put_file(struct tree *t, int node, const char *name);
 
 /* Replays the journal beside the replica and folds each row: nothing differs
  * [I-10], [I-2]. */
