@@ -356,6 +356,14 @@ struct peer tree_peer(struct tree *t, int at, int other)
     return peer;
 }
 
+void tree_tell_lost(struct tree *t, int node, int neighbour)
+{
+    const struct replica_self *other =
+        replica_self(t->nodes[neighbour].replica);
+    must(replica_put_back(t->nodes[node].replica, &other->node, other->head,
+                          said));
+}
+
 /* What the greeting of the link's other end says; whoever was put back finds
  * out and remembers what to ask for. */
 static void find_put_back(struct tree *t, int from, int to)
@@ -372,8 +380,7 @@ static void find_put_back(struct tree *t, int from, int to)
     if (here.have.journal == self->journal &&
         !lineage_runs(&self->lineage, there.lost_start) &&
         !lineage_has(&self->lineage, self->journal, self->head, &here.have)) {
-        must(replica_put_back(sender, &replica_self(receiver)->node,
-                              replica_self(receiver)->head, said));
+        tree_tell_lost(t, from, to);
     }
 }
 
@@ -557,6 +564,27 @@ void tree_send(struct tree *t, int from, int to)
     if (tree_send_try(t, from, to, &e) != 0) {
         fail_msg("%d to %d: %s", from, to, e.text);
     }
+}
+
+size_t tree_send_one(struct tree *t, int from, int to)
+{
+    struct replica *receiver = t->nodes[to].replica;
+    struct peer there = tree_peer(t, from, to);
+    struct peer here = tree_peer(t, to, from);
+    uint64_t at = walk_from(t, from, to);
+    static struct stored stored;
+    struct walked walked;
+    there.return_until = peer_give_back(&here);
+    must(replica_walk(t->nodes[from].replica, &there, at, 1, &walked, said));
+    struct changesets stretch = {.items = walked.items,
+                                 .count = walked.count,
+                                 .position = walked.position,
+                                 .from = at};
+    size_t count = walked.count;
+    must(replica_store(receiver, &here, &stretch, tree_clock(t, to), &stored,
+                       said));
+    walked_clear(&walked);
+    return count;
 }
 
 void tree_sync(struct tree *t)
