@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was stamped ahead, taken back, lost with a disk and given back, in other
+ * orders than the usual one: no link stays closed to it, and nothing older shows
+ * over something newer. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support/district.h"
+
+static const int64_t hour_ms = INT64_C(3600) * 1000;
+static const int64_t day_ms = INT64_C(24) * 3600 * 1000;
+
+/* --- what is void is sent up ----------------------------------------------- */
+
+/* The hub's disk was put back from "copy", its clock was set, and headquarters has
+ * turned away what it had of the time when it was ahead. */
+static void put_back_and_turned_away(struct tree *t)
+{
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_send(t, LDH_H, HQ);
+    tree_send(t, LDH_H, HQ);
+}
+
+/* The hub goes on giving doses, from the n-th on, and all of them go up. */
+static void assert_goes_on(struct tree *t, int n)
+{
+    for (int end = n + 3; n < end; n++) {
+        district_add_dose(t, LDH_H, n);
+        t->now_ms += day_ms;
+        tree_send(t, HQ, LDH_H);
+        tree_send(t, LDH_H, HQ);
+        assert_string_equal(district_doses(t, HQ), district_doses(t, LDH_H));
+    }
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_barred"),
+                        "0");
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_refused"),
+                        "0");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(district_doses(t, i), district_doses(t, LDH_H));
+        tree_check(t, i);
+    }
+}
+
+/* A hub that is three hours ahead, with a copy of its disk. */
+static struct tree *hub_ahead(void)
+{
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = 3 * hour_ms;
+    district_add_dose(t, LDH_H, 1);
+    return t;
+}
+
+/* What it builds on was turned away, so that headquarters never has it. */
+static void what_is_void_lacks_what_it_builds_on(void **state)
+{
+    (void)state;
+    struct tree *t = hub_ahead();
+    tree_back_up(t, LDH_H, "copy");
+    district_add_dose(t, LDH_H, 2);
+    tree_send(t, LDH_H, LDH_C);
+    put_back_and_turned_away(t);
+    t->now_ms += 4 * hour_ms; /* time has reached the stamps */
+    tree_send(t, LDH_C, LDH_H);
+    assert_goes_on(t, 3);
+    assert_string_equal(district_doses(t, HQ), "d1,d2,d3,d4,d5");
+    tree_free(t);
+}
+
+static void link_persons(struct tree *t, int n)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO person_link(link_id, person_a, person_b,"
+                   " decision, basis, decided_by) VALUES('l%d', 'p1', 'p2',"
+                   " 'same', 'met', 'x')",
+                   n);
+    tree_sql(t, LDH_H, sql);
+    tree_drain(t, LDH_H);
+}
+
+/* The same, of leaves for all, which name the one before. */
+static void what_is_void_names_what_was_turned_away(void **state)
+{
+    (void)state;
+    struct tree *t = hub_ahead();
+    link_persons(t, 1);
+    tree_back_up(t, LDH_H, "copy");
+    link_persons(t, 2);
+    tree_send(t, LDH_H, LDH_C);
+    put_back_and_turned_away(t);
+    t->now_ms += 4 * hour_ms;
+    tree_send(t, LDH_C, LDH_H);
+    assert_goes_on(t, 3);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person_link"),
+                        "2");
+    tree_free(t);
+}
+
+/* It had started again in the lost time: what comes back of then is not void, and
+ * builds on what is. */
+static void what_counts_builds_on_what_is_void(void **state)
+{
+    (void)state;
+    struct tree *t = hub_ahead();
+    tree_back_up(t, LDH_H, "copy");
+    district_call(t, LDH_H, 1, "lost 1");
+    tree_restart(t, LDH_H);
+    district_call(t, LDH_H, 1, "lost 2");
+    tree_send(t, LDH_H, LDH_C);
+    put_back_and_turned_away(t);
+    tree_send(t, LDH_C, LDH_H);
+    t->now_ms += 4 * hour_ms;
+    assert_goes_on(t, 2);
+    tree_free(t);
+}
+
+/* No disk is put back: one changeset of a clinic is damaged at the hub, between the
+ * two that were turned away, and is asked for again by a walk from there. */
+static void what_is_void_comes_again_with_what_was_refused(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct tree *t = hub_ahead();
+    district_add_person(t, LDH_C, 9);
+    tree_send(t, LDH_C, LDH_H);
+    sqlite3 *client = t->nodes[LDH_H].client;
+    sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, LDH_H,
+             "UPDATE sync_changeset SET signature = zeroblob(64) WHERE"
+             " (origin_no, seq, incarnation) = (SELECT origin_no, seq,"
+             " incarnation FROM sync_delivery ORDER BY position DESC LIMIT 1)");
+    sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+    district_add_dose(t, LDH_H, 2);
+    t->nodes[LDH_H].ahead_ms = 0;
+    for (int n = 3; n < 9; n++) {
+        tree_send(t, HQ, LDH_H);
+        (void)tree_send_try(t, LDH_H, HQ, &e); /* the clinic's is refused */
+        district_add_dose(t, LDH_H, n);
+        t->now_ms += hour_ms;
+    }
+    for (int day = 0; day < 4; day++) {
+        t->now_ms += day_ms;
+        (void)tree_send_try(t, LDH_H, HQ, &e);
+    }
+    assert_string_equal(district_doses(t, HQ), "d1,d2,d3,d4,d5,d6,d7,d8");
+    tree_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_void_lacks_what_it_builds_on),
+        cmocka_unit_test(what_is_void_names_what_was_turned_away),
+        cmocka_unit_test(what_counts_builds_on_what_is_void),
+        cmocka_unit_test(what_is_void_comes_again_with_what_was_refused),
+    };
+    return cmocka_run_group_tests_name("returned", tests, NULL, NULL);
+}
