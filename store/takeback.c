@@ -63,6 +63,34 @@ static void set_from(struct tail *t, const struct delivery *refused)
     t->from_hlc = hlc_of_ms(all ? refused_ms : limit_ms + 1);
 }
 
+/* What was turned away is void here by now. The parent takes nothing that builds on
+ * it, however little ahead that is when this node hears of it. */
+static int set_from_on_top(struct tail *t, const struct delivery *refused,
+                           struct err *e)
+{
+    static const char sql[] =
+        "SELECT b.hlc FROM sync_changeset AS b JOIN sync_changeset AS a"
+        "  ON a.origin_no = b.origin_no AND a.seq = b.seq - 1"
+        "  AND a.incarnation = coalesce(b.prev_incarnation, b.incarnation)"
+        " WHERE b.origin_no = ?1 AND b.hlc > ?2 AND NOT b.voided AND a.voided"
+        " ORDER BY b.hlc LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(t->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)refused->hlc);
+    rc = database_step(t->r->db, stmt, e);
+    if (rc == 1) {
+        uint64_t hlc = (uint64_t)sqlite3_column_int64(stmt, 0);
+        uint64_t from = hlc_of_ms(hlc_ms(hlc));
+        t->from_hlc = from < t->from_hlc ? from : t->from_hlc;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc < 0 ? rc : 0;
+}
+
 /* The last that was signed before: mostly the one below the first that goes, but
  * a node that was put back or copied has branches. */
 static int find_good(struct tail *t, struct err *e)
@@ -571,7 +599,10 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
         return rc < 0 ? rc : 0;
     }
     set_from(t, &d);
-    rc = find_good(t, e);
+    rc = d.voided ? set_from_on_top(t, &d, e) : 0;
+    if (rc == 0) {
+        rc = find_good(t, e);
+    }
     if (rc == 0) {
         rc = find_tail(t, e);
     }

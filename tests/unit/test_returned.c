@@ -156,6 +156,45 @@ static void what_is_void_comes_again_with_what_was_refused(void **state)
     tree_free(t);
 }
 
+/* The ack that turns it away is lost, and time passes the stamps before the link
+ * comes back. */
+static void what_was_turned_away_on_top_of_what_is_void(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->nodes[LDH_C].ahead_ms = 3 * hour_ms;
+    district_add_dose(t, LDH_C, 1);
+    tree_back_up(t, LDH_C, "copy");
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_sync(t);
+    tree_put_back(t, LDH_C, "copy");
+    district_add_dose(t, LDH_C, 2); /* before it meets its hub again */
+    tree_tell_lost(t, LDH_C, LDH_H);
+    while (tree_send_one(t, LDH_C, LDH_H) != 0) {
+    }
+    tree_send(t, LDH_H, LDH_C); /* the words that take the first back */
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_refused"),
+                        "2");
+    t->now_ms += 4 * hour_ms;
+    for (int n = 3; n < 6; n++) {
+        district_add_dose(t, LDH_C, n);
+        tree_send(t, LDH_C, LDH_H);
+        tree_send(t, LDH_C, LDH_H);
+        assert_string_equal(district_doses(t, LDH_H), district_doses(t, LDH_C));
+        t->now_ms += day_ms;
+    }
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_refused"),
+                        "0");
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(district_doses(t, i), "d1,d2,d3,d4,d5");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +202,7 @@ int main(void)
         cmocka_unit_test(what_is_void_names_what_was_turned_away),
         cmocka_unit_test(what_counts_builds_on_what_is_void),
         cmocka_unit_test(what_is_void_comes_again_with_what_was_refused),
+        cmocka_unit_test(what_was_turned_away_on_top_of_what_is_void),
     };
     return cmocka_run_group_tests_name("returned", tests, NULL, NULL);
 }
