@@ -326,8 +326,10 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     struct replica *r = in->r;
     bool evidence = standing_concerns(registry_standing(r->merger.registry),
                                       &c->header.origin);
-    bool was_lost = !c->held && hash_equal(&c->header.origin, &r->self.node);
+    bool own = hash_equal(&c->header.origin, &r->self.node);
+    bool was_lost = own && !c->held;
     int rc = was_lost ? replica_got_back(r, e) : 0;
+    r->returned = r->returned || was_lost || (own && evidence);
     if (rc == 0 && evidence) {
         rc = batch_merge(r->batch, &r->merger, &in->tally, e);
         rc = rc == 0 && was_lost ? replica_forget_priors(r, e) : rc;

@@ -275,6 +275,11 @@ static int look(struct returning *x, struct err *e)
     return rc == 0 ? late_apply(&r->merger, &rows, e) : rc;
 }
 
+bool replica_returned(const struct replica *r)
+{
+    return r->returned;
+}
+
 int replica_sign_returned(struct replica *r, int64_t now_ms,
                           struct signed_anew *ret, struct err *e)
 {
@@ -283,6 +288,7 @@ int replica_sign_returned(struct replica *r, int64_t now_ms,
     int rc = journal_unsettled(r->db, replica_own_origin(r)->no, &seq,
                                &incarnation, e);
     if (rc != 1) {
+        r->returned = rc != 0;
         return rc;
     }
     struct returning *x = calloc(1, sizeof *x);
@@ -296,6 +302,7 @@ int replica_sign_returned(struct replica *r, int64_t now_ms,
     if (rc == 0) {
         rc = replica_end(r, look(x, e), e);
     }
+    r->returned = rc != 0 || ret->more;
     anew_clear(&x->anew);
     free(x);
     return rc;

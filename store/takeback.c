@@ -638,6 +638,7 @@ int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
     t->now_ms = now_ms;
     rc = take_back(t, position, ret, e);
     r->tail_hlc = 0;
+    r->returned = true; /* what is beside what stays */
     rc = replica_end(r, rc, e);
     if (rc != 0) {
         r->self.incarnation = incarnation;

@@ -15,6 +15,7 @@
 
 static const int64_t hour_ms = INT64_C(3600) * 1000;
 static const int64_t day_ms = INT64_C(24) * 3600 * 1000;
+static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
 /* --- what is void is sent up ----------------------------------------------- */
 
@@ -195,6 +196,73 @@ static void what_was_turned_away_on_top_of_what_is_void(void **state)
     tree_free(t);
 }
 
+/* --- what was said since ---------------------------------------------------- */
+
+/* The hub was a year ahead when it registered the second person, and has signed it
+ * anew by the right time. Its disk is put back from a copy of before. */
+static struct tree *signed_anew(void)
+{
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    district_add_dose(t, LDH_H, 1);
+    district_add_person(t, LDH_H, 2);
+    tree_back_up(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_send(t, LDH_H, HQ); /* turned away, taken back */
+    tree_send(t, LDH_H, HQ);
+    return t;
+}
+
+static void assert_newer(struct tree *t)
+{
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(district_phones(t, i), "55501,newer");
+        tree_check(t, i);
+    }
+}
+
+/* A clinic's link opens, which owes nothing, when headquarters has given back the
+ * words that take it back and not yet what was said since. */
+static void another_link_opens_while_it_is_given_back(void **state)
+{
+    (void)state;
+    struct tree *t = signed_anew();
+    district_call(t, LDH_H, 2, "newer");
+    tree_send(t, LDH_H, HQ);
+    tree_put_back(t, LDH_H, "copy");
+    tree_tell_lost(t, LDH_H, HQ);
+    while (strcmp(tree_get(t, LDH_H,
+                           "SELECT count(*) > 0 FROM sync_changeset"
+                           " WHERE voided"),
+                  "1") != 0) {
+        assert_int_not_equal(tree_send_one(t, HQ, LDH_H), 0);
+    }
+    tree_send(t, LDH_P, LDH_H);
+    assert_newer(t);
+    tree_free(t);
+}
+
+/* The clinic has those words and no more, and headquarters is met after it. */
+static void a_childs_link_opens_first(void **state)
+{
+    (void)state;
+    struct tree *t = signed_anew();
+    while (strcmp(tree_get(t, LDH_C, "SELECT count(*) FROM sync_void"), "0") ==
+           0) {
+        assert_int_not_equal(tree_send_one(t, LDH_H, LDH_C), 0);
+    }
+    district_call(t, LDH_H, 2, "newer");
+    tree_send(t, LDH_H, HQ);
+    tree_put_back(t, LDH_H, "copy");
+    tree_send(t, LDH_C, LDH_H);
+    tree_send(t, LDH_H, LDH_C);
+    assert_newer(t);
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +271,8 @@ int main(void)
         cmocka_unit_test(what_counts_builds_on_what_is_void),
         cmocka_unit_test(what_is_void_comes_again_with_what_was_refused),
         cmocka_unit_test(what_was_turned_away_on_top_of_what_is_void),
+        cmocka_unit_test(another_link_opens_while_it_is_given_back),
+        cmocka_unit_test(a_childs_link_opens_first),
     };
     return cmocka_run_group_tests_name("returned", tests, NULL, NULL);
 }

@@ -425,16 +425,19 @@ static void take_back(struct tree *t, int node)
     }
 }
 
-static void sign_returned(struct tree *t, int node, int from)
+/* When all has come that its parent has. */
+static void sign_returned(struct tree *t, int node)
 {
-    const struct replica *sender = t->nodes[from].replica;
-    const struct peer there = tree_peer(t, node, from);
+    const struct tree_node *n = &t->nodes[node];
+    const struct replica *parent = t->nodes[n->parent].replica;
+    const struct peer above = tree_peer(t, node, n->parent);
     struct signed_anew anew = {
-        .more = !peer_owes(&there, replica_self(sender)->head),
+        .more = replica_returned(n->replica) &&
+                above.have.position >= replica_self(parent)->head,
     };
     while (anew.more) {
-        must(replica_sign_returned(t->nodes[node].replica, tree_clock(t, node),
-                                   &anew, said));
+        must(replica_sign_returned(n->replica, tree_clock(t, node), &anew,
+                                   said));
     }
 }
 
@@ -507,6 +510,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
     struct replica *sender = t->nodes[from].replica;
     struct replica *receiver = t->nodes[to].replica;
     struct walked walked = {.end = false};
+    int child = t->nodes[from].parent == to ? from : to;
     int refused = 0;
     int rc = 0;
     find_put_back(t, from, to);
@@ -547,9 +551,8 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         }
         if (rc == 0) {
             note_refused(t, from, &stored);
-            take_back(t, t->nodes[from].parent == to ? from : to);
-            sign_returned(t, to, from);
-            sign_returned(t, from, to);
+            take_back(t, child);
+            sign_returned(t, child);
         }
         bool end = walked.end;
         walked_clear(&walked);
