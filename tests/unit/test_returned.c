@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support/district.h"
@@ -263,6 +264,84 @@ static void a_childs_link_opens_first(void **state)
     tree_free(t);
 }
 
+/* --- a large district ------------------------------------------------------- */
+
+/* One more than may be barred on a link: each has siblings enough. */
+enum { CLINICS = BARRED_MAX + 2 };
+
+static struct tree *large_district(int clinics[CLINICS])
+{
+    struct tree *t = district_new(LDH_H);
+    char text[300];
+    for (int i = 0; i < CLINICS; i++) {
+        (void)snprintf(text, sizeof text,
+                       "INSERT INTO ref_site(site_id, name, kind, department,"
+                       " district_code, parent_site_id) VALUES('K%d', 'Camp',"
+                       " 'ooat_clinic', 'health', 'LDH', 'LDH-H')",
+                       i);
+        tree_sql(t, HQ, text);
+    }
+    tree_drain(t, HQ);
+    tree_sync(t);
+    for (int i = 0; i < CLINICS; i++) {
+        (void)snprintf(text, sizeof text, "K%d", i);
+        clinics[i] = tree_add(t, LDH_H, text);
+    }
+    return t;
+}
+
+static void up_and_down(struct tree *t, const int clinics[CLINICS])
+{
+    for (int i = 0; i < CLINICS; i++) {
+        tree_send(t, clinics[i], LDH_H);
+    }
+    for (int i = 0; i < CLINICS; i++) {
+        tree_send(t, LDH_H, clinics[i]);
+    }
+}
+
+/* The hub is a year ahead, and so are its clinics, which follow its time. */
+static void all_write_ahead(struct tree *t, const int clinics[CLINICS])
+{
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    for (int i = 0; i < CLINICS; i++) {
+        t->nodes[clinics[i]].ahead_ms = year_ms;
+        district_add_person(t, clinics[i], i);
+    }
+    up_and_down(t, clinics);
+    t->nodes[LDH_H].ahead_ms = 0;
+    for (int i = 0; i < CLINICS; i++) {
+        t->nodes[clinics[i]].ahead_ms = 0;
+        district_add_person(t, clinics[i], 100 + i);
+    }
+}
+
+/* All clocks are set, and all clinics take back what they signed; then the disk of
+ * the hub is put back from before, and each clinic gives back what the others have
+ * taken back. */
+static void a_large_district_was_ahead(void **state)
+{
+    (void)state;
+    int clinics[CLINICS];
+    struct tree *t = large_district(clinics);
+    up_and_down(t, clinics);
+    tree_back_up(t, LDH_H, "copy");
+    all_write_ahead(t, clinics);
+    up_and_down(t, clinics); /* turned away, taken back */
+    up_and_down(t, clinics);
+    const char *persons = "SELECT count(*) FROM person";
+    assert_int_equal(atoi(tree_get(t, LDH_H, persons)), 2 * CLINICS);
+    tree_put_back(t, LDH_H, "copy");
+    for (int n = 0; n < 2; n++) {
+        up_and_down(t, clinics);
+        tree_send(t, LDH_H, HQ);
+    }
+    assert_int_equal(atoi(tree_get(t, HQ, persons)), 2 * CLINICS);
+    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred"),
+                        "0");
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +352,7 @@ int main(void)
         cmocka_unit_test(what_was_turned_away_on_top_of_what_is_void),
         cmocka_unit_test(another_link_opens_while_it_is_given_back),
         cmocka_unit_test(a_childs_link_opens_first),
+        cmocka_unit_test(a_large_district_was_ahead),
     };
     return cmocka_run_group_tests_name("returned", tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 #include "store/replica.h"
 
 enum {
-    TREE_NODES_MAX = 8,
+    TREE_NODES_MAX = 40,
     TREE_INVITE_MS = 24 * 60 * 60 * 1000, /* how long an invite is good */
 };
 
