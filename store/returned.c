@@ -47,15 +47,40 @@ static bool is_known(const struct returning *x, const struct fold *f)
     return false;
 }
 
+/* Signed here, and taken back. */
+static bool is_taken_back(const struct returning *x,
+                          const struct folded_leaf *l)
+{
+    return hash_equal(&l->changeset->header.origin, &x->r->self.node) &&
+           is_void(x, l->changeset);
+}
+
+static bool decode(struct returning *x, const struct folded_leaf *l)
+{
+    const struct slot *slot = &l->changeset->slots[l->index];
+    return leaf_decode(slot->head, slot->body, &x->other, NULL) == 0;
+}
+
+/* Did the row come into being in what was taken back? */
+static bool is_born_there(struct returning *x, const struct fold *f)
+{
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        if (is_taken_back(x, l) && decode(x, l) &&
+            x->other.op == LEAF_INSERT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Each in a changeset of its own: one has a row once. How many. */
 static int sign_leaves(struct returning *x, const struct fold *f, struct err *e)
 {
-    const struct hash *own = &x->r->self.node;
     int count = 0;
     for (size_t i = 0; i < f->leaf_count; i++) {
         const struct folded_leaf *l = &f->leaves[i];
-        if (!hash_equal(&l->changeset->header.origin, own) ||
-            !is_void(x, l->changeset)) {
+        if (!is_taken_back(x, l)) {
             continue;
         }
         int rc = anew_sign_leaf(&x->anew, x->r, l->changeset, l->index,
@@ -85,9 +110,7 @@ static int sign_row(struct returning *x, const struct fold *f, struct err *e)
 static bool says_same(struct returning *x, const struct folded_leaf *l,
                       const struct leaf_cell *cell)
 {
-    const struct slot *slot = &l->changeset->slots[l->index];
-    if (l->code != 0 || is_void(x, l->changeset) ||
-        leaf_decode(slot->head, slot->body, &x->other, NULL) != 0) {
+    if (l->code != 0 || is_void(x, l->changeset) || !decode(x, l)) {
         return false;
     }
     const struct value *v = leaf_cell(&x->other, cell->column);
@@ -193,7 +216,7 @@ static int look_at_row(struct returning *x, const struct table *t,
     if (rc != 0) {
         return rc;
     }
-    if (!is_known(x, &f)) {
+    if (!is_known(x, &f) && is_born_there(x, &f)) {
         rc = sign_row(x, &f, e);
     } else if (t->kind == TABLE_RECORD || t->kind == TABLE_REFERENCE) {
         rc = park_leaf(x, &f, at_ms, e);

@@ -342,6 +342,40 @@ static void a_large_district_was_ahead(void **state)
     tree_free(t);
 }
 
+/* --- rows that nobody has otherwise ----------------------------------------- */
+
+/* It came into being at a clinic, and is not here yet. */
+static void a_change_of_a_row_that_is_not_here(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    district_add_dose(t, LDH_H, 1);
+    tree_back_up(t, LDH_H, "copy");
+    district_add_person(t, LDH_C, 2);
+    tree_send(t, LDH_C, LDH_H);
+    district_call(t, LDH_H, 2, "lost");
+    tree_send(t, LDH_H, LDH_P);
+    tree_send(t, LDH_H, LDH_C);
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = 0;
+    district_call(t, LDH_C, 2, "newer"); /* who wrote it saw "lost" */
+    tree_send(t, LDH_C, LDH_H);          /* turned away, taken back */
+    tree_send(t, LDH_C, LDH_H);
+    put_back_and_turned_away(t);
+    t->now_ms += hour_ms;
+    /* the prison gives back the change; its row is ahead, and not the prison's */
+    assert_int_equal(tree_send_try(t, LDH_P, LDH_H, &e), ERR_FORBIDDEN);
+    tree_send(t, HQ, LDH_H);
+    assert_string_equal(district_parked(t, LDH_H), "lost");
+    assert_newer(t);
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +387,7 @@ int main(void)
         cmocka_unit_test(another_link_opens_while_it_is_given_back),
         cmocka_unit_test(a_childs_link_opens_first),
         cmocka_unit_test(a_large_district_was_ahead),
+        cmocka_unit_test(a_change_of_a_row_that_is_not_here),
     };
     return cmocka_run_group_tests_name("returned", tests, NULL, NULL);
 }
