@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 
 #include "protocol/elements.h"
 #include "protocol/hlc.h"
@@ -23,7 +24,8 @@ struct returning {
     int64_t now_ms;
     uint64_t position; /* of the delivery that is looked at */
     struct signed_anew *ret;
-    struct leaf leaf; /* that is looked at */
+    struct leaf leaf;  /* that is looked at */
+    struct leaf signs; /* that is signed anew */
     struct leaf other;
     struct anew anew;
 };
@@ -66,12 +68,51 @@ static bool is_born_there(struct returning *x, const struct fold *f)
 {
     for (size_t i = 0; i < f->leaf_count; i++) {
         const struct folded_leaf *l = &f->leaves[i];
-        if (is_taken_back(x, l) && decode(x, l) &&
-            x->other.op == LEAF_INSERT) {
+        if (is_taken_back(x, l) && decode(x, l) && x->other.op == LEAF_INSERT) {
             return true;
         }
     }
     return false;
+}
+
+/* Has another said the like of a column later? It waits for the row, and is to show
+ * then. */
+static bool is_said_later(struct returning *x, const struct fold *f,
+                          const struct folded_leaf *than,
+                          const struct column *c)
+{
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        if (strcmp(l->verdict, "waiting") == 0 && !is_void(x, l->changeset) &&
+            stamp_compare(&l->stamp, &than->stamp) > 0 && decode(x, l) &&
+            x->other.cl == x->signs.cl && leaf_cell(&x->other, c->id) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a group all or nothing is; only of these is the later stamp what shows. */
+static bool is_left_out(struct returning *x, const struct fold *f,
+                        const struct folded_leaf *l, uint16_t column)
+{
+    const struct column *c = table_column(f->table, column);
+    return c != NULL && column_lead(c)->policy == POLICY_LWW &&
+           is_said_later(x, f, l, column_lead(c));
+}
+
+static int sign_leaf(struct returning *x, const struct fold *f,
+                     const struct folded_leaf *l, struct err *e)
+{
+    const struct slot *slot = &l->changeset->slots[l->index];
+    bool left_out[COLUMNS_MAX] = {false};
+    int rc = leaf_decode(slot->head, slot->body, &x->signs, e);
+    for (size_t i = 0; rc == 0 && i < x->signs.cell_count; i++) {
+        left_out[i] = is_left_out(x, f, l, x->signs.cells[i].column);
+    }
+    return rc == 0 ? anew_sign_leaf(&x->anew, x->r, l->changeset, l->index,
+                                    left_out, x->now_ms, e)
+                   : rc;
 }
 
 /* Each in a changeset of its own: one has a row once. How many. */
@@ -83,8 +124,7 @@ static int sign_leaves(struct returning *x, const struct fold *f, struct err *e)
         if (!is_taken_back(x, l)) {
             continue;
         }
-        int rc = anew_sign_leaf(&x->anew, x->r, l->changeset, l->index,
-                                x->now_ms, e);
+        int rc = sign_leaf(x, f, l, e);
         if (rc != 0) {
             return rc;
         }
@@ -149,9 +189,11 @@ static int park(struct returning *x, const struct fold *f, uint16_t column,
         .column_id = column,
         .value = *value,
         .at_ms = at_ms,
-        .says = "it was lost with a disk that was put back, and came back when "
-                "this node had taken back what it wrote then; write it again "
-                "if it still holds",
+        /* true also of what was written when the disk had been put back */
+        .says =
+            "its stamp was ahead of time, and was taken back; a disk was put "
+            "back then, and what shows may be newer; write it again if it "
+            "still holds",
     };
     int rc = parked_add(x->r->db, &parked, e);
     bytes_free(&name);

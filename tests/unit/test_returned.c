@@ -376,6 +376,30 @@ static void a_change_of_a_row_that_is_not_here(void **state)
     tree_free(t);
 }
 
+/* A clinic, whose clock is right, wrote of the row before it came back: that shows,
+ * though what is signed anew has a later stamp. */
+static void a_later_word_of_a_row_that_came_back(void **state)
+{
+    (void)state;
+    struct tree *t = hub_ahead();
+    tree_back_up(t, LDH_H, "copy");
+    district_add_person(t, LDH_H, 2);
+    tree_send(t, LDH_H, LDH_C);
+    put_back_and_turned_away(t);
+    t->now_ms += 4 * hour_ms;
+    district_call(t, LDH_C, 2, "newer");
+    t->now_ms += hour_ms;
+    assert_newer(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(tree_get(t, i,
+                                     "SELECT given_name || beneficiary_no FROM"
+                                     " person WHERE person_id = 'p2'"),
+                            "TestaN-2");
+        assert_string_equal(district_parked(t, i), i == LDH_H ? "55502" : "");
+    }
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_childs_link_opens_first),
         cmocka_unit_test(a_large_district_was_ahead),
         cmocka_unit_test(a_change_of_a_row_that_is_not_here),
+        cmocka_unit_test(a_later_word_of_a_row_that_came_back),
     };
     return cmocka_run_group_tests_name("returned", tests, NULL, NULL);
 }
