@@ -115,10 +115,22 @@ static int sign_leaf(struct returning *x, const struct fold *f,
                    : rc;
 }
 
+/* In the order in which they were signed, which they came back in: what was signed
+ * anew once has a lower stamp than what it was said after. */
+static int compare_arrival(const void *a, const void *b)
+{
+    const struct folded_leaf *x = a;
+    const struct folded_leaf *y = b;
+    return x->position != y->position
+               ? (x->position > y->position ? 1 : -1)
+               : (x->index > y->index) - (x->index < y->index);
+}
+
 /* Each in a changeset of its own: one has a row once. How many. */
 static int sign_leaves(struct returning *x, const struct fold *f, struct err *e)
 {
     int count = 0;
+    qsort(f->leaves, f->leaf_count, sizeof *f->leaves, compare_arrival);
     for (size_t i = 0; i < f->leaf_count; i++) {
         const struct folded_leaf *l = &f->leaves[i];
         if (!is_taken_back(x, l)) {
@@ -221,8 +233,7 @@ static int park_added(struct returning *x, const struct fold *f,
 /* What nobody can write again says nothing to a person. */
 static bool is_writable(const struct table *t, const struct column *c)
 {
-    return c == NULL || !(policy_is_fixed(c->policy) || c == t->owner_column ||
-                          c == t->epoch_column);
+    return c == NULL || !(policy_is_fixed(c->policy) || c == t->epoch_column);
 }
 
 static int park_cell(struct returning *x, const struct fold *f,

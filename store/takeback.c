@@ -23,12 +23,14 @@ struct taken {
     struct hash hash;
     size_t first; /* index of the first of its incarnation */
     bool beside;  /* of that one: what stays does not lead to it */
+    bool since;   /* of that one: it is younger than all that came back */
 };
 
 /* A delivery of one of the tail. */
 struct place {
     uint64_t position;
     uint64_t began; /* stamp of the first of its incarnation in the tail */
+    bool since;     /* as the first of its incarnation is */
     const struct taken *at;
 };
 
@@ -42,7 +44,6 @@ struct tail {
     struct place *places; /* owned; of all of them, branch by branch */
     size_t place_count;
     size_t place_cap;
-    uint64_t head; /* of the journal, before anything is signed anew */
     struct leaf leaf;
     struct bytes memory; /* of the leaf */
     struct anew anew;
@@ -252,9 +253,10 @@ static int find_all_beside(struct tail *t, struct err *e)
             continue;
         }
         rc = find_beside(t, first, e);
-        if (rc == 0 && first->beside) {
+        if (rc == 0) {
             rc = is_since(t, first, e);
-            first->beside = rc == 0;
+            first->since = rc == 1;
+            first->beside = first->beside && rc == 0;
             rc = rc < 0 ? rc : 0;
         }
     }
@@ -281,11 +283,15 @@ static void append_place(struct tail *t, const struct place *place)
 }
 
 /* Branch by branch as they began, each in the order of its chain: what came back
- * of one that was lost is older than what was written since, and stays so. */
+ * of one that was lost is older than what was written since, and stays so, however
+ * far ahead its stamps are. */
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a;
     const struct place *y = b;
+    if (x->since != y->since) {
+        return x->since ? 1 : -1;
+    }
     if (x->began != y->began) {
         return x->began > y->began ? 1 : -1;
     }
@@ -295,28 +301,31 @@ static int compare_places(const void *a, const void *b)
                : (x->position > y->position) - (x->position < y->position);
 }
 
-/* Where they are in the journal, which is read once. */
-static int find_places(struct tail *t, struct err *e)
+static int find_places_of(struct tail *t, const struct taken *at, struct err *e)
 {
-    struct replica *r = t->r;
-    const struct origin *own = replica_own_origin(r);
+    const struct taken *first = &t->taken[at->first];
     struct delivery d = {0};
     int rc;
-    while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1 &&
-           d.position <= t->head) {
-        const struct taken *at =
-            d.origin_no == own->no && (d.reach & REACH_REPEAT) == 0
-                ? taken_of(t, d.seq, d.incarnation)
-                : NULL;
-        if (at != NULL) {
-            append_place(
-                t, &(struct place){d.position, t->taken[at->first].hlc, at});
-        }
+    while ((rc = journal_next_of_changeset(
+                t->r->db, replica_own_origin(t->r)->no, at->seq,
+                at->incarnation, d.position, &d, e)) == 1) {
+        append_place(t,
+                     &(struct place){d.position, first->hlc, first->since, at});
+    }
+    return rc;
+}
+
+/* Where they are in the journal. */
+static int find_places(struct tail *t, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->count; i++) {
+        rc = find_places_of(t, &t->taken[i], e);
     }
     if (t->place_count > 0) {
         qsort(t->places, t->place_count, sizeof *t->places, compare_places);
     }
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 typedef int each_function(struct tail *t, const struct changeset *cs,
@@ -588,9 +597,6 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
         rc = replica_drain_some(r, t->now_ms, &drained, e);
     }
     if (rc == 0) {
-        rc = journal_head(r->db, &t->head, e);
-    }
-    if (rc == 0) {
         rc = journal_next(r->db, position - 1, 0, &d, e);
     }
     bool ours = rc == 1 && d.position == position &&
@@ -609,9 +615,9 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
     if (rc < 0 || t->count == 0) {
         return rc;
     }
-    rc = find_places(t, e);
+    rc = find_all_beside(t, e);
     if (rc == 0) {
-        rc = find_all_beside(t, e);
+        rc = find_places(t, e);
     }
     if (rc == 0) {
         ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);

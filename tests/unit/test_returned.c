@@ -400,6 +400,136 @@ static void a_later_word_of_a_row_that_came_back(void **state)
     tree_free(t);
 }
 
+/* --- orders of what is signed anew ------------------------------------------- */
+
+/* Than what was written when the disk had been put back. */
+static void what_was_lost_was_further_ahead(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    tree_back_up(t, LDH_C, "copy");
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    t->nodes[LDH_C].ahead_ms = year_ms;
+    district_call(t, LDH_C, 1, "older");
+    tree_send(t, LDH_C, LDH_H);
+    tree_put_back(t, LDH_C, "copy");
+    t->nodes[LDH_H].ahead_ms = 0;
+    t->nodes[LDH_C].ahead_ms = hour_ms;
+    t->now_ms += hour_ms;
+    district_call(t, LDH_C, 1, "newer");
+    tree_send(t, LDH_H, LDH_C);
+    tree_send(t, LDH_C, LDH_H);
+    t->nodes[LDH_C].ahead_ms = 0;
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(district_phones(t, i), "newer");
+        tree_check(t, i);
+    }
+    tree_free(t);
+}
+
+/* Two years ahead, then one, then none: what was signed anew once is taken back too,
+ * and stamped below what it was said after. */
+static void what_was_said_after_it_was_signed_anew(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
+    tree_sync(t);
+    t->nodes[HQ].ahead_ms = year_ms;
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    district_add_dose(t, LDH_H, 1);
+    tree_back_up(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = 2 * year_ms;
+    district_add_person(t, LDH_H, 2);
+    district_call(t, LDH_H, 2, "first");
+    tree_send(t, LDH_H, LDH_C);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    tree_send(t, LDH_H, HQ); /* turned away, taken back */
+    district_call(t, LDH_H, 2, "newer");
+    tree_send(t, LDH_H, LDH_C);
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[HQ].ahead_ms = 0;
+    t->nodes[LDH_H].ahead_ms = 0;
+    district_add_dose(t, LDH_H, 5);
+    tree_send(t, LDH_H, HQ);
+    tree_send(t, HQ, LDH_H); /* turned away, taken back */
+    tree_send(t, LDH_C, LDH_H);
+    assert_newer(t);
+    tree_free(t);
+}
+
+static const char *owner_at(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT owner_site || ' ' || owner_epoch FROM enrolment");
+}
+
+/* A hub took a row over in the time that is taken back: a person is told. */
+static void an_acceptance_that_came_back(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_C, 1);
+    tree_sql(t, LDH_C,
+             "INSERT INTO enrolment(enrolment_id, person_id, programme, status)"
+             " VALUES('e', 'p1', 'OOAT', 'active')");
+    tree_drain(t, LDH_C);
+    tree_sql(t, LDH_C,
+             "INSERT INTO referral(person_id, enrolment_id, kind, to_site,"
+             " offered_epoch) VALUES('p1', 'e', 'transfer_of_care', 'LDH-H',"
+             " 1)");
+    tree_drain(t, LDH_C);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    district_add_dose(t, LDH_H, 1);
+    tree_back_up(t, LDH_H, "copy");
+    tree_sql(t, LDH_H, "UPDATE enrolment SET owner_site = 'LDH-H'");
+    tree_drain(t, LDH_H);
+    tree_send(t, LDH_H, LDH_C);
+    assert_string_equal(owner_at(t, LDH_C), "LDH-H 2");
+    put_back_and_turned_away(t);
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(owner_at(t, i), "LDH-C 1");
+        tree_check(t, i);
+    }
+    assert_string_equal(district_parked(t, LDH_H), "LDH-H");
+    tree_free(t);
+}
+
+/* Two neighbours say that the disk was put back, and the node started again in
+ * between: what it wrote after the first is taken for as old as what was lost. */
+static void what_was_written_since_and_found_out_twice(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    district_add_person(t, LDH_H, 1);
+    tree_sync(t);
+    tree_back_up(t, LDH_H, "copy");
+    district_add_person(t, LDH_H, 2);
+    tree_send(t, LDH_H, HQ);
+    tree_send(t, LDH_H, LDH_P);
+    tree_put_back(t, LDH_H, "copy");
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    tree_tell_lost(t, LDH_H, HQ);
+    district_call(t, LDH_H, 1, "since");
+    tree_restart(t, LDH_H);
+    tree_tell_lost(t, LDH_H, LDH_P);
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_sync(t);
+    for (int i = 0; i < t->count; i++) {
+        assert_string_equal(district_phones(t, i), "55501,55502");
+        tree_check(t, i);
+    }
+    assert_string_equal(district_parked(t, LDH_H), "since");
+    assert_non_null(strstr(tree_get(t, LDH_H, "SELECT says FROM sync_parked"),
+                           "a disk was put back then"));
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +543,10 @@ int main(void)
         cmocka_unit_test(a_large_district_was_ahead),
         cmocka_unit_test(a_change_of_a_row_that_is_not_here),
         cmocka_unit_test(a_later_word_of_a_row_that_came_back),
+        cmocka_unit_test(what_was_lost_was_further_ahead),
+        cmocka_unit_test(what_was_said_after_it_was_signed_anew),
+        cmocka_unit_test(an_acceptance_that_came_back),
+        cmocka_unit_test(what_was_written_since_and_found_out_twice),
     };
     return cmocka_run_group_tests_name("returned", tests, NULL, NULL);
 }
