@@ -180,7 +180,6 @@ int link_close(struct link *l, const char *sentence, struct err *e)
     l->closed = true;
     l->acked_ms = INT64_MAX;
     l->take_back = 0;
-    l->returned = false;
     l->storing = NULL;
     l->walking = false;
     l->digest_ms = INT64_MAX;
@@ -295,7 +294,6 @@ static int opened(struct link *l, const struct session_action *action,
     l->peer.have.start = action->as.opened.start;
     l->peer.return_until = action->as.opened.give_back;
     l->head = action->as.opened.head;
-    l->returned = true;
     l->opened_ms = clock_mono_ms();
     log_info(l->peer.site, "link open, schema %" PRIu32 " there",
              action->as.opened.schema_version);

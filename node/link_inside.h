@@ -36,7 +36,6 @@ struct link {
     uint64_t head;      /* of the peer's journal, as the link opened */
     uint64_t take_back; /* the parent turned away this position; 0: none */
     bool took_back;     /* since the link is open */
-    bool returned;      /* replica_sign_returned() may have work */
     int64_t ask_ms;     /* when what was refused is; INT64_MAX: nothing was */
     int64_t heard_ms;   /* 0: not yet */
     int64_t noted_ms;

@@ -108,8 +108,6 @@ static int store(struct link *l, struct err *e)
                   s->leaves + s->taken * CHANGESET_ROWS);
         tell_stored(l, s);
         l->stored += s->taken;
-        l->returned =
-            l->returned || s->folded > 0 || peer_give_back(&l->peer) != 0;
         keep_refusals(l, s);
         if (s->refusal_count > 0) {
             link_plan_asking(l);
@@ -204,7 +202,6 @@ static int take_back(struct link *l, struct err *e)
     hold_end(l->hold);
     hold_used(l->hold, began_ms, clock_mono_ms(), 0);
     l->take_back = 0;
-    l->returned = true;
     if (taken.changesets > 0) {
         log_warning("local changes",
                     "%" PRIu64 " changesets were stamped %" PRId64
@@ -219,9 +216,14 @@ static int take_back(struct link *l, struct err *e)
     return 0;
 }
 
+/* A child may have brought it, or the words that take it back; what was said of it
+ * since, above all by this node, the parent knows. */
 static bool may_sign_returned(const struct link *l)
 {
-    return l->returned && l->storing == NULL && !peer_owes(&l->peer, l->head);
+    bool met =
+        l->opened_ms != 0 && !l->closed && l->peer.have.position >= l->head;
+    return l->peer.neighbour == NEIGHBOUR_PARENT && met && l->storing == NULL &&
+           replica_returned(l->replica);
 }
 
 /* What came back when it had been taken back already. */
@@ -236,7 +238,6 @@ static int sign_returned(struct link *l, struct err *e)
     }
     hold_end(l->hold);
     hold_used(l->hold, began_ms, clock_mono_ms(), anew.leaves);
-    l->returned = anew.more;
     if (anew.rows > 0) {
         log_warning("local changes",
                     "%" PRIu64 " rows that were lost came back after their "

@@ -25,8 +25,21 @@ static void keep_name(struct anew *a, const struct changeset_header *h)
     }
 }
 
+static void leave_out(struct leaf *leaf, const bool *left_out)
+{
+    uint16_t kept = 0;
+    for (size_t i = 0; i < leaf->cell_count; i++) {
+        if (!left_out[i]) {
+            leaf->cells[kept++] = leaf->cells[i];
+        }
+    }
+    leaf->cell_count = kept;
+}
+
+/* `left_out`: NULL, nothing is. */
 static void draft_leaf(struct anew *a, const struct replica *r, size_t i,
-                       const struct changeset *cs, const struct slot *slot)
+                       const struct changeset *cs, const struct slot *slot,
+                       const bool *left_out)
 {
     struct draft *draft = &a->drafts[i];
     int rc = leaf_decode(slot->head, slot->body, &a->leaf, NULL);
@@ -41,9 +54,15 @@ static void draft_leaf(struct anew *a, const struct replica *r, size_t i,
         .body = slot->body,
     };
     a->bodies[i] = 0;
-    if (has_heads(a, r)) {
-        size_t at = a->memory.len;
+    bool heads = has_heads(a, r);
+    if (left_out != NULL) {
+        leave_out(&a->leaf, left_out);
+    }
+    if (heads) {
         keep_name(a, &cs->header);
+    }
+    if (heads || left_out != NULL) {
+        size_t at = a->memory.len;
         leaf_encode_body(&a->leaf, &a->memory);
         a->bodies[i] = at + 1;
         draft->body.len = a->memory.len - at;
@@ -72,19 +91,21 @@ int anew_sign(struct anew *a, struct replica *r, const struct changeset *cs,
     for (size_t i = 0; i < cs->header.leaf_count; i++) {
         /* of what came back after a loss others may not have held all */
         if (cs->slots[i].form == SLOT_VISIBLE) {
-            draft_leaf(a, r, count++, cs, &cs->slots[i]);
+            draft_leaf(a, r, count++, cs, &cs->slots[i], NULL);
         }
     }
     return sign_drafts(a, r, count, now_ms, e);
 }
 
 int anew_sign_leaf(struct anew *a, struct replica *r,
-                   const struct changeset *cs, size_t index, int64_t now_ms,
+                   const struct changeset *cs, size_t index,
+                   const bool left_out[COLUMNS_MAX], int64_t now_ms,
                    struct err *e)
 {
     bytes_clear(&a->memory);
-    draft_leaf(a, r, 0, cs, &cs->slots[index]);
-    return sign_drafts(a, r, 1, now_ms, e);
+    draft_leaf(a, r, 0, cs, &cs->slots[index], left_out);
+    bool nothing = a->leaf.op == LEAF_UPDATE && a->leaf.cell_count == 0;
+    return nothing ? 0 : sign_drafts(a, r, 1, now_ms, e);
 }
 
 void anew_clear(struct anew *a)

@@ -19,12 +19,13 @@ struct anew {
 };
 
 /* Signs a leaf of a changeset of this node's, or all that are not withheld, in
- * the caller's transaction. Journalled and not merged: the rows they touch are to
- * be folded. */
+ * the caller's transaction, the one leaf without these of its cells. Journalled and
+ * not merged: the rows they touch are to be folded. */
 int anew_sign(struct anew *a, struct replica *r, const struct changeset *cs,
               int64_t now_ms, struct err *e);
 int anew_sign_leaf(struct anew *a, struct replica *r,
-                   const struct changeset *cs, size_t index, int64_t now_ms,
+                   const struct changeset *cs, size_t index,
+                   const bool left_out[COLUMNS_MAX], int64_t now_ms,
                    struct err *e);
 void anew_clear(struct anew *a);
 

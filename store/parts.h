@@ -49,6 +49,7 @@ struct replica {
     size_t rows_max;       /* replica_limit() */
     struct shaped shaped;  /* not told yet */
     bool owes;             /* tell.h: there may be something to say */
+    bool returned;         /* replica_returned() */
     struct message grant;  /* the enrolment; cleared at the root */
     bool enrolled;         /* `grant` is set */
     struct start *starts;  /* owned; of self.lineage */

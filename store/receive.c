@@ -212,6 +212,12 @@ static int check_gaps(struct receiving *in, struct checked *c, struct err *e)
     const struct registry *registry = in->r->merger.registry;
     bool of_root = registry_is_root(registry, &c->travelling->origin);
     int rc = gaps_check_shown(c->changeset, c->whole_chain && !of_root, e);
+    /* What its writer has taken back leads to nothing that counts, and what is
+     * before it may have been turned away here, and never come. */
+    if (rc == 0 &&
+        standing_of(registry_standing(registry), &c->header) == STAND_VOID) {
+        return 0;
+    }
     if (rc == 0) {
         rc = c->whole_chain ? check_chain(in, c, e) : 0;
     }
@@ -321,8 +327,10 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     struct replica *r = in->r;
     bool evidence = standing_concerns(registry_standing(r->merger.registry),
                                       &c->header.origin);
-    bool was_lost = !c->held && hash_equal(&c->header.origin, &r->self.node);
+    bool own = hash_equal(&c->header.origin, &r->self.node);
+    bool was_lost = own && !c->held;
     int rc = was_lost ? replica_got_back(r, e) : 0;
+    r->returned = r->returned || was_lost || (own && evidence);
     if (rc == 0 && evidence) {
         rc = batch_merge(r->batch, &r->merger, &in->tally, e);
         rc = rc == 0 && was_lost ? replica_forget_priors(r, e) : rc;

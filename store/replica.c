@@ -307,6 +307,7 @@ int replica_open_parts(struct replica *r, struct err *e)
         .touched = true, /* as far as is known before the first look */
     };
     r->batch = batch_new();
+    r->returned = true; /* as far as is known before the first look */
     r->self.schema_version = schema_version(r->schema);
     randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
     return registry_load(r->db, r->merger.packer, &r->self.network,

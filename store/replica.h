@@ -248,8 +248,9 @@ int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
 /* Of what this node signed and has taken back without having it at hand (a disk was
  * put back, and neighbours gave back what was lost, or the words that take it back),
  * rows that nobody has otherwise are signed anew, values of others parked; about
- * APPLY_ROWS_MAX leaves at once. To be called where a neighbour owes nothing more,
- * until there is no more; only a look where there is nothing. */
+ * APPLY_ROWS_MAX leaves at once. To be called when all has come that the parent had,
+ * which may know what was said of them since, until there is no more; only a look
+ * where there is nothing. */
 struct signed_anew {
     uint64_t leaves; /* looked at */
     uint64_t rows;
@@ -258,6 +259,8 @@ struct signed_anew {
 };
 int replica_sign_returned(struct replica *r, int64_t now_ms,
                           struct signed_anew *ret, struct err *e);
+/* May there be any? */
+bool replica_returned(const struct replica *r);
 
 /* What is due to a neighbour after `from`, about `budget` bytes of it. */
 struct walked {

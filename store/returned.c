@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 
 #include "protocol/elements.h"
 #include "protocol/hlc.h"
@@ -23,7 +24,8 @@ struct returning {
     int64_t now_ms;
     uint64_t position; /* of the delivery that is looked at */
     struct signed_anew *ret;
-    struct leaf leaf; /* that is looked at */
+    struct leaf leaf;  /* that is looked at */
+    struct leaf signs; /* that is signed anew */
     struct leaf other;
     struct anew anew;
 };
@@ -47,19 +49,94 @@ static bool is_known(const struct returning *x, const struct fold *f)
     return false;
 }
 
+/* Signed here, and taken back. */
+static bool is_taken_back(const struct returning *x,
+                          const struct folded_leaf *l)
+{
+    return hash_equal(&l->changeset->header.origin, &x->r->self.node) &&
+           is_void(x, l->changeset);
+}
+
+static bool decode(struct returning *x, const struct folded_leaf *l)
+{
+    const struct slot *slot = &l->changeset->slots[l->index];
+    return leaf_decode(slot->head, slot->body, &x->other, NULL) == 0;
+}
+
+/* Did the row come into being in what was taken back? */
+static bool is_born_there(struct returning *x, const struct fold *f)
+{
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        if (is_taken_back(x, l) && decode(x, l) && x->other.op == LEAF_INSERT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Has another said the like of a column later? It waits for the row, and is to show
+ * then. */
+static bool is_said_later(struct returning *x, const struct fold *f,
+                          const struct folded_leaf *than,
+                          const struct column *c)
+{
+    for (size_t i = 0; i < f->leaf_count; i++) {
+        const struct folded_leaf *l = &f->leaves[i];
+        if (strcmp(l->verdict, "waiting") == 0 && !is_void(x, l->changeset) &&
+            stamp_compare(&l->stamp, &than->stamp) > 0 && decode(x, l) &&
+            x->other.cl == x->signs.cl && leaf_cell(&x->other, c->id) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a group all or nothing is; only of these is the later stamp what shows. */
+static bool is_left_out(struct returning *x, const struct fold *f,
+                        const struct folded_leaf *l, uint16_t column)
+{
+    const struct column *c = table_column(f->table, column);
+    return c != NULL && column_lead(c)->policy == POLICY_LWW &&
+           is_said_later(x, f, l, column_lead(c));
+}
+
+static int sign_leaf(struct returning *x, const struct fold *f,
+                     const struct folded_leaf *l, struct err *e)
+{
+    const struct slot *slot = &l->changeset->slots[l->index];
+    bool left_out[COLUMNS_MAX] = {false};
+    int rc = leaf_decode(slot->head, slot->body, &x->signs, e);
+    for (size_t i = 0; rc == 0 && i < x->signs.cell_count; i++) {
+        left_out[i] = is_left_out(x, f, l, x->signs.cells[i].column);
+    }
+    return rc == 0 ? anew_sign_leaf(&x->anew, x->r, l->changeset, l->index,
+                                    left_out, x->now_ms, e)
+                   : rc;
+}
+
+/* In the order in which they were signed, which they came back in: what was signed
+ * anew once has a lower stamp than what it was said after. */
+static int compare_arrival(const void *a, const void *b)
+{
+    const struct folded_leaf *x = a;
+    const struct folded_leaf *y = b;
+    return x->position != y->position
+               ? (x->position > y->position ? 1 : -1)
+               : (x->index > y->index) - (x->index < y->index);
+}
+
 /* Each in a changeset of its own: one has a row once. How many. */
 static int sign_leaves(struct returning *x, const struct fold *f, struct err *e)
 {
-    const struct hash *own = &x->r->self.node;
     int count = 0;
+    qsort(f->leaves, f->leaf_count, sizeof *f->leaves, compare_arrival);
     for (size_t i = 0; i < f->leaf_count; i++) {
         const struct folded_leaf *l = &f->leaves[i];
-        if (!hash_equal(&l->changeset->header.origin, own) ||
-            !is_void(x, l->changeset)) {
+        if (!is_taken_back(x, l)) {
             continue;
         }
-        int rc = anew_sign_leaf(&x->anew, x->r, l->changeset, l->index,
-                                x->now_ms, e);
+        int rc = sign_leaf(x, f, l, e);
         if (rc != 0) {
             return rc;
         }
@@ -85,9 +162,7 @@ static int sign_row(struct returning *x, const struct fold *f, struct err *e)
 static bool says_same(struct returning *x, const struct folded_leaf *l,
                       const struct leaf_cell *cell)
 {
-    const struct slot *slot = &l->changeset->slots[l->index];
-    if (l->code != 0 || is_void(x, l->changeset) ||
-        leaf_decode(slot->head, slot->body, &x->other, NULL) != 0) {
+    if (l->code != 0 || is_void(x, l->changeset) || !decode(x, l)) {
         return false;
     }
     const struct value *v = leaf_cell(&x->other, cell->column);
@@ -126,9 +201,11 @@ static int park(struct returning *x, const struct fold *f, uint16_t column,
         .column_id = column,
         .value = *value,
         .at_ms = at_ms,
-        .says = "it was lost with a disk that was put back, and came back when "
-                "this node had taken back what it wrote then; write it again "
-                "if it still holds",
+        /* true also of what was written when the disk had been put back */
+        .says =
+            "its stamp was ahead of time, and was taken back; a disk was put "
+            "back then, and what shows may be newer; write it again if it "
+            "still holds",
     };
     int rc = parked_add(x->r->db, &parked, e);
     bytes_free(&name);
@@ -156,8 +233,7 @@ static int park_added(struct returning *x, const struct fold *f,
 /* What nobody can write again says nothing to a person. */
 static bool is_writable(const struct table *t, const struct column *c)
 {
-    return c == NULL || !(policy_is_fixed(c->policy) || c == t->owner_column ||
-                          c == t->epoch_column);
+    return c == NULL || !(policy_is_fixed(c->policy) || c == t->epoch_column);
 }
 
 static int park_cell(struct returning *x, const struct fold *f,
@@ -193,7 +269,7 @@ static int look_at_row(struct returning *x, const struct table *t,
     if (rc != 0) {
         return rc;
     }
-    if (!is_known(x, &f)) {
+    if (!is_known(x, &f) && is_born_there(x, &f)) {
         rc = sign_row(x, &f, e);
     } else if (t->kind == TABLE_RECORD || t->kind == TABLE_REFERENCE) {
         rc = park_leaf(x, &f, at_ms, e);
@@ -275,6 +351,11 @@ static int look(struct returning *x, struct err *e)
     return rc == 0 ? late_apply(&r->merger, &rows, e) : rc;
 }
 
+bool replica_returned(const struct replica *r)
+{
+    return r->returned;
+}
+
 int replica_sign_returned(struct replica *r, int64_t now_ms,
                           struct signed_anew *ret, struct err *e)
 {
@@ -283,6 +364,7 @@ int replica_sign_returned(struct replica *r, int64_t now_ms,
     int rc = journal_unsettled(r->db, replica_own_origin(r)->no, &seq,
                                &incarnation, e);
     if (rc != 1) {
+        r->returned = rc != 0;
         return rc;
     }
     struct returning *x = calloc(1, sizeof *x);
@@ -296,6 +378,7 @@ int replica_sign_returned(struct replica *r, int64_t now_ms,
     if (rc == 0) {
         rc = replica_end(r, look(x, e), e);
     }
+    r->returned = rc != 0 || ret->more;
     anew_clear(&x->anew);
     free(x);
     return rc;

@@ -23,12 +23,14 @@ struct taken {
     struct hash hash;
     size_t first; /* index of the first of its incarnation */
     bool beside;  /* of that one: what stays does not lead to it */
+    bool since;   /* of that one: it is younger than all that came back */
 };
 
 /* A delivery of one of the tail. */
 struct place {
     uint64_t position;
     uint64_t began; /* stamp of the first of its incarnation in the tail */
+    bool since;     /* as the first of its incarnation is */
     const struct taken *at;
 };
 
@@ -42,7 +44,6 @@ struct tail {
     struct place *places; /* owned; of all of them, branch by branch */
     size_t place_count;
     size_t place_cap;
-    uint64_t head; /* of the journal, before anything is signed anew */
     struct leaf leaf;
     struct bytes memory; /* of the leaf */
     struct anew anew;
@@ -61,6 +62,34 @@ static void set_from(struct tail *t, const struct delivery *refused)
     int64_t refused_ms = hlc_ms(refused->hlc);
     bool all = refused_ms <= limit_ms && !refused->voided;
     t->from_hlc = hlc_of_ms(all ? refused_ms : limit_ms + 1);
+}
+
+/* What was turned away is void here by now. The parent takes nothing that builds on
+ * it, however little ahead that is when this node hears of it. */
+static int set_from_on_top(struct tail *t, const struct delivery *refused,
+                           struct err *e)
+{
+    static const char sql[] =
+        "SELECT b.hlc FROM sync_changeset AS b JOIN sync_changeset AS a"
+        "  ON a.origin_no = b.origin_no AND a.seq = b.seq - 1"
+        "  AND a.incarnation = coalesce(b.prev_incarnation, b.incarnation)"
+        " WHERE b.origin_no = ?1 AND b.hlc > ?2 AND NOT b.voided AND a.voided"
+        " ORDER BY b.hlc LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(t->r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, replica_own_origin(t->r)->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)refused->hlc);
+    rc = database_step(t->r->db, stmt, e);
+    if (rc == 1) {
+        uint64_t hlc = (uint64_t)sqlite3_column_int64(stmt, 0);
+        uint64_t from = hlc_of_ms(hlc_ms(hlc));
+        t->from_hlc = from < t->from_hlc ? from : t->from_hlc;
+        (void)sqlite3_reset(stmt);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 /* The last that was signed before: mostly the one below the first that goes, but
@@ -224,9 +253,10 @@ static int find_all_beside(struct tail *t, struct err *e)
             continue;
         }
         rc = find_beside(t, first, e);
-        if (rc == 0 && first->beside) {
+        if (rc == 0) {
             rc = is_since(t, first, e);
-            first->beside = rc == 0;
+            first->since = rc == 1;
+            first->beside = first->beside && rc == 0;
             rc = rc < 0 ? rc : 0;
         }
     }
@@ -253,11 +283,15 @@ static void append_place(struct tail *t, const struct place *place)
 }
 
 /* Branch by branch as they began, each in the order of its chain: what came back
- * of one that was lost is older than what was written since, and stays so. */
+ * of one that was lost is older than what was written since, and stays so, however
+ * far ahead its stamps are. */
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a;
     const struct place *y = b;
+    if (x->since != y->since) {
+        return x->since ? 1 : -1;
+    }
     if (x->began != y->began) {
         return x->began > y->began ? 1 : -1;
     }
@@ -267,28 +301,31 @@ static int compare_places(const void *a, const void *b)
                : (x->position > y->position) - (x->position < y->position);
 }
 
-/* Where they are in the journal, which is read once. */
-static int find_places(struct tail *t, struct err *e)
+static int find_places_of(struct tail *t, const struct taken *at, struct err *e)
 {
-    struct replica *r = t->r;
-    const struct origin *own = replica_own_origin(r);
+    const struct taken *first = &t->taken[at->first];
     struct delivery d = {0};
     int rc;
-    while ((rc = journal_next(r->db, d.position, 0, &d, e)) == 1 &&
-           d.position <= t->head) {
-        const struct taken *at =
-            d.origin_no == own->no && (d.reach & REACH_REPEAT) == 0
-                ? taken_of(t, d.seq, d.incarnation)
-                : NULL;
-        if (at != NULL) {
-            append_place(
-                t, &(struct place){d.position, t->taken[at->first].hlc, at});
-        }
+    while ((rc = journal_next_of_changeset(
+                t->r->db, replica_own_origin(t->r)->no, at->seq,
+                at->incarnation, d.position, &d, e)) == 1) {
+        append_place(t,
+                     &(struct place){d.position, first->hlc, first->since, at});
+    }
+    return rc;
+}
+
+/* Where they are in the journal. */
+static int find_places(struct tail *t, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->count; i++) {
+        rc = find_places_of(t, &t->taken[i], e);
     }
     if (t->place_count > 0) {
         qsort(t->places, t->place_count, sizeof *t->places, compare_places);
     }
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
 typedef int each_function(struct tail *t, const struct changeset *cs,
@@ -560,9 +597,6 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
         rc = replica_drain_some(r, t->now_ms, &drained, e);
     }
     if (rc == 0) {
-        rc = journal_head(r->db, &t->head, e);
-    }
-    if (rc == 0) {
         rc = journal_next(r->db, position - 1, 0, &d, e);
     }
     bool ours = rc == 1 && d.position == position &&
@@ -571,16 +605,19 @@ static int take_back(struct tail *t, uint64_t position, struct taken_back *ret,
         return rc < 0 ? rc : 0;
     }
     set_from(t, &d);
-    rc = find_good(t, e);
+    rc = d.voided ? set_from_on_top(t, &d, e) : 0;
+    if (rc == 0) {
+        rc = find_good(t, e);
+    }
     if (rc == 0) {
         rc = find_tail(t, e);
     }
     if (rc < 0 || t->count == 0) {
         return rc;
     }
-    rc = find_places(t, e);
+    rc = find_all_beside(t, e);
     if (rc == 0) {
-        rc = find_all_beside(t, e);
+        rc = find_places(t, e);
     }
     if (rc == 0) {
         ret->ahead_ms = hlc_ms(t->from_hlc) - replica_now(r, t->now_ms);
@@ -607,6 +644,7 @@ int replica_take_back(struct replica *r, uint64_t position, int64_t now_ms,
     t->now_ms = now_ms;
     rc = take_back(t, position, ret, e);
     r->tail_hlc = 0;
+    r->returned = true; /* what is beside what stays */
     rc = replica_end(r, rc, e);
     if (rc != 0) {
         r->self.incarnation = incarnation;

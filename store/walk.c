@@ -51,23 +51,41 @@ void travelling_of(const struct delivery *d, const struct hash *origin,
     memcpy(ret->signature, d->signature, SIGNATURE_BYTES);
 }
 
+/* It came from the receiver. */
+static bool is_back(const struct walking *w, const struct delivery *d)
+{
+    return w->peer != NULL && d->from_no == w->peer->no;
+}
+
+/* What this node took back it does not send up while that is ahead of time, or it
+ * would be turned away; later it does, and at once where something that counts was
+ * signed on top of it. Nor does it give that back of a sibling, from whom alone the
+ * parent takes what is ahead, and who has signed it anew. A relay passes on even that,
+ * because a copy of its node may have built on it; so may this node have, on what it
+ * lost and a neighbour gave back, and children get it at once. */
+static bool is_held_back(const struct walking *w, const struct delivery *d,
+                         const struct origin *origin)
+{
+    bool ahead = d->hlc > w->r->last_hlc && d->hlc > origin->head_hlc;
+    bool own = hash_equal(&origin->node, &w->r->self.node);
+    bool of_receiver = hash_equal(&origin->node, &w->to->node);
+    return w->to->neighbour == NEIGHBOUR_PARENT && d->voided && ahead &&
+           (own || (is_back(w, d) && !of_receiver));
+}
+
 /* Up goes everything but what came from there. Down go headquarters' leaves but for
  * those it addressed elsewhere, those of the receiver's district, and of the rest
  * what is for all; nothing that came from there. A neighbour that was put back from
  * a copy asks also for what came from it; up then goes what is of headquarters and
- * of the district. What this node took back it does not send up while that is ahead
- * of time, or it would be turned away; later it does. A relay passes on even that,
- * because a copy of its node may have built on it; so may this node have, on what it
- * lost and a neighbour gave back, and children get it at once. */
+ * of the district. */
 static enum due due_of(const struct walking *w, const struct delivery *d,
                        const struct origin *origin)
 {
     const struct registry *registry = w->r->merger.registry;
-    bool back = w->peer != NULL && d->from_no == w->peer->no;
+    bool back = is_back(w, d);
     bool up = w->to->neighbour == NEIGHBOUR_PARENT;
-    bool taken_back = up && d->voided && d->hlc > w->r->last_hlc &&
-                      hash_equal(&origin->node, &w->r->self.node);
-    if (taken_back || (back && d->position > w->to->return_until)) {
+    if (is_held_back(w, d, origin) ||
+        (back && d->position > w->to->return_until)) {
         return DUE_NOTHING;
     }
     if (up && !back) {

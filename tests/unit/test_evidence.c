@@ -16,33 +16,7 @@
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
-/* --- writing ------------------------------------------------------------- */
-
-static void call(struct tree *t, int node, int n, const char *phone)
-{
-    char sql[200];
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE person SET phone = '%s' WHERE person_id = 'p%d'",
-                   phone, n);
-    tree_sql(t, node, sql);
-    tree_drain(t, node);
-}
-
 /* --- reading ------------------------------------------------------------- */
-
-static const char *phones(struct tree *t, int node)
-{
-    return tree_get(t, node,
-                    "SELECT group_concat(phone) FROM (SELECT phone FROM person"
-                    " ORDER BY person_id)");
-}
-
-static const char *doses(struct tree *t, int node)
-{
-    return tree_get(t, node,
-                    "SELECT group_concat(dose_id) FROM (SELECT dose_id FROM"
-                    " dose_event ORDER BY dose_id)");
-}
 
 static const char *verdicts(struct tree *t, int node)
 {
@@ -163,7 +137,7 @@ static void clinic_works(struct tree *t)
 {
     district_add_person(t, LDH_C, 1);
     district_add_dose(t, LDH_C, 1);
-    call(t, LDH_C, 1, "777");
+    district_call(t, LDH_C, 1, "777");
     district_add_dose(t, LDH_C, 2);
     district_add_person(t, LDH_C, 2);
 }
@@ -174,13 +148,13 @@ static void what_comes_after_a_cut_off_goes_away(void **state)
     struct tree *t = district_new(ASR_H);
     clinic_works(t);
     tree_sync(t);
-    assert_string_equal(phones(t, LDH_P), "777,55502");
+    assert_string_equal(district_phones(t, LDH_P), "777,55502");
     must_revoke(t, LDH_H, LDH_C, 2);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
         if (i != ASR_H) {
-            assert_string_equal(phones(t, i), "55501");
-            assert_string_equal(doses(t, i), "d1");
+            assert_string_equal(district_phones(t, i), "55501");
+            assert_string_equal(district_doses(t, i), "d1");
         }
         assert_string_equal(tree_get(t, i,
                                      "SELECT count(*) || max(after) FROM"
@@ -210,8 +184,8 @@ static void what_comes_after_a_cut_off_never_counts(void **state)
     district_add_person(t, LDH_C, 2);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "55501");
-        assert_string_equal(doses(t, i), "d1");
+        assert_string_equal(district_phones(t, i), "55501");
+        assert_string_equal(district_doses(t, i), "d1");
     }
     check_all(t);
     tree_free(t);
@@ -225,9 +199,9 @@ static void a_node_that_knows_its_end_parks_what_is_written(void **state)
     tree_sync(t);
     must_revoke(t, HQ, LDH_C, 1);
     tree_sync(t);
-    call(t, LDH_C, 1, "777");
+    district_call(t, LDH_C, 1, "777");
     tree_sync(t);
-    assert_string_equal(phones(t, LDH_C), "55501");
+    assert_string_equal(district_phones(t, LDH_C), "55501");
     assert_string_equal(tree_get(t, LDH_C, "SELECT value FROM sync_parked"),
                         "777");
     assert_int_equal(head_of(t, HQ, LDH_C), 1);
@@ -288,7 +262,7 @@ static void nobody_revokes_what_is_not_below_him(void **state)
             tree_get(t, i, "SELECT count(*) FROM sync_revocation"), "0");
         assert_string_equal(verdicts(t, i), "refused-8");
     }
-    assert_string_equal(phones(t, HQ), "55501");
+    assert_string_equal(district_phones(t, HQ), "55501");
     check_all(t);
     tree_free(t);
 }
@@ -301,9 +275,9 @@ static void a_node_retires_itself(void **state)
     district_add_person(t, LDH_C, 1);
     assert_int_equal(revoke(t, LDH_C, LDH_C, 2, true, &e), 0);
     tree_sync(t);
-    call(t, LDH_C, 1, "777");
+    district_call(t, LDH_C, 1, "777");
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "55501");
+    assert_string_equal(district_phones(t, HQ), "55501");
     assert_string_equal(
         tree_get(t, HQ, "SELECT kind || after FROM sync_revocation"),
         "retire2");
@@ -328,7 +302,7 @@ static void a_node_does_not_retire_into_its_past(void **state)
     sign_revocation(t, LDH_C, &v);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1,d2");
+        assert_string_equal(district_doses(t, i), "d1,d2");
         assert_string_equal(verdicts(t, i), "refused-8 refused-8");
     }
     check_all(t);
@@ -347,11 +321,11 @@ static void what_a_revoked_hub_said_of_others_falls_with_it(void **state)
     district_add_person(t, LDH_P, 2);
     must_revoke(t, LDH_H, LDH_C, 0);
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "55502");
+    assert_string_equal(district_phones(t, HQ), "55502");
     must_revoke(t, HQ, LDH_H, last);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "55501");
+        assert_string_equal(district_phones(t, i), "55501");
         assert_string_equal(tree_get(t, i,
                                      "SELECT count(*) FROM sync_certificate"
                                      " WHERE site = 'LDH-P'"),
@@ -370,17 +344,18 @@ static void a_site_years_ahead_comes_back_to_order(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_P].ahead_ms = 73 * year_ms;
-    call(t, LDH_P, 1, "from 2099");
+    district_call(t, LDH_P, 1, "from 2099");
     district_add_person(t, LDH_P, 2);
-    call(t, LDH_P, 2, "also from 2099");
+    district_call(t, LDH_P, 2, "also from 2099");
     district_add_dose(t, LDH_P, 1);
     tree_restart(t, LDH_P); /* two incarnations are ahead */
-    call(t, LDH_P, 2, "still from 2099");
+    district_call(t, LDH_P, 2, "still from 2099");
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
         if (i != ASR_H) {
-            assert_string_equal(phones(t, i), "from 2099,still from 2099");
-            assert_string_equal(doses(t, i), "d1");
+            assert_string_equal(district_phones(t, i),
+                                "from 2099,still from 2099");
+            assert_string_equal(district_doses(t, i), "d1");
         }
         assert_string_equal(
             tree_get(t, i,
@@ -394,12 +369,12 @@ static void a_site_years_ahead_comes_back_to_order(void **state)
     assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_refused"),
                         "0");
     /* what others write later wins, and what it writes itself does */
-    call(t, LDH_C, 1, "clinic");
+    district_call(t, LDH_C, 1, "clinic");
     tree_sync(t);
-    assert_string_equal(phones(t, LDH_P), "clinic,still from 2099");
-    call(t, LDH_P, 1, "prison");
+    assert_string_equal(district_phones(t, LDH_P), "clinic,still from 2099");
+    district_call(t, LDH_P, 1, "prison");
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "prison,still from 2099");
+    assert_string_equal(district_phones(t, HQ), "prison,still from 2099");
     assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_refused"),
                         "0");
     check_all(t);
@@ -416,25 +391,25 @@ static void a_district_years_ahead_comes_back_to_order(void **state)
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = 73 * year_ms;
     t->nodes[LDH_C].ahead_ms = 73 * year_ms;
-    call(t, LDH_C, 1, "clinic in 2099");
+    district_call(t, LDH_C, 1, "clinic in 2099");
     tree_send(t, LDH_C, LDH_H);
     district_add_person(t, LDH_H, 2);
     tree_send(t, LDH_H, LDH_P); /* a child judges no stamps */
-    assert_string_equal(phones(t, LDH_P), "clinic in 2099,55502");
+    assert_string_equal(district_phones(t, LDH_P), "clinic in 2099,55502");
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "clinic in 2099,55502");
-    call(t, LDH_P, 1, "prison"); /* too early to win yet */
+    assert_string_equal(district_phones(t, HQ), "clinic in 2099,55502");
+    district_call(t, LDH_P, 1, "prison"); /* too early to win yet */
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "clinic in 2099,55502");
+    assert_string_equal(district_phones(t, HQ), "clinic in 2099,55502");
     /* the clinic learns the time and writes again */
     tree_greet(t, LDH_C);
-    call(t, LDH_C, 1, "clinic in order");
+    district_call(t, LDH_C, 1, "clinic in order");
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "clinic in order,55502");
-    call(t, LDH_P, 1, "prison wins");
+    assert_string_equal(district_phones(t, HQ), "clinic in order,55502");
+    district_call(t, LDH_P, 1, "prison wins");
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "prison wins,55502");
+        assert_string_equal(district_phones(t, i), "prison wins,55502");
         assert_string_equal(
             tree_get(t, i, "SELECT count(DISTINCT node) FROM sync_void"), "2");
     }
@@ -457,22 +432,22 @@ static uint64_t steps_of_a_void(int others)
     district_add_person(t, LDH_C, 1);
     district_add_person(t, HQ, 2);
     for (int i = 0; i < others; i++) {
-        call(t, HQ, 2, i % 2 == 0 ? "even" : "odd");
+        district_call(t, HQ, 2, i % 2 == 0 ? "even" : "odd");
     }
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = 73 * year_ms;
     t->nodes[LDH_C].ahead_ms = 73 * year_ms;
-    call(t, LDH_C, 1, "in 2099");
-    call(t, LDH_C, 1, "in 2099 too");
+    district_call(t, LDH_C, 1, "in 2099");
+    district_call(t, LDH_C, 1, "in 2099 too");
     tree_send(t, LDH_C, LDH_H);
     tree_greet(t, LDH_H);
     tree_greet(t, LDH_C);
-    call(t, LDH_C, 1, "in order");
+    district_call(t, LDH_C, 1, "in order");
     sqlite3 *db = database_handle(t->nodes[LDH_H].replica->db);
     sqlite3_progress_handler(db, 1, count_step, &steps);
     tree_sync(t);
     sqlite3_progress_handler(db, 0, NULL, NULL);
-    assert_string_equal(phones(t, LDH_H), "in order,odd");
+    assert_string_equal(district_phones(t, LDH_H), "in order,odd");
     assert_string_equal(
         tree_get(t, LDH_H, "SELECT count(*) > 0 FROM sync_void"), "1");
     tree_free(t);
@@ -547,20 +522,20 @@ static void a_clock_at_1970_or_that_steps_back_only_counts_on(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     t->nodes[LDH_P].ahead_ms = -t->now_ms;
-    call(t, LDH_P, 1, "1970");
+    district_call(t, LDH_P, 1, "1970");
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "1970");
+    assert_string_equal(district_phones(t, HQ), "1970");
     tree_greet(t, LDH_P);
-    call(t, LDH_C, 1, "clinic");
+    district_call(t, LDH_C, 1, "clinic");
     tree_sync(t);
-    call(t, LDH_P, 1, "corrected");
+    district_call(t, LDH_P, 1, "corrected");
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "corrected");
+    assert_string_equal(district_phones(t, HQ), "corrected");
     t->nodes[LDH_C].ahead_ms = -3600 * 1000; /* steps back mid-run */
-    call(t, LDH_C, 1, "stepped");
-    call(t, LDH_C, 1, "stepped again");
+    district_call(t, LDH_C, 1, "stepped");
+    district_call(t, LDH_C, 1, "stepped again");
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "stepped again");
+    assert_string_equal(district_phones(t, HQ), "stepped again");
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_void"), "0");
     check_all(t);
     tree_free(t);
@@ -621,8 +596,8 @@ static void a_refusal_is_told_until_it_is_heard(void **state)
                      0);
     assert_int_equal(taken.changesets, 0);
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "55501");
-    assert_string_equal(doses(t, HQ), "d1");
+    assert_string_equal(district_phones(t, HQ), "55501");
+    assert_string_equal(district_doses(t, HQ), "d1");
     here = tree_peer(t, LDH_H, LDH_C);
     assert_int_equal(
         replica_refusals(t->nodes[LDH_H].replica, &here, told, 4, &count, &e),
@@ -667,12 +642,12 @@ static void what_was_taken_back_stays_so_at_a_node_that_ends(void **state)
     district_add_dose(t, LDH_C, 2);
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = 0;
-    assert_string_equal(doses(t, HQ), "d1,d2");
+    assert_string_equal(district_doses(t, HQ), "d1,d2");
     must_revoke(t, LDH_H, LDH_C, 2); /* the void, and the person */
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "55501");
-        assert_string_equal(doses(t, i), i == LDH_C ? "d1" : "");
+        assert_string_equal(district_phones(t, i), "55501");
+        assert_string_equal(district_doses(t, i), i == LDH_C ? "d1" : "");
     }
     assert_string_equal(tree_get(t, LDH_C,
                                  "SELECT group_concat(seq) FROM sync_changeset"
@@ -708,7 +683,7 @@ static void a_node_that_ended_takes_nothing_back(void **state)
                      0);
     assert_int_equal(taken.changesets, 0);
     assert_int_equal(journal_end(t, LDH_C), end);
-    assert_string_equal(doses(t, LDH_C), "");
+    assert_string_equal(district_doses(t, LDH_C), "");
     tree_free(t);
 }
 
@@ -737,7 +712,7 @@ static void nobody_takes_back_a_register(void **state)
     bytes_free(&memory);
     free(leaf);
     tree_sync(t);
-    assert_string_equal(doses(t, HQ), "d1,d2");
+    assert_string_equal(district_doses(t, HQ), "d1,d2");
     check_all(t);
     tree_free(t);
 }
@@ -782,11 +757,11 @@ static void events_taken_back_end_with_their_node(void **state)
     tree_sync(t);
     take_back_all(t, LDH_C);
     tree_sync(t);
-    assert_string_equal(doses(t, HQ), "d1,d2");
+    assert_string_equal(district_doses(t, HQ), "d1,d2");
     must_revoke(t, LDH_H, LDH_C, 1);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1");
+        assert_string_equal(district_doses(t, i), "d1");
         tree_check(t, i);
     }
     tree_free(t);
@@ -852,11 +827,11 @@ static void of_a_forked_name_only_events_count(void **state)
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
     wake_as(t, copy, LDH_C);
-    call(t, LDH_C, 1, "777");
+    district_call(t, LDH_C, 1, "777");
     district_add_dose(t, LDH_C, 1);
     sync_without(t, 1);
-    assert_string_equal(phones(t, LDH_P), "777");
-    call(t, copy, 1, "888");
+    assert_string_equal(district_phones(t, LDH_P), "777");
+    district_call(t, copy, 1, "888");
     assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
     assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
     sync_without(t, 1);
@@ -865,17 +840,17 @@ static void of_a_forked_name_only_events_count(void **state)
                                      "SELECT count(*) || ' ' || max(seq) FROM"
                                      " sync_fork"),
                             "1 2");
-        assert_string_equal(phones(t, i), "55501");
-        assert_string_equal(doses(t, i), "d1");
+        assert_string_equal(district_phones(t, i), "55501");
+        assert_string_equal(district_doses(t, i), "d1");
         assert_string_equal(verdicts(t, i), "waiting-10");
     }
     /* what it writes now waits too, at home as well; a new start does not */
-    call(t, LDH_C, 1, "999");
-    assert_string_equal(phones(t, LDH_C), "55501");
+    district_call(t, LDH_C, 1, "999");
+    assert_string_equal(district_phones(t, LDH_C), "55501");
     tree_restart(t, LDH_C);
-    call(t, LDH_C, 1, "111");
+    district_call(t, LDH_C, 1, "111");
     sync_without(t, 1);
-    assert_string_equal(phones(t, HQ), "111");
+    assert_string_equal(district_phones(t, HQ), "111");
     struct why why;
     const struct value key = value_text("d1");
     const struct table *doses_table = manifest_table_named(
@@ -901,21 +876,21 @@ static void what_a_program_writes_meanwhile_is_not_lost(void **state)
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
     wake_as(t, copy, LDH_C);
-    call(t, LDH_C, 1, "777");
+    district_call(t, LDH_C, 1, "777");
     sync_without(t, 1);
-    call(t, copy, 1, "888");
+    district_call(t, copy, 1, "888");
     tree_sql(t, LDH_H, "UPDATE person SET phone = 'hub'");
     assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
-    assert_string_equal(phones(t, LDH_H), "hub");
+    assert_string_equal(district_phones(t, LDH_H), "hub");
     sync_without(t, 1);
-    assert_string_equal(phones(t, LDH_P), "hub");
+    assert_string_equal(district_phones(t, LDH_P), "hub");
     check_without(t, 1);
     /* nor when a node is revoked, or takes back what it said */
     tree_sql(t, LDH_H, "UPDATE person SET phone = 'hub again'");
     must_revoke(t, LDH_H, LDH_C, 1);
-    assert_string_equal(phones(t, LDH_H), "hub again");
+    assert_string_equal(district_phones(t, LDH_H), "hub again");
     sync_without(t, 1);
-    assert_string_equal(phones(t, LDH_P), "hub again");
+    assert_string_equal(district_phones(t, LDH_P), "hub again");
     check_without(t, 1);
     tree_free(t);
 }
@@ -930,21 +905,21 @@ static void of_a_clone_that_ran_meanwhile_only_events_count(void **state)
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
-    call(t, LDH_C, 1, "777");
-    call(t, copy, 1, "888");
+    district_call(t, LDH_C, 1, "777");
+    district_call(t, copy, 1, "888");
     district_add_dose(t, copy, 1);
-    call(t, LDH_C, 1, "999");
+    district_call(t, LDH_C, 1, "999");
     sync_without(t, 1);
     if (bring(t, copy, LDH_H, at, &e) != 0) {
         fail_msg("%s", e.text);
     }
     sync_without(t, 1);
     for (int i = 0; i < copy; i++) {
-        assert_string_equal(phones(t, i), "999");
+        assert_string_equal(district_phones(t, i), "999");
         assert_string_equal(tree_get(t, i, "SELECT count(*) FROM sync_fork"),
                             "1");
         if (i != LDH_C) { /* nothing goes back to where it came from */
-            assert_string_equal(doses(t, i), "d1");
+            assert_string_equal(district_doses(t, i), "d1");
             assert_string_equal(verdicts(t, i), "waiting-10");
         }
     }
@@ -966,16 +941,16 @@ static void a_clone_is_found_whichever_comes_first(void **state)
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
-    call(t, LDH_C, 1, "777");
-    call(t, copy, 1, "888");
-    call(t, LDH_C, 1, "999");
+    district_call(t, LDH_C, 1, "777");
+    district_call(t, copy, 1, "888");
+    district_call(t, LDH_C, 1, "999");
     if (bring(t, copy, LDH_H, at, &e) != 0) {
         fail_msg("%s", e.text);
     }
-    assert_string_equal(phones(t, LDH_H), "888");
+    assert_string_equal(district_phones(t, LDH_H), "888");
     sync_without(t, 1);
-    assert_string_equal(phones(t, LDH_H), "999");
-    assert_string_equal(phones(t, HQ), "999");
+    assert_string_equal(district_phones(t, LDH_H), "999");
+    assert_string_equal(district_phones(t, HQ), "999");
     assert_string_equal(verdicts(t, LDH_P), "waiting-10");
     tree_check_verdicts(t, HQ, LDH_P);
     tree_free(t);
@@ -992,7 +967,7 @@ static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
-    call(t, LDH_C, 1, "ahead");
+    district_call(t, LDH_C, 1, "ahead");
     tree_send(t, LDH_C, LDH_H);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
@@ -1003,7 +978,7 @@ static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
     sync_without(t, 1);
     /* the copy's dose is back, and ahead; what is written next is turned away
      * once more, and nothing is left that is ahead */
-    call(t, LDH_C, 1, "in order");
+    district_call(t, LDH_C, 1, "in order");
     sync_without(t, 1);
     char ahead[200];
     (void)snprintf(ahead, sizeof ahead,
@@ -1011,8 +986,8 @@ static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
                    " hlc >> 16 > %lld",
                    (long long)t->now_ms);
     for (int i = 0; i < copy; i++) {
-        assert_string_equal(phones(t, i), "in order");
-        assert_string_equal(doses(t, i), "d1,d2");
+        assert_string_equal(district_phones(t, i), "in order");
+        assert_string_equal(district_doses(t, i), "d1,d2");
         assert_string_equal(tree_get(t, i, ahead), "0");
     }
     check_without(t, 1);
@@ -1044,7 +1019,7 @@ static void a_shorter_branch_that_comes_back_is_gone_on_from(void **state)
     district_add_dose(t, LDH_C, 5);
     sync_without(t, 1);
     for (int i = 0; i < copy; i++) {
-        assert_string_equal(doses(t, i), "d1,d2,d3,d4,d5,d9");
+        assert_string_equal(district_doses(t, i), "d1,d2,d3,d4,d5,d9");
     }
     check_without(t, 1);
     tree_free(t);
@@ -1059,12 +1034,12 @@ static void of_a_restored_node_everything_counts(void **state)
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
     uint64_t at = journal_end(t, copy);
-    call(t, LDH_C, 1, "777");
+    district_call(t, LDH_C, 1, "777");
     district_add_dose(t, LDH_C, 1);
     sync_without(t, 1);
     /* the machine breaks, and the copy takes its place */
     district_add_dose(t, copy, 2);
-    call(t, copy, 1, "888");
+    district_call(t, copy, 1, "888");
     if (bring(t, copy, LDH_H, at, &e) != 0) {
         fail_msg("%s", e.text);
     }
@@ -1072,8 +1047,8 @@ static void of_a_restored_node_everything_counts(void **state)
     tree_send(t, LDH_H, HQ);
     for (int i = 0; i < copy; i++) {
         if (i != LDH_C) {
-            assert_string_equal(phones(t, i), "888");
-            assert_string_equal(doses(t, i), "d1,d2");
+            assert_string_equal(district_phones(t, i), "888");
+            assert_string_equal(district_doses(t, i), "d1,d2");
             assert_string_equal(
                 tree_get(t, i, "SELECT count(*) FROM sync_fork"), "0");
             assert_int_equal(head_of(t, i, LDH_C), 3);
@@ -1126,7 +1101,7 @@ static void someone_writes(struct tree *t, struct dice *d, int n)
     (void)snprintf(phone, sizeof phone, "%d", 1000 + n);
     switch (dice_below(d, 3)) {
     case 0:
-        call(t, node, 1 + (int)dice_below(d, 2), phone);
+        district_call(t, node, 1 + (int)dice_below(d, 2), phone);
         break;
     case 1:
         district_add_dose(t, node, n);
@@ -1160,9 +1135,9 @@ static void a_copy_runs(struct tree *t, struct dice *d)
     if (dice_even(d)) {
         wake_as(t, copy, node);
     }
-    call(t, copy, 1, "a copy");
+    district_call(t, copy, 1, "a copy");
     district_add_dose(t, copy, dose++);
-    call(t, node, 1, "the original");
+    district_call(t, node, 1, "the original");
     district_add_dose(t, node, dose++);
     tree_send(t, node, LDH_H);
     int rc = bring(t, copy, LDH_H, at, &e);

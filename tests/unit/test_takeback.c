@@ -17,54 +17,6 @@
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
-static const char *doses(struct tree *t, int node)
-{
-    return tree_get(t, node,
-                    "SELECT group_concat(dose_id) FROM (SELECT dose_id FROM"
-                    " dose_event ORDER BY dose_id)");
-}
-
-/* One message of one changeset that is due. */
-static size_t send_one(struct tree *t, int from, int to)
-{
-    struct err e;
-    struct replica *sender = t->nodes[from].replica;
-    struct replica *receiver = t->nodes[to].replica;
-    struct peer there = tree_peer(t, from, to);
-    struct peer here = tree_peer(t, to, from);
-    const struct replica_self *self = replica_self(sender);
-    uint64_t at =
-        lineage_has(&self->lineage, self->journal, self->head, &here.have)
-            ? here.have.position
-            : 0;
-    static struct stored stored;
-    struct walked walked;
-    there.return_until = peer_give_back(&here);
-    assert_int_equal(replica_walk(sender, &there, at, 1, &walked, &e), 0);
-    struct changesets stretch = {.items = walked.items,
-                                 .count = walked.count,
-                                 .position = walked.position,
-                                 .from = at};
-    size_t count = walked.count;
-    if (replica_store(receiver, &here, &stretch, tree_clock(t, to), &stored,
-                      &e) != 0) {
-        fail_msg("%s", e.text);
-    }
-    walked_clear(&walked);
-    return count;
-}
-
-/* Its hub greets it. */
-static void put_back(struct tree *t, int node, int hub)
-{
-    struct err e;
-    struct replica *sender = t->nodes[node].replica;
-    struct replica *receiver = t->nodes[hub].replica;
-    assert_int_equal(replica_put_back(sender, &replica_self(receiver)->node,
-                                      replica_self(receiver)->head, &e),
-                     0);
-}
-
 static void what_comes_back_late_is_signed_anew(void **state)
 {
     (void)state;
@@ -78,38 +30,21 @@ static void what_comes_back_late_is_signed_anew(void **state)
         district_add_dose(t, LDH_C, n);
     }
     tree_send(t, LDH_C, LDH_H);
-    assert_string_equal(doses(t, LDH_H), "d1,d2,d3,d4");
+    assert_string_equal(district_doses(t, LDH_H), "d1,d2,d3,d4");
     tree_put_back(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = 0; /* both clocks were set */
     t->nodes[LDH_C].ahead_ms = 0;
-    put_back(t, LDH_C, LDH_H);
-    while (strcmp(doses(t, LDH_C), "d1,d2") != 0) {
-        assert_int_not_equal(send_one(t, LDH_H, LDH_C), 0);
+    tree_tell_lost(t, LDH_C, LDH_H);
+    while (strcmp(district_doses(t, LDH_C), "d1,d2") != 0) {
+        assert_int_not_equal(tree_send_one(t, LDH_H, LDH_C), 0);
     }
     district_add_dose(t, LDH_C, 5);
     tree_send(t, LDH_C, LDH_H); /* turned away and taken back */
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1,d2,d3,d4,d5");
+        assert_string_equal(district_doses(t, i), "d1,d2,d3,d4,d5");
     }
     tree_free(t);
-}
-
-static void call(struct tree *t, int node, int n, const char *phone)
-{
-    char sql[200];
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE person SET phone = '%s' WHERE person_id = 'p%d'",
-                   phone, n);
-    tree_sql(t, node, sql);
-    tree_drain(t, node);
-}
-
-static const char *phones(struct tree *t, int node)
-{
-    return tree_get(t, node,
-                    "SELECT group_concat(phone) FROM (SELECT phone FROM person"
-                    " ORDER BY person_id)");
 }
 
 /* What was lost comes back behind what was written since. */
@@ -122,22 +57,22 @@ static void what_is_signed_anew_keeps_its_order(void **state)
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
-    call(t, LDH_C, 1, "older");
+    district_call(t, LDH_C, 1, "older");
     tree_send(t, LDH_C, LDH_H);
     tree_put_back(t, LDH_C, "copy");
     t->now_ms += 3600 * 1000;
-    call(t, LDH_C, 1, "newer");
+    district_call(t, LDH_C, 1, "newer");
     tree_send(t, LDH_H, LDH_C);
     tree_send(t, LDH_C, LDH_H);
-    assert_string_equal(phones(t, LDH_H), "newer");
-    assert_string_equal(phones(t, LDH_C), "newer");
+    assert_string_equal(district_phones(t, LDH_H), "newer");
+    assert_string_equal(district_phones(t, LDH_C), "newer");
     t->nodes[LDH_H].ahead_ms = 0;
     t->nodes[LDH_C].ahead_ms = 0;
     district_add_dose(t, LDH_C, 5);
     tree_send(t, LDH_C, LDH_H);
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "newer");
+        assert_string_equal(district_phones(t, i), "newer");
     }
     tree_free(t);
 }
@@ -271,13 +206,13 @@ static void what_was_turned_away_is_known_until_it_is_void(void **state)
     district_add_dose(t, LDH_H, 2);
     tree_send(t, LDH_C, LDH_H); /* gives the first one back */
     district_add_dose(t, LDH_H, 3);
-    while (strcmp(doses(t, HQ), "d1") != 0) {
-        assert_int_not_equal(send_one(t, LDH_H, HQ), 0);
+    while (strcmp(district_doses(t, HQ), "d1") != 0) {
+        assert_int_not_equal(tree_send_one(t, LDH_H, HQ), 0);
     }
     t->now_ms += 2 * 3600 * 1000;
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1,d2,d3");
+        assert_string_equal(district_doses(t, i), "d1,d2,d3");
     }
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_refused"),
                         "0");
@@ -299,7 +234,7 @@ static void what_a_child_gives_back_of_the_future_is_signed_anew(void **state)
     t->nodes[LDH_H].ahead_ms = 0;
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1");
+        assert_string_equal(district_doses(t, i), "d1");
     }
     tree_free(t);
 }
@@ -323,20 +258,20 @@ static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
     t->nodes[LDH_H].ahead_ms = year_ms;
     district_add_dose(t, LDH_H, 1);
     tree_back_up(t, LDH_H, "copy");
-    call(t, LDH_H, 1, "lost");
+    district_call(t, LDH_H, 1, "lost");
     alerts(t, LDH_H, "[\"hbv\",7]");
     district_add_dose(t, LDH_H, 2);
     district_add_person(t, LDH_H, 2);
-    call(t, LDH_H, 2, "last");
+    district_call(t, LDH_H, 2, "last");
     tree_send(t, LDH_H, LDH_C);
     tree_put_back(t, LDH_H, "copy");
     t->nodes[LDH_H].ahead_ms = 0;
     tree_send(t, LDH_H, HQ);
-    call(t, LDH_H, 1, "newer");
+    district_call(t, LDH_H, 1, "newer");
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1,d2");
-        assert_string_equal(phones(t, i), "newer,last");
+        assert_string_equal(district_doses(t, i), "d1,d2");
+        assert_string_equal(district_phones(t, i), "newer,last");
         assert_string_equal(tree_get(t, i,
                                      "SELECT group_concat(value)"
                                      " FROM sync_parked"),
@@ -344,13 +279,6 @@ static void what_comes_back_after_its_time_was_taken_back_is_signed_anew(
         tree_check(t, i);
     }
     tree_free(t);
-}
-
-static const char *parked(struct tree *t, int node)
-{
-    return tree_get(t, node,
-                    "SELECT group_concat(value) FROM (SELECT value FROM"
-                    " sync_parked ORDER BY at_ms, parked_id)");
 }
 
 /* Where it had started again in the lost time that is not void as it comes, and
@@ -365,10 +293,10 @@ static void what_comes_back_late_overwrites_nothing(void **state)
     t->nodes[LDH_H].ahead_ms = year_ms;
     district_add_dose(t, LDH_H, 1);
     tree_back_up(t, LDH_H, "copy");
-    call(t, LDH_H, 1, "lost 1");
+    district_call(t, LDH_H, 1, "lost 1");
     tree_restart(t, LDH_H);
-    call(t, LDH_H, 1, "lost 2");
-    call(t, LDH_H, 2, "lost 3");
+    district_call(t, LDH_H, 1, "lost 2");
+    district_call(t, LDH_H, 2, "lost 3");
     district_add_dose(t, LDH_H, 2);
     district_add_person(t, LDH_H, 3);
     tree_send(t, LDH_H, LDH_C);
@@ -377,18 +305,19 @@ static void what_comes_back_late_overwrites_nothing(void **state)
     tree_send(t, LDH_H, HQ);
     tree_send(t, LDH_H, LDH_P);
     t->now_ms += 3600 * 1000;
-    call(t, LDH_P, 1, "newer");
-    call(t, LDH_H, 2, "newer too");
+    district_call(t, LDH_P, 1, "newer");
+    district_call(t, LDH_H, 2, "newer too");
     tree_sql(t, LDH_P,
              "INSERT INTO person(person_id, beneficiary_no, given_name)"
              " VALUES('p3', 'N-3', 'Testa')");
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1,d2");
-        assert_string_equal(phones(t, i), "newer,newer too");
+        assert_string_equal(district_doses(t, i), "d1,d2");
+        assert_string_equal(district_phones(t, i), "newer,newer too");
         tree_check(t, i);
     }
-    assert_string_equal(parked(t, LDH_H), "lost 1,lost 2,lost 3,55503");
+    assert_string_equal(district_parked(t, LDH_H),
+                        "lost 1,lost 2,lost 3,55503");
     tree_free(t);
 }
 
@@ -398,19 +327,19 @@ static void a_value_that_went_back_is_parked_too(void **state)
     (void)state;
     struct tree *t = district_new(LDH_P);
     district_add_person(t, LDH_H, 1);
-    call(t, LDH_H, 1, "other");
+    district_call(t, LDH_H, 1, "other");
     tree_sync(t);
     t->nodes[LDH_H].ahead_ms = year_ms;
     district_add_dose(t, LDH_H, 1);
     tree_back_up(t, LDH_H, "copy");
-    call(t, LDH_H, 1, "55501");
+    district_call(t, LDH_H, 1, "55501");
     tree_send(t, LDH_H, LDH_C);
     tree_put_back(t, LDH_H, "copy");
     t->nodes[LDH_H].ahead_ms = 0;
     tree_send(t, LDH_H, HQ);
     tree_sync(t);
-    assert_string_equal(phones(t, HQ), "other");
-    assert_string_equal(parked(t, LDH_H), "55501");
+    assert_string_equal(district_phones(t, HQ), "other");
+    assert_string_equal(district_parked(t, LDH_H), "55501");
     tree_free(t);
 }
 
@@ -426,31 +355,31 @@ static void what_was_taken_back_once_stays_so(void **state)
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = 2 * year_ms;
     t->nodes[LDH_C].ahead_ms = 2 * year_ms;
-    call(t, LDH_C, 1, "first");
+    district_call(t, LDH_C, 1, "first");
     tree_send(t, LDH_C, LDH_H);
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[LDH_C].ahead_ms = year_ms;
     tree_greet(t, LDH_C);
-    call(t, LDH_C, 2, "second");
+    district_call(t, LDH_C, 2, "second");
     tree_send(t, LDH_C, LDH_H);
     tree_send(t, LDH_C, LDH_H);
     tree_put_back(t, LDH_C, "copy");
     t->nodes[LDH_H].ahead_ms = 0;
     t->nodes[LDH_C].ahead_ms = 0;
     t->now_ms += 3600 * 1000;
-    call(t, LDH_C, 2, "since");
+    district_call(t, LDH_C, 2, "since");
     tree_greet(t, LDH_C);
     tree_send(t, LDH_H, LDH_C);
-    call(t, LDH_C, 2, "since 2");
+    district_call(t, LDH_C, 2, "since 2");
     tree_send(t, LDH_C, LDH_H);
-    while (send_one(t, LDH_C, LDH_H) != 0) {
+    while (tree_send_one(t, LDH_C, LDH_H) != 0) {
     }
     tree_sync(t);
     t->now_ms += 3600 * 1000;
-    call(t, LDH_P, 1, "newer");
+    district_call(t, LDH_P, 1, "newer");
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "newer,since 2");
+        assert_string_equal(district_phones(t, i), "newer,since 2");
         tree_check(t, i);
     }
     tree_free(t);
@@ -469,12 +398,12 @@ static void what_is_younger_than_what_comes_back_is_signed_anew(void **state)
     tree_send(t, LDH_C, LDH_H);
     tree_put_back(t, LDH_C, "copy");
     t->nodes[LDH_C].ahead_ms = year_ms;
-    call(t, LDH_C, 2, "since");
+    district_call(t, LDH_C, 2, "since");
     t->nodes[LDH_C].ahead_ms = 0;
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "55501,since,55503");
-        assert_string_equal(parked(t, i), "");
+        assert_string_equal(district_phones(t, i), "55501,since,55503");
+        assert_string_equal(district_parked(t, i), "");
         tree_check(t, i);
     }
     tree_free(t);
@@ -492,7 +421,7 @@ static void what_only_another_copy_has_is_signed_anew(void **state)
     tree_back_up(t, LDH_C, "first");
     district_add_dose(t, LDH_C, 2);
     district_add_person(t, LDH_C, 2);
-    call(t, LDH_C, 1, "lost");
+    district_call(t, LDH_C, 1, "lost");
     tree_back_up(t, LDH_C, "second");
     tree_put_back(t, LDH_C, "first");
     t->nodes[LDH_C].ahead_ms = 0;
@@ -500,8 +429,8 @@ static void what_only_another_copy_has_is_signed_anew(void **state)
     tree_put_back(t, LDH_C, "second");
     tree_sync(t);
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(doses(t, i), "d1,d2");
-        assert_string_equal(phones(t, i), "55501,55502");
+        assert_string_equal(district_doses(t, i), "d1,d2");
+        assert_string_equal(district_phones(t, i), "55501,55502");
         assert_string_equal(tree_get(t, i,
                                      "SELECT group_concat(value)"
                                      " FROM sync_parked"),
@@ -521,7 +450,7 @@ static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
     district_add_dose(t, LDH_C, 1);
     district_add_dose(t, LDH_C, 2);
     tree_sync(t);
-    assert_string_equal(doses(t, HQ), "d1,d2");
+    assert_string_equal(district_doses(t, HQ), "d1,d2");
     struct replica *r = t->nodes[LDH_C].replica;
     struct origin *own = replica_own_origin(r);
     struct voiding v = {
@@ -543,7 +472,7 @@ static void nobody_withdraws_a_register_by_an_old_stamp(void **state)
     bytes_free(&memory);
     free(leaf);
     tree_sync(t);
-    assert_string_equal(doses(t, HQ), "d1,d2");
+    assert_string_equal(district_doses(t, HQ), "d1,d2");
     tree_free(t);
 }
 
@@ -570,12 +499,12 @@ static struct tree *put_back_ahead(void)
     tree_sync(t);
     t->nodes[LDH_C].ahead_ms = year_ms;
     district_add_dose(t, LDH_C, 1);
-    call(t, LDH_C, 1, "older");
+    district_call(t, LDH_C, 1, "older");
     link_persons(t, LDH_C, 2);
     tree_back_up(t, LDH_C, "copy");
     t->nodes[LDH_C].ahead_ms = 0;
     tree_sync(t);
-    call(t, LDH_C, 1, "newer");
+    district_call(t, LDH_C, 1, "newer");
     tree_sync(t);
     tree_put_back(t, LDH_C, "copy");
     return t;
@@ -584,8 +513,8 @@ static struct tree *put_back_ahead(void)
 static void assert_newer(struct tree *t, const char *given)
 {
     for (int i = 0; i < t->count; i++) {
-        assert_string_equal(phones(t, i), "newer");
-        assert_string_equal(doses(t, i), given);
+        assert_string_equal(district_phones(t, i), "newer");
+        assert_string_equal(district_doses(t, i), given);
         tree_check(t, i);
     }
 }

@@ -67,6 +67,37 @@ void district_add_dose(struct tree *t, int node, int n)
     tree_drain(t, node);
 }
 
+void district_call(struct tree *t, int node, int n, const char *phone)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE person SET phone = '%s' WHERE person_id = 'p%d'",
+                   phone, n);
+    tree_sql(t, node, sql);
+    tree_drain(t, node);
+}
+
+const char *district_doses(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(dose_id) FROM (SELECT dose_id FROM"
+                    " dose_event ORDER BY dose_id)");
+}
+
+const char *district_phones(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(phone) FROM (SELECT phone FROM person"
+                    " ORDER BY person_id)");
+}
+
+const char *district_parked(struct tree *t, int node)
+{
+    return tree_get(t, node,
+                    "SELECT group_concat(value) FROM (SELECT value FROM"
+                    " sync_parked ORDER BY at_ms, parked_id)");
+}
+
 static void check_verdicts(struct tree *t)
 {
     tree_check_verdicts(t, HQ, LDH_H);

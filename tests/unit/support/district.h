@@ -22,6 +22,14 @@ void district_add_persons(struct tree *t, int node, int from, int to);
 /* These the node has drained: the n-th person; of the first, a dose of n units. */
 void district_add_person(struct tree *t, int node, int n);
 void district_add_dose(struct tree *t, int node, int n);
+/* The n-th person has another number, and the node has drained it. */
+void district_call(struct tree *t, int node, int n, const char *phone);
+
+/* All of a node, with commas: ids of doses, numbers by person, values parked in
+ * the order of when they were written. */
+const char *district_doses(struct tree *t, int node);
+const char *district_phones(struct tree *t, int node);
+const char *district_parked(struct tree *t, int node);
 
 /* Each node is as its journal says, and those of Ludhiana and headquarters judge
  * alike. */

@@ -386,6 +386,14 @@ struct peer tree_peer(struct tree *t, int at, int other)
     return peer;
 }
 
+void tree_tell_lost(struct tree *t, int node, int neighbour)
+{
+    const struct replica_self *other =
+        replica_self(t->nodes[neighbour].replica);
+    must(replica_put_back(t->nodes[node].replica, &other->node, other->head,
+                          said));
+}
+
 /* What the greeting of the link's other end says; whoever was put back finds
  * out and remembers what to ask for. */
 static void find_put_back(struct tree *t, int from, int to)
@@ -402,8 +410,7 @@ static void find_put_back(struct tree *t, int from, int to)
     if (here.have.journal == self->journal &&
         !lineage_runs(&self->lineage, there.lost_start) &&
         !lineage_has(&self->lineage, self->journal, self->head, &here.have)) {
-        must(replica_put_back(sender, &replica_self(receiver)->node,
-                              replica_self(receiver)->head, said));
+        tree_tell_lost(t, from, to);
     }
 }
 
@@ -448,16 +455,19 @@ static void take_back(struct tree *t, int node)
     }
 }
 
-static void sign_returned(struct tree *t, int node, int from)
+/* When all has come that its parent has. */
+static void sign_returned(struct tree *t, int node)
 {
-    const struct replica *sender = t->nodes[from].replica;
-    const struct peer there = tree_peer(t, node, from);
+    const struct tree_node *n = &t->nodes[node];
+    const struct replica *parent = t->nodes[n->parent].replica;
+    const struct peer above = tree_peer(t, node, n->parent);
     struct signed_anew anew = {
-        .more = !peer_owes(&there, replica_self(sender)->head),
+        .more = replica_returned(n->replica) &&
+                above.have.position >= replica_self(parent)->head,
     };
     while (anew.more) {
-        must(replica_sign_returned(t->nodes[node].replica, tree_clock(t, node),
-                                   &anew, said));
+        must(replica_sign_returned(n->replica, tree_clock(t, node), &anew,
+                                   said));
     }
 }
 
@@ -530,6 +540,7 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
     struct replica *sender = t->nodes[from].replica;
     struct replica *receiver = t->nodes[to].replica;
     struct walked walked = {.end = false};
+    int child = t->nodes[from].parent == to ? from : to;
     int refused = 0;
     int rc = 0;
     find_put_back(t, from, to);
@@ -570,9 +581,8 @@ int tree_send_try(struct tree *t, int from, int to, struct err *e)
         }
         if (rc == 0) {
             note_refused(t, from, &stored);
-            take_back(t, t->nodes[from].parent == to ? from : to);
-            sign_returned(t, to, from);
-            sign_returned(t, from, to);
+            take_back(t, child);
+            sign_returned(t, child);
         }
         bool end = walked.end;
         walked_clear(&walked);
@@ -587,6 +597,27 @@ void tree_send(struct tree *t, int from, int to)
     if (tree_send_try(t, from, to, &e) != 0) {
         fail_msg("%d to %d: %s", from, to, e.text);
     }
+}
+
+size_t tree_send_one(struct tree *t, int from, int to)
+{
+    struct replica *receiver = t->nodes[to].replica;
+    struct peer there = tree_peer(t, from, to);
+    struct peer here = tree_peer(t, to, from);
+    uint64_t at = walk_from(t, from, to);
+    static struct stored stored;
+    struct walked walked;
+    there.return_until = peer_give_back(&here);
+    must(replica_walk(t->nodes[from].replica, &there, at, 1, &walked, said));
+    struct changesets stretch = {.items = walked.items,
+                                 .count = walked.count,
+                                 .position = walked.position,
+                                 .from = at};
+    size_t count = walked.count;
+    must(replica_store(receiver, &here, &stretch, tree_clock(t, to), &stored,
+                       said));
+    walked_clear(&walked);
+    return count;
 }
 
 void tree_sync(struct tree *t)

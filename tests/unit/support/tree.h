@@ -13,7 +13,7 @@
 #include "store/replica.h"
 
 enum {
-    TREE_NODES_MAX = 8,
+    TREE_NODES_MAX = 40,
     TREE_INVITE_MS = 24 * 60 * 60 * 1000, /* how long an invite is good */
 };
 
@@ -82,6 +82,10 @@ void tree_send(struct tree *t, int from, int to);
 /* The same, but an error is expected: its code comes back, or that of the first
  * that was refused; 0 if none. */
 int tree_send_try(struct tree *t, int from, int to, struct err *e);
+/* One message of one changeset that is due, and no ack; 0: nothing is. */
+size_t tree_send_one(struct tree *t, int from, int to);
+/* A neighbour's greeting says that the node was put back; then the link breaks. */
+void tree_tell_lost(struct tree *t, int node, int neighbour);
 /* From now on no commit of the node succeeds, or each does again. */
 void tree_refuse_commits(struct tree *t, int node, bool refuse);
 /* The code of the first that was refused for another reason than its stamp, and
