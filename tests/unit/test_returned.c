@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "support/district.h"
@@ -316,6 +315,14 @@ static void all_write_ahead(struct tree *t, const int clinics[CLINICS])
     }
 }
 
+static void assert_persons(struct tree *t, int node)
+{
+    char count[20];
+    (void)snprintf(count, sizeof count, "%d", 2 * CLINICS);
+    assert_string_equal(tree_get(t, node, "SELECT count(*) FROM person"),
+                        count);
+}
+
 /* All clocks are set, and all clinics take back what they signed; then the disk of
  * the hub is put back from before, and each clinic gives back what the others have
  * taken back. */
@@ -329,14 +336,13 @@ static void a_large_district_was_ahead(void **state)
     all_write_ahead(t, clinics);
     up_and_down(t, clinics); /* turned away, taken back */
     up_and_down(t, clinics);
-    const char *persons = "SELECT count(*) FROM person";
-    assert_int_equal(atoi(tree_get(t, LDH_H, persons)), 2 * CLINICS);
+    assert_persons(t, LDH_H);
     tree_put_back(t, LDH_H, "copy");
     for (int n = 0; n < 2; n++) {
         up_and_down(t, clinics);
         tree_send(t, LDH_H, HQ);
     }
-    assert_int_equal(atoi(tree_get(t, HQ, persons)), 2 * CLINICS);
+    assert_persons(t, HQ);
     assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred"),
                         "0");
     tree_free(t);
