@@ -296,7 +296,7 @@ static void write_dose(struct world *w, struct machine *m, bool past)
     char key[256], sql[WRITER_SQL_BYTES];
     unsigned number = writer_draw_number(w);
     any_key(w, m, PERSON, key);
-    if (past && key[0] == '\0') { /* no guard asks whose it is */
+    if (key[0] == '\0' && m->wrote_past) { /* no guard may ask whose it is */
         return;
     }
     (void)snprintf(sql, sizeof sql,
@@ -311,6 +311,9 @@ static void write_order(struct world *w, struct machine *m)
 {
     char key[256], sql[WRITER_SQL_BYTES];
     any_key(w, m, PERSON, key);
+    if (key[0] == '\0' && m->wrote_past) {
+        return;
+    }
     w->numbers++;
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO treatment_order(order_id, enrolment_id,"
