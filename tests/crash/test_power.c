@@ -161,14 +161,9 @@ static void go_on(struct scene *s)
     acts_start(&s->stage);
 }
 
-static void check_sound(const struct scene *s, size_t moment)
+static void check_sound(sqlite3 *db, const struct scene *s, size_t moment)
 {
-    sqlite3 *db;
     sqlite3_stmt *stmt;
-    if (access(s->image, F_OK) != 0) {
-        return;
-    }
-    assert_int_equal(sqlite3_open(s->image, &db), SQLITE_OK);
     assert_int_equal(
         sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL),
         SQLITE_OK);
@@ -178,7 +173,19 @@ static void check_sound(const struct scene *s, size_t moment)
         fail_msg("%s, before operation %zu: %s", s->act->name, moment, says);
     }
     sqlite3_finalize(stmt);
+}
+
+static struct file_digest look(const struct scene *s, size_t moment)
+{
+    sqlite3 *db;
+    if (access(s->image, F_OK) != 0) {
+        return file_digest_at(s->image);
+    }
+    assert_int_equal(sqlite3_open(s->image, &db), SQLITE_OK);
+    check_sound(db, s, moment);
+    struct file_digest d = file_digest(db);
     sqlite3_close(db);
+    return d;
 }
 
 static void cut_power(struct scene *s, size_t moment, enum cut cut,
@@ -187,8 +194,7 @@ static void cut_power(struct scene *s, size_t moment, enum cut cut,
     struct dice same = *dice;
     disk_image(moment, cut, dice, s->image);
     struct seen image = {.files = files_of(s)};
-    check_sound(s, moment);
-    image.digest = file_digest_at(s->image);
+    image.digest = look(s, moment);
     s->images++;
     check_state(s, &image.digest, moment, cut);
     if (is_news(s, &image)) {
