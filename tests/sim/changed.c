@@ -43,12 +43,23 @@ void changed_note(struct world *w, const struct machine *m, int table,
     }
 }
 
-void changed_note_all(struct world *w, const struct machine *m, int table,
+static bool shows(struct machine *m, const struct changed *c, const char *text)
+{
+    const struct writer_table *t = &writer_tables[c->table];
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM %s WHERE %s = '%s' AND %s = '%s'",
+                   t->name, t->key, c->key, c->column, text);
+    return machine_number(m, sql) > 0;
+}
+
+void changed_note_all(struct world *w, struct machine *m, int table,
                       const char *column, const char *text)
 {
     for (size_t i = 0; i < w->changed_count; i++) {
-        if (is_of(&w->changed[i], m, table, column)) {
-            say(&w->changed[i], text);
+        struct changed *c = &w->changed[i];
+        if (is_of(c, m, table, column) && shows(m, c, text)) {
+            say(c, text);
         }
     }
 }

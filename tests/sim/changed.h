@@ -13,8 +13,9 @@
 /* `table` as in writer.h. */
 void changed_note(struct world *w, const struct machine *m, int table,
                   const char *key, const char *column, const char *text);
-/* The same of each row of which something is noted. */
-void changed_note_all(struct world *w, const struct machine *m, int table,
+/* The same of each row of which something is noted, and which shows it: what was
+ * withdrawn meanwhile is there no more. */
+void changed_note_all(struct world *w, struct machine *m, int table,
                       const char *column, const char *text);
 /* Its disk is another: who knows what of this was on it. */
 void changed_forget(struct world *w, const struct machine *m);

@@ -403,7 +403,7 @@ static void write_many(struct world *w, struct machine *m)
                    "UPDATE person SET phone = '%s';"
                    "UPDATE treatment_order SET reason = '%s'; %s",
                    text, text, commits ? "COMMIT" : "ROLLBACK");
-    if (run(w, m, sql) && commits) {
+    if (run(w, m, sql) && commits && !disk_is_dead(m->disk)) {
         changed_note_all(w, m, PERSON, "phone", text);
         changed_note_all(w, m, ORDER, "reason", text);
     }
