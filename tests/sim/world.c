@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
-#include "changed.h"
+#include "faults.h"
 #include "files.h"
 #include "holding.h"
 #include "memory.h"
@@ -9,7 +9,6 @@
 #include "node/clock.h"
 #include "protocol/limits.h"
 #include "store/parts.h"
-#include "support/later.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -20,7 +19,6 @@
 enum {
     SECOND_MS = 1000,
     MINUTE_MS = 60 * SECOND_MS,
-    HOUR_MS = 60 * MINUTE_MS,
     /* Of a world that is well again: a caller rests ten minutes at most, then
      * everything is walked; [I-13] is meant within this. */
     HEAL_MS = 60 * MINUTE_MS,
@@ -28,36 +26,30 @@ enum {
     LOOK_MS = 10 * SECOND_MS,
 };
 
-const char *const fault_names[FAULT_KINDS] = {
-    "delay", "drop",   "repeat",  "reorder", "damage", "cut",  "weeks",
-    "night", "off",    "kill",    "power",   "full",   "sync", "clock",
-    "past",  "schema", "revoked", "restore", "clone",
-};
-
 /* --- time --------------------------------------------------------------------- */
 
 /* Down, and up again after a while, as systemd does. */
-static void fall(struct world *w, struct machine *m)
+void world_fall(struct world *w, struct machine *m)
 {
     bool power =
         dice_even(&w->disks) && (w->plan.without & 1U << FAULT_POWER) == 0;
     machine_kill(m, power, &w->disks);
 }
 
-static bool may_fail(const struct machine *m, int code)
+bool world_may_fail(const struct machine *m, int code)
 {
     /* the disk is full, or failed to sync: the program ends and starts anew */
     return disk_is_dead(m->disk) || code == ERR_FULL || code == ERR_IO;
 }
 
-static void start(struct world *w, struct machine *m)
+void world_start(struct world *w, struct machine *m)
 {
     struct err e = {0};
     if (machine_start(m, &e) == 0) {
         holding_note(w, m);
         return;
     }
-    if (!may_fail(m, e.code)) {
+    if (!world_may_fail(m, e.code)) {
         sim_fail("%s does not start: %s", m->site, e.text);
     }
     sim_say("%s did not start: %s", m->site, e.text);
@@ -91,11 +83,11 @@ static void turn(struct world *w, struct machine *m)
         holding_note(w, m);
         check_log(m);
     }
-    if (rc != 0 && !may_fail(m, rc)) {
+    if (rc != 0 && !world_may_fail(m, rc)) {
         sim_fail("%s ended: %s", m->site, e.text);
     }
     if (disk_is_dead(m->disk)) {
-        fall(w, m);
+        world_fall(w, m);
     } else if (rc != 0) {
         sim_say("%s ended: %s", m->site, e.text);
         machine_stop(m);
@@ -370,7 +362,7 @@ void world_make(struct world *w, uint64_t beginning, int machines)
             struct machine *m = &w->machines[i];
             if (m->depth == depth) {
                 machine_make(m, i == 0 ? NULL : &w->machines[m->parent]);
-                start(w, m);
+                world_start(w, m);
             }
         }
         if (depth == 0) {
@@ -381,42 +373,17 @@ void world_make(struct world *w, uint64_t beginning, int machines)
     w->began_ms = sim.now_ms;
 }
 
-/* --- faults ----------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 
-static int64_t draw_ms(struct world *w, int64_t most_ms)
-{
-    /* short ones are as likely as long ones */
-    int64_t ms = most_ms;
-    for (size_t halvings = dice_below(&w->dice, 16); halvings > 0; halvings--) {
-        ms /= 2;
-    }
-    return 1 + (int64_t)dice_below(&w->dice, (size_t)ms + 1);
-}
-
-static unsigned draw_share(struct world *w)
-{
-    static const unsigned shares[] = {2, 20, 200};
-    return shares[dice_below(&w->dice, 3)];
-}
-
-/* Of all faults clocks are few: one seed in so many has most of them, ahead, so
- * that what was stamped is taken back. */
-enum { CLOCK_SEEDS = 3 };
-
-static bool is_of_clocks(const struct world *w)
-{
-    return w->plan.seed % CLOCK_SEEDS == 0;
-}
-
-static struct machine *draw_machine(struct world *w, struct dice *dice)
+struct machine *world_draw(struct world *w, struct dice *dice)
 {
     return &w->machines[dice_below(dice, (size_t)w->count)];
 }
 
-static void write_something(struct world *w)
+void world_write(struct world *w)
 {
-    struct machine *m = draw_machine(w, &w->writers);
-    if (is_of_clocks(w) && dice_even(&w->writers)) {
+    struct machine *m = world_draw(w, &w->writers);
+    if (faults_of_clocks(w) && dice_even(&w->writers)) {
         m = &w->machines[w->clock];
     }
     if (!m->on) {
@@ -424,313 +391,8 @@ static void write_something(struct world *w)
     }
     writer_act(w, m, false);
     if (disk_is_dead(m->disk)) {
-        fall(w, m);
+        world_fall(w, m);
     }
-}
-
-static void night(struct world *w, int64_t ms)
-{
-    for (int i = 0; i < w->count; i++) {
-        if (w->machines[i].on) {
-            machine_stop(&w->machines[i]);
-        }
-    }
-    world_run(w, MINUTE_MS);
-    sim.now_ms += ms;
-    sim_say("a night of %lld s", (long long)(ms / 1000));
-    for (int i = 0; i < w->count; i++) {
-        if (!w->machines[i].on) {
-            start(w, &w->machines[i]);
-        }
-    }
-}
-
-/* Headquarters' clock is off by minutes at most: stamps follow it, and nobody
- * can call back what is stamped far ahead. */
-static void set_clock(struct world *w, struct machine *m)
-{
-    static const int64_t years_ms = INT64_C(31557600) * 1000;
-    static const int64_t ways[] = {0, 0, -56, 73, -1, 1};
-    static const int64_t ahead[] = {0, 0, 1, 73, 1, 1};
-    size_t way = dice_below(&w->dice, 6);
-    int64_t years = is_of_clocks(w) ? ahead[way] : ways[way];
-    int64_t some_ms = draw_ms(w, HOUR_MS * 12) * (dice_even(&w->dice) ? 1 : -1);
-    int64_t drift_ms = (int64_t)dice_below(&w->dice, 4000) - 2000;
-    m->drift_since_ms = sim.now_ms;
-    m->drift_ms = m->parent < 0 ? 0 : drift_ms;
-    m->ahead_ms =
-        m->parent < 0 ? some_ms % (4 * MINUTE_MS) : years * years_ms + some_ms;
-    w->clock = m->index;
-    sim_say("the clock of %s is %lld s ahead", m->site,
-            (long long)(m->ahead_ms / 1000));
-}
-
-/* A clock that is set while a node runs is not believed: it counts from what it
- * has learnt. Who starts and hears nobody believes it, and so do the nodes below. */
-static void start_alone(struct world *w, struct machine *m)
-{
-    struct line *line = network_line(m->index);
-    if (m->on) {
-        machine_stop(m);
-    }
-    line->cut[WAY_UP] = true;
-    line->cut[WAY_DOWN] = true;
-    start(w, m);
-}
-
-static void cut(struct world *w, struct line *line)
-{
-    size_t ways = dice_below(&w->dice, 3);
-    line->cut[WAY_UP] = ways != 1;
-    line->cut[WAY_DOWN] = ways != 0;
-}
-
-/* A site is cut off for up to sixty days, and people work on both sides. Nothing
- * happens in the nights between. */
-static void live_apart(struct world *w, struct line *line)
-{
-    static const int64_t day_ms = INT64_C(24) * HOUR_MS;
-    line->cut[WAY_UP] = true;
-    line->cut[WAY_DOWN] = true;
-    for (size_t looks = 2 + dice_below(&w->dice, 4); looks > 0; looks--) {
-        night(w, draw_ms(w, 12 * day_ms));
-        for (int i = 0; i < w->count; i++) {
-            write_something(w);
-        }
-        world_run(w, draw_ms(w, MINUTE_MS));
-    }
-}
-
-/* A program of tomorrow starts in the place of today's. */
-static bool upgrade(struct world *w, struct machine *m)
-{
-    if (m->schema != sim.schema) {
-        return false;
-    }
-    if (m->on) {
-        machine_stop(m);
-    }
-    m->schema = later_schema(sim.schema, LATER_COLUMNS);
-    start(w, m);
-    return true;
-}
-
-static bool has_children(const struct world *w, const struct machine *m)
-{
-    for (int i = 0; i < w->count; i++) {
-        if (w->machines[i].parent == m->index) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A site that was stolen, say: found out after it has said some more. */
-static bool end_node(struct world *w, struct machine *m)
-{
-    struct machine *up = &w->machines[m->parent < 0 ? 0 : m->parent];
-    struct err e = {0};
-    size_t back = dice_below(&w->dice, 4);
-    if (m->parent < 0 || m->ended || !up->on || up->ended ||
-        has_children(w, m)) {
-        return false;
-    }
-    sim.running = up;
-    struct revocation v = {.node = keys_node(m->keys.sign_public)};
-    const struct origin *o =
-        registry_origin(up->replica->merger.registry, &v.node);
-    v.after = o->head_seq > back ? o->head_seq - back : 0;
-    int rc = replica_revoke(up->replica, &v, clock_wall_ms(), &e);
-    sim.running = NULL;
-    if (rc == 0) {
-        m->ended = true;
-        up->look_ms = sim.now_ms;
-        sim_say("%s is ended after %llu", m->site, (unsigned long long)v.after);
-    } else if (disk_is_dead(up->disk)) {
-        fall(w, up);
-    } else if (!may_fail(up, rc)) {
-        sim_fail("%s is not revoked: %s", m->site, e.text);
-    }
-    return rc == 0;
-}
-
-/* What was written since the copy is gone, unless somebody else holds it. */
-static void put_back(struct world *w, struct machine *m, bool swaps)
-{
-    if (m->on) {
-        machine_kill(m, false, &w->disks);
-    }
-    changed_forget(w, m);
-    if (swaps) {
-        disk_swap(m->disk);
-        holding_swap(w, m);
-    } else {
-        disk_put_back(m->disk);
-        holding_put_back(w, m);
-    }
-    sim_say("%s is as it was when its disk was copied", m->site);
-    start(w, m);
-}
-
-/* Of two that run from one disk the parent hears whoever called last; here they
- * take turns. True: the other disk runs now. */
-static bool copy_or_put_back(struct world *w, struct machine *m, bool swaps)
-{
-    if (m->copied && (swaps || dice_even(&w->dice))) {
-        put_back(w, m, swaps);
-        return true;
-    }
-    disk_copy(m->disk);
-    holding_copy(w, m);
-    m->copied = true;
-    return false;
-}
-
-/* A machine that is put back and whose clock goes back too is to everybody else
- * a clone: a person has to tell. Not every seed is to end so. */
-static bool may_happen(const struct world *w, enum fault fault)
-{
-    bool copies = fault == FAULT_RESTORE || fault == FAULT_CLONE;
-    bool copied = w->faults[FAULT_RESTORE] + w->faults[FAULT_CLONE] > 0;
-    return (w->plan.without & 1U << fault) == 0 &&
-           (is_of_clocks(w) || fault != FAULT_CLOCK || !copied) &&
-           (is_of_clocks(w) || !copies || w->faults[FAULT_CLOCK] == 0);
-}
-
-/* True: it happened. */
-static bool begin(struct world *w, enum fault fault, struct machine *m)
-{
-    struct line *line = network_line(m->index);
-    bool was_on = m->on;
-    switch (fault) {
-    case FAULT_DELAY:
-        line->delay_ms = draw_ms(w, 20 * SECOND_MS);
-        return true;
-    case FAULT_DROP:
-        line->drop = draw_share(w);
-        return true;
-    case FAULT_REPEAT:
-        line->repeat = draw_share(w);
-        return true;
-    case FAULT_REORDER:
-        line->reorder = draw_share(w);
-        return true;
-    case FAULT_DAMAGE:
-        line->damage = draw_share(w);
-        return true;
-    case FAULT_CUT:
-        cut(w, line);
-        return true;
-    case FAULT_WEEKS:
-        live_apart(w, line);
-        return true;
-    case FAULT_NIGHT:
-        night(w, draw_ms(w, 12 * HOUR_MS));
-        return true;
-    case FAULT_OFF:
-        if (was_on) {
-            machine_stop(m);
-        }
-        return was_on;
-    case FAULT_KILL:
-        disk_kill_after(m->disk, dice_below(&w->dice, 60));
-        return true;
-    case FAULT_POWER:
-        if (was_on) { /* while it rests, not while it writes */
-            machine_kill(m, true, &w->disks);
-        }
-        return was_on;
-    case FAULT_FULL:
-        disk_set_full(m->disk, true);
-        return true;
-    case FAULT_SYNC:
-        disk_fail_sync(m->disk);
-        return true;
-    case FAULT_CLOCK:
-        set_clock(w, m);
-        if (is_of_clocks(w) && m->parent >= 0 && dice_even(&w->dice)) {
-            start_alone(w, m);
-        }
-        return true;
-    case FAULT_PAST:
-        if (was_on) {
-            writer_act(w, m, true);
-        }
-        return was_on;
-    case FAULT_SCHEMA:
-        return upgrade(w, m);
-    case FAULT_REVOKED:
-        return end_node(w, m);
-    case FAULT_RESTORE:
-        return copy_or_put_back(w, m, false);
-    case FAULT_CLONE:
-        return copy_or_put_back(w, m, true);
-    case FAULT_KINDS:
-        break;
-    }
-    return false;
-}
-
-/* While its links are up, also those by which it told others the time. */
-static void set_clock_right(struct world *w, struct machine *m)
-{
-    if ((m->ahead_ms != 0 || m->drift_ms != 0) && dice_even(&w->dice)) {
-        m->ahead_ms = 0;
-        m->drift_ms = 0;
-        sim_say("the clock of %s is set right", m->site);
-    }
-}
-
-/* What goes by itself, and what people do; the rest lasts until here. */
-static void mend(struct world *w, struct machine *m)
-{
-    set_clock_right(w, m);
-    network_mend(m->index);
-    disk_set_full(m->disk, false);
-    if (!m->on) {
-        start(w, m);
-    }
-}
-
-static enum fault draw_fault(struct world *w)
-{
-    enum fault fault = (enum fault)dice_below(&w->dice, FAULT_KINDS);
-    return is_of_clocks(w) && dice_below(&w->dice, 3) == 0 ? FAULT_CLOCK
-                                                           : fault;
-}
-
-static bool is_rare(enum fault fault)
-{
-    return fault == FAULT_NIGHT || fault == FAULT_WEEKS ||
-           fault == FAULT_REVOKED;
-}
-
-/* A disk of which there is a copy is put back more often than others are copied,
- * and so back and forth. */
-static struct machine *draw_victim(struct world *w, enum fault fault)
-{
-    struct machine *m = draw_machine(w, &w->dice);
-    if ((fault == FAULT_RESTORE || fault == FAULT_CLONE) &&
-        dice_below(&w->dice, 3) != 0) {
-        for (int i = 0; i < w->count; i++) {
-            struct machine *next = &w->machines[(m->index + i) % w->count];
-            if (next->copied) {
-                return next;
-            }
-        }
-    }
-    return m;
-}
-
-static void go_wrong(struct world *w)
-{
-    enum fault fault = draw_fault(w);
-    struct machine *m = draw_victim(w, fault);
-    if (!may_happen(w, fault) || (is_rare(fault) && dice_below(&w->dice, 4))) {
-        return;
-    }
-    sim_say("%s: %s", m->site, fault_names[fault]);
-    w->faults[fault] += begin(w, fault, m);
 }
 
 /* --- life ------------------------------------------------------------------------- */
@@ -744,13 +406,13 @@ void world_live(struct world *w, const struct plan *plan)
     for (int i = 0; i < w->steps; i++) {
         size_t die = dice_below(&w->dice, 100);
         if (die < 60) {
-            write_something(w);
+            world_write(w);
         } else if (die < 80) {
-            go_wrong(w);
+            faults_begin(w);
         } else {
-            mend(w, draw_machine(w, &w->dice));
+            faults_end(w, world_draw(w, &w->dice));
         }
-        world_run(w, draw_ms(w, 4 * MINUTE_MS));
+        world_run(w, faults_draw_ms(w, 4 * MINUTE_MS));
     }
 }
 
@@ -770,7 +432,7 @@ static void be_well(struct world *w, bool anew)
         if (m->on && anew) {
             machine_stop(m);
         }
-        mend(w, m);
+        faults_end(w, m);
         if (!m->on) {
             sim_fail("%s does not start though all is well", m->site);
         }

@@ -11,7 +11,7 @@
 #include "machine.h"
 
 /* What can go wrong. To add one: a line here, its name, and what begin() and
- * mend() in world.c do; what mend() leaves, set_right() ends. */
+ * faults_end() in faults.c do; what that leaves, set_right() in world.c ends. */
 enum fault {
     FAULT_DELAY,   /* a line is slow, up to 20 s a frame */
     FAULT_DROP,    /* it loses frames */
@@ -125,6 +125,16 @@ void world_heal(struct world *w);
 
 /* Lets so much time pass. */
 void world_run(struct world *w, int64_t ms);
+/* A machine is switched on; sim_fail() if it may not fail to start. */
+void world_start(struct world *w, struct machine *m);
+/* Its disk is dead: it is killed, or loses its power. */
+void world_fall(struct world *w, struct machine *m);
+/* May a program end with this, because of its disk? */
+bool world_may_fail(const struct machine *m, int code);
+/* Any machine. */
+struct machine *world_draw(struct world *w, struct dice *dice);
+/* Somebody writes something somewhere, if that is on. */
+void world_write(struct world *w);
 
 /* Somebody writes something on this machine, which is on. */
 void writer_act(struct world *w, struct machine *m, bool past);
