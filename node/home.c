@@ -90,7 +90,7 @@ void home_close(struct home **h)
     free(old);
 }
 
-bool home_has_replica(const struct home *h)
+static bool has_replica(const struct home *h)
 {
     return access(h->replica, F_OK) == 0;
 }
@@ -163,7 +163,7 @@ int home_open(const char *folder, struct home **ret, struct err *e)
 {
     struct home *h = home_at(folder);
     int rc = 0;
-    if (!home_has_replica(h)) {
+    if (!has_replica(h)) {
         rc = err_set(e, ERR_CONFIG, "%s: %s; %s", h->replica, strerror(errno),
                      errno == EACCES
                          ? "it is for its owner and the group of its folder"

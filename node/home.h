@@ -47,7 +47,6 @@ int home_open_replica(const char *folder, enum database_use use,
 /* Lets go of the lock. */
 void home_close(struct home **h);
 
-bool home_has_replica(const struct home *h);
 bool home_has_keys(const struct home *h);
 
 /* Takes the lock for as long as the home is open. ERR_BUSY with "already

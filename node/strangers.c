@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 
 enum {
-    ROOM = 64,
+    ROOM = 64, /* for connections, to begin with */
+    /* Connections that ended between two looks; of more the silence tells. */
     LEFT_MAX = 256,
 };
 
