@@ -234,7 +234,7 @@ static void after_a_restore_a_new_node_number_gives_new_numbers(void **state)
     (void)state;
     struct tree *t = district();
     int copy = tree_clone(t, CLINIC);
-    char sql[200];
+    char sql[1024];
     char given[60][NUMBER_TEXT_BYTES];
     for (size_t i = 0; i < 60; i++) {
         (void)snprintf(given[i], sizeof given[i], "%s",
@@ -276,7 +276,7 @@ static void who_was_put_back_goes_on_far_ahead(void **state)
 {
     (void)state;
     struct tree *t = district();
-    char sql[200];
+    char sql[1024];
     char given[60][NUMBER_TEXT_BYTES];
     tree_back_up(t, CLINIC, "old");
     int64_t before =
