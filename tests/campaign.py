@@ -38,7 +38,7 @@ MODEL = SOURCE / "build" / "model" / "tests"
 FUZZ = SOURCE / "build" / "fuzz" / "tests"
 FIRST_SEED = 100_000          # those below are tried by hand and by tests/run
 ROUND_S = 600
-FAULT_PARTS = 40              # each some minutes long
+FAULT_PARTS = 40              # of all operations that can fail; minutes each
 CORES = os.cpu_count() or 1
 
 # What the table is to reach, and what each line of it sums.
@@ -46,7 +46,8 @@ TARGETS = [
     ("seeds of the simulator", "seeds", 100_000),
     ("simulated machine-days", "machine_days", None),
     ("crash images", "images", 500_000),
-    ("failures of disk, memory, sync", "failing", None),
+    ("failures of disk and memory", "failing", None),
+    ("parts of all such failures", "fault_parts", FAULT_PARTS),
     ("kills of real processes", "kills", 2_000),
     ("broken programs found", "broken", None),
     ("fuzz executions, parsers", "fuzz_parsers", 100_000_000),
@@ -181,12 +182,23 @@ def cut_power(seconds):
         "images": sum(images for images, _ in done)}
 
 
-def fail_disks(_):
-    """Each operation of each act fails, in so many parts, the next each time."""
-    part = sum(r["part"] == "faults" for r in records()) % FAULT_PARTS
-    said, well = play("faults", [MODEL / "test_faults"],
-                      SANGAM_PART=f"{part}/{FAULT_PARTS}")
-    return part, not well, {"failing": round(number(r"(\d+) in all", said))}
+def fail_everything(_):
+    """Each operation of the disk and each allocation of each act fails, in so many
+    parts; each time as many of them as there are cores."""
+    first = round(sum(counts_of(r)["fault_parts"] for r in records()
+                      if r["part"] == "faults")) % FAULT_PARTS
+
+    def fail(part):
+        done = [play(test, [MODEL / test], SANGAM_PART=f"{part}/{FAULT_PARTS}")
+                for test in ("test_faults", "test_shortage")]
+        return (sum(number(r"(\d+) in all", said) for said, _ in done),
+                all(well for _, well in done))
+
+    parts = [(first + i) % FAULT_PARTS for i in range(CORES)]
+    done = at_once(fail, parts)
+    return first, sum(not well for _, well in done), {
+        "failing": round(sum(count for count, _ in done)),
+        "fault_parts": len(parts)}
 
 
 def kill(seconds):
@@ -246,7 +258,7 @@ def break_it(_):
 
 # The part of a round that each has; what has none is done once.
 PARTS = {"sim": (simulate, 0.5), "power": (cut_power, 0.15),
-         "faults": (fail_disks, 0.05), "kills": (kill, 0.05),
+         "faults": (fail_everything, 0.05), "kills": (kill, 0.05),
          "fuzz": (fuzz, 0.2), "breaks": (break_it, 0.05),
          "volume": (weigh, None)}
 

@@ -7,10 +7,12 @@
 
 #include "acts.h"
 
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support/later.h"
 #include "support/scratch.h"
@@ -396,7 +398,7 @@ static int scrub(struct stage *s, struct err *e)
     return rc == 0 ? drain(s, e) : rc;
 }
 
-static int revoke(struct stage *s, struct err *e)
+static int end_node(struct stage *s, struct err *e)
 {
     const struct tree_node *clinic = &s->tree->nodes[CLINIC];
     const struct revocation v = {
@@ -546,7 +548,10 @@ static void be_enrolled(struct tree *t)
 {
     message_clear(&grant);
     assert_int_equal(tree_enrol(t, HUB, "LDH-P", &grant), NEWCOMER);
-    free(scratch_file(t->folder, "3.db", ""));
+    int fd =
+        open(t->nodes[NEWCOMER].path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    (void)close(fd);
 }
 
 static int create(struct stage *s, struct err *e)
@@ -578,7 +583,7 @@ const struct act acts[] = {
     {"a node is created", NEWCOMER, be_enrolled, create, true},
     {"a look of the rules", CLINIC, write_doses, judge, true},
     {"a scrub", CLINIC, wound, scrub, true},
-    {"an end of a node", HUB, sign_at_clinic, revoke, true},
+    {"an end of a node", HUB, sign_at_clinic, end_node, true},
     {"a taking back", CLINIC, sign_ahead, take_back, true},
     {"a return of what was lost", CLINIC, lose, come_back, true},
     {"a return of what is void", HUB, lose_ahead, come_back_late, true},

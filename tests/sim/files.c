@@ -61,6 +61,7 @@ static struct beginning beginnings[SIM_MACHINES_MAX];
 static size_t beginning_count;
 static struct file files[FILES_MAX];
 static size_t file_count; /* places ever used */
+static uint64_t changes;
 
 /* --- by name --------------------------------------------------------------- */
 
@@ -84,6 +85,7 @@ static struct file *make(const char *name)
     file_count = at < file_count ? file_count : at + 1;
     struct file *f = &files[at];
     *f = (struct file){.used = true};
+    changes++;
     (void)snprintf(f->name, sizeof f->name, "%s", name);
     return f;
 }
@@ -104,6 +106,23 @@ static void set_len(struct file *f, size_t len)
         memset(f->data + f->len, 0, len - f->len);
     }
     f->len = len;
+    changes++;
+}
+
+void files_each(void (*each)(const char *name, const uint8_t *data, size_t len,
+                             void *of),
+                void *of)
+{
+    for (size_t i = 0; i < file_count; i++) {
+        if (files[i].used && files[i].name[0] != '\0') {
+            each(files[i].name, files[i].data, files[i].len, of);
+        }
+    }
+}
+
+uint64_t files_changes(void)
+{
+    return changes;
 }
 
 bool files_read(const char *name, const uint8_t **ret, size_t *ret_len)
@@ -134,6 +153,7 @@ bool files_remove(const char *name)
         return false;
     }
     f->name[0] = '\0';
+    changes++;
     free_file(f);
     return true;
 }
@@ -181,6 +201,7 @@ static int x_close(sqlite3_file *base)
     f->handles--;
     if (h->deletes) {
         f->name[0] = '\0';
+        changes++;
     }
     free_file(f);
     return SQLITE_OK;
@@ -209,6 +230,7 @@ static int x_write(sqlite3_file *base, const void *data, int len,
         set_len(f, end);
     }
     memcpy(f->data + (size_t)at, data, (size_t)len);
+    changes++;
     return SQLITE_OK;
 }
 
@@ -494,6 +516,8 @@ sqlite3_vfs files_vfs(void)
 
 /* --- files for store/ ------------------------------------------------------------- */
 
+int __real_access(const char *name, int mode);
+int __wrap_access(const char *name, int mode);
 int __real_open(const char *name, int flags, ...);
 int __wrap_open(const char *name, int flags, ...);
 int __real_stat(const char *name, struct stat *ret);
@@ -514,6 +538,14 @@ static int fail(int code)
 {
     errno = code;
     return -1;
+}
+
+int __wrap_access(const char *name, int mode)
+{
+    if (!is_ours(name)) {
+        return __real_access(name, mode);
+    }
+    return find(name) != NULL ? 0 : fail(ENOENT);
 }
 
 /* Nobody reads or writes through the descriptor; it is synced, gets rights, and
@@ -577,6 +609,7 @@ int __wrap_rename(const char *from, const char *to)
         return fail(ENOENT);
     }
     (void)files_remove(to);
+    changes++;
     (void)snprintf(f->name, sizeof f->name, "%s", to);
     return 0;
 }
