@@ -437,6 +437,14 @@ static void check_replay(struct machine *m)
     }
 }
 
+void check_names_at_any_time(struct world *w)
+{
+    struct gathered c;
+    gather(w, &c);
+    check_names(&c);
+    gathered_close(&c);
+}
+
 void check_world(struct world *w)
 {
     struct gathered c;

@@ -14,6 +14,10 @@
 /* No row may come of the SQL: the first says what is wrong. */
 void check_none(struct gathered *c, const char *invariant, const char *sql);
 
+/* What holds of what was signed though the world has not healed: [I-3] [I-4]. All
+ * machines are on. */
+void check_names_at_any_time(struct world *w);
+
 /* sim_fail() names the invariant that does not hold. */
 void check_world(struct world *w);
 

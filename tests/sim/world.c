@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "check.h"
 #include "faults.h"
 #include "files.h"
 #include "holding.h"
@@ -266,7 +267,9 @@ static void wait_for_quiet(struct world *w, bool anew)
     while (!is_settled(w)) {
         if (sim.now_ms - began_ms > HEAL_MS) {
             say_unsettled(w);
-            sim_fail("not quiet after %d minutes", HEAL_MS / MINUTE_MS);
+            check_names_at_any_time(w); /* that would be why */
+            sim_fail("[I-7] [I-13] not quiet after %d minutes",
+                     HEAL_MS / MINUTE_MS);
         }
         world_run(w, LOOK_MS);
     }
@@ -277,7 +280,7 @@ static void wait_for_quiet(struct world *w, bool anew)
     world_run(w, QUIET_MS);
     if (!may_be_scrubbed(w, anew) && (!is_settled(w) || heads(w) != before)) {
         say_unsettled(w);
-        sim_fail("something was signed that nobody wrote");
+        sim_fail("[I-5] something was signed that nobody wrote");
     }
 }
 
