@@ -157,6 +157,9 @@ def simulate(seconds):
     words = told[1].split() if told else []
     counts |= {f"fault:{name}": int(count)
                for name, count in zip(words[::2], words[1::2])}
+    # each by its name, for whoever plays it again
+    counts |= {f"failed:{seed}": 1
+               for seed in re.findall(r"^seed (\d+) failed:", said, re.MULTILINE)}
     return first, round(number(r"seeds, (\d+) failed", said)), counts
 
 
