@@ -421,8 +421,7 @@ static int draft_delete(struct drafting *d, const struct touched *row,
 }
 
 /* What the triggers said the columns held before. */
-static void captured_values(struct drafting *d, const struct touched *row,
-                            struct fold_values *ret)
+static void captured_values(const struct touched *row, struct fold_values *ret)
 {
     for (size_t i = 0; i < row->count; i++) {
         const struct column *c =
@@ -431,7 +430,6 @@ static void captured_values(struct drafting *d, const struct touched *row,
             size_t at = (size_t)(c - row->table->columns);
             ret->set[at] = true;
             ret->values[at] = row->captures[i].old;
-            d->settles[at] = row->captures[i].settles;
         }
     }
 }
@@ -492,7 +490,7 @@ static int draft_record(struct drafting *d, const struct touched *row,
     if (old == NULL) {
         abort();
     }
-    captured_values(d, row, old);
+    captured_values(row, old);
     rc = draft_update(d, row, old, e);
     fold_values_destroy(&old);
     return rc;
@@ -649,9 +647,23 @@ static int park_unread(struct drafting *d, const struct touched *row,
 
 /* --- a row ---------------------------------------------------------------- */
 
+/* What a person settled holds however the row was written beside it. */
+static void look_what_settles(struct drafting *d, const struct touched *row)
+{
+    memset(d->settles, 0, sizeof d->settles);
+    for (size_t i = 0; i < row->count; i++) {
+        const struct column *c =
+            table_column(row->table, row->captures[i].column);
+        if (c != NULL) {
+            d->settles[c - row->table->columns] = row->captures[i].settles;
+        }
+    }
+}
+
 static void look_at(struct drafting *d, struct touched *row)
 {
     struct bytes key = {0};
+    look_what_settles(d, row);
     for (size_t i = 0; i < row->count; i++) {
         uint16_t what = row->captures[i].column;
         row->inserted = row->inserted || what == CAPTURE_INSERT;
@@ -682,7 +694,6 @@ int drafting_row(struct drafting *d, const struct capture *captures,
         row.table->kind == TABLE_RECORD || row.table->kind == TABLE_REFERENCE;
     look_at(d, &row);
     state_clear(&d->state);
-    memset(d->settles, 0, sizeof d->settles);
     int rc = read_cells(d, &row, e);
     bool there = rc == 1;
     if (rc == ERR_LIMIT) {

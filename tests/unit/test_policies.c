@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/parts.h"
 #include "store/review.h"
@@ -136,8 +137,9 @@ static struct review *review_of(struct tree *t, int node, const char *table,
     return review;
 }
 
-static void settle(struct tree *t, int node, const char *table,
-                   const char *key_text, const char *column, size_t which)
+static void settle_at(struct tree *t, int node, const char *table,
+                      const char *key_text, const char *column, size_t which,
+                      int64_t now_ms)
 {
     struct review *review = review_of(t, node, table, key_text, column);
     struct database *tool = NULL;
@@ -146,11 +148,17 @@ static void settle(struct tree *t, int node, const char *table,
     assert_int_equal(database_open(t->nodes[node].path, DATABASE_TOOL,
                                    DATABASE_EXISTING, &tool, &e),
                      0);
-    if (review_settle(tool, review, &key, which, t->now_ms, &e) != 0) {
+    if (review_settle(tool, review, &key, which, now_ms, &e) != 0) {
         fail_msg("%s", e.text);
     }
     database_close(&tool);
     review_close(&review);
+}
+
+static void settle(struct tree *t, int node, const char *table,
+                   const char *key_text, const char *column, size_t which)
+{
+    settle_at(t, node, table, key_text, column, which, t->now_ms);
 }
 
 /* --- review --------------------------------------------------------------- */
@@ -232,6 +240,32 @@ static void settling_covers_all_and_takes_the_one_that_was_chosen(void **state)
     settle(t, CLINIC, "person", "p", "sex", 1);
     tree_sync(t);
     assert_everywhere(t, "SELECT sex FROM person", "unknown");
+    assert_everywhere(t, "SELECT count(*) FROM sync_review", "0");
+    end(t);
+}
+
+/* A form writes its row whole, within the same drain (seed 135376). */
+static void settling_counts_though_the_row_is_replaced(void **state)
+{
+    (void)state;
+    static const char replace[] =
+        "REPLACE INTO person SELECT * FROM (SELECT * FROM person)";
+    /* the triggers' clock: a gap between two writes ends a drain */
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    struct tree *t = ludhiana();
+    write_apart(t, "UPDATE person SET sex = 'male'",
+                "UPDATE person SET sex = 'female'");
+    tree_sql(t, PRISON, replace);
+    settle_at(t, PRISON, "person", "p", "sex", 1, now_ms);
+    tree_sync(t);
+    assert_everywhere(t, "SELECT sex FROM person", "female");
+    assert_everywhere(t, "SELECT count(*) FROM sync_review", "0");
+    write_apart(t, "UPDATE person SET sex = 'other'",
+                "UPDATE person SET sex = 'unknown'");
+    settle_at(t, CLINIC, "person", "p", "sex", 0, now_ms);
+    tree_sql(t, CLINIC, replace);
+    tree_sync(t);
+    assert_everywhere(t, "SELECT sex FROM person", "other");
     assert_everywhere(t, "SELECT count(*) FROM sync_review", "0");
     end(t);
 }
@@ -689,6 +723,7 @@ int main(void)
         cmocka_unit_test(the_same_value_twice_is_no_review),
         cmocka_unit_test(an_ordinary_write_covers_what_was_shown_and_no_more),
         cmocka_unit_test(settling_covers_all_and_takes_the_one_that_was_chosen),
+        cmocka_unit_test(settling_counts_though_the_row_is_replaced),
         cmocka_unit_test(the_smaller_dose_is_shown_until_a_person_has_looked),
         cmocka_unit_test(a_group_under_review_shows_what_one_site_wrote),
         cmocka_unit_test(what_only_goes_forward_goes_back_nowhere),
