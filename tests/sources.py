@@ -12,7 +12,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[1]
 def run(*command, **options):
     """Its end, with all that it printed."""
     return subprocess.run(command, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, **options)
+                          stderr=subprocess.STDOUT, errors="replace", **options)
 
 
 class Copy:

@@ -612,9 +612,10 @@ struct stage acts_stage(const struct act *act)
     return s;
 }
 
+/* To ask a file whether it is made empties its log. */
 void acts_start(struct stage *s)
 {
-    if (database_is_made(s->tree->nodes[s->node].path)) {
+    if (s->node != NEWCOMER || database_is_made(s->tree->nodes[s->node].path)) {
         tree_restart(s->tree, s->node);
     } else {
         tree_close(s->tree, s->node);

@@ -2,7 +2,7 @@
 
 /*
  * Acts: what a node does to its file, one of each kind, played on a small tree
- * while power goes or the disk fails. An act may be played again from whatever
+ * while power goes, the disk fails or memory is short. An act may be played again from whatever
  * is left of the file, and comes to the same end.
  */
 #ifndef SANGAM_TESTS_ACTS_H

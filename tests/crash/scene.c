@@ -56,16 +56,31 @@ struct tree_node *scene_node(const struct scene *s)
     return &s->stage.tree->nodes[s->stage.node];
 }
 
-static void note_state(struct stage *stage)
+static void note_commit(void *stage)
 {
-    struct scene *s = (struct scene *)stage;
+    struct scene *s = stage;
     assert_true(s->state_count < SCENE_STATES_MAX);
     s->states[s->state_count++] = file_digest_at(scene_node(s)->path);
 }
 
-static void note_commit(void *stage)
+static void note_return(struct stage *stage)
 {
-    note_state(stage);
+    struct scene *s = (struct scene *)stage;
+    note_commit(stage);
+    assert_true(s->promised_count < SCENE_STATES_MAX);
+    s->promised[s->promised_count++] = s->state_count - 1;
+}
+
+static void count_return(struct stage *stage)
+{
+    struct scene *s = (struct scene *)stage;
+    s->returned++;
+}
+
+void scene_count(struct scene *s)
+{
+    s->returned = 0;
+    s->stage.returned = count_return;
 }
 
 void scene_play_well(struct scene *s, const char *when)
@@ -77,33 +92,57 @@ void scene_play_well(struct scene *s, const char *when)
     }
 }
 
+static struct file_digest look(const struct scene *s, int node)
+{
+    return file_digest_at(s->stage.tree->nodes[node].path);
+}
+
 void scene_rehearse(struct scene *s)
 {
-    note_state(&s->stage);
-    s->stage.returned = note_state;
+    note_commit(s);
+    s->stage.returned = note_return;
     calls_hear(note_commit, &s->stage);
     scene_play_well(s, "where nothing fails");
     calls_hear(NULL, NULL);
     s->stage.returned = NULL;
+    for (int i = 0; i < s->stage.tree->count; i++) {
+        s->ends[i] = look(s, i);
+    }
     s->end = file_digest_shown(scene_node(s)->client);
+}
+
+/* Of the states the first that the file may be in. */
+static size_t first_allowed(const struct scene *s)
+{
+    size_t n =
+        s->returned < s->promised_count ? s->returned : s->promised_count;
+    return n == 0 ? 0 : s->promised[n - 1];
 }
 
 void scene_check_whole(const struct scene *s, const char *when)
 {
-    struct file_digest d = file_digest_at(scene_node(s)->path);
+    struct file_digest d = look(s, s->stage.node);
+    bool older = false;
     for (size_t i = 0; i < s->state_count; i++) {
-        if (file_digest_equal(&s->states[i], &d)) {
+        bool same = file_digest_equal(&s->states[i], &d);
+        if (same && i >= first_allowed(s)) {
             return;
         }
+        older = older || same;
     }
-    fail_msg("%s, %s: half of something is there", s->act->name, when);
+    fail_msg("%s, %s: %s", s->act->name, when,
+             older ? "what was promised is gone"
+                   : "half of something is there");
 }
 
 void scene_check_done(const struct scene *s, const char *when)
 {
-    struct file_digest d = file_digest_at(scene_node(s)->path);
-    if (!file_digest_equal(&s->states[s->state_count - 1], &d)) {
-        fail_msg("%s, %s: it said that all was done", s->act->name, when);
+    for (int i = 0; i < s->stage.tree->count; i++) {
+        struct file_digest d = look(s, i);
+        if (!file_digest_equal(&s->ends[i], &d)) {
+            fail_msg("%s, %s: it said that all was done, and node %d lacks it",
+                     s->act->name, when, i);
+        }
     }
 }
 

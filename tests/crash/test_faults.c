@@ -111,9 +111,12 @@ static bool play_failing(struct scene *s, const struct failure *f, size_t after,
                          bool lasting)
 {
     struct err e = {0};
+    scene_count(s);
     f->begin(image, after, lasting);
     int rc = s->act->play(&s->stage, &e);
     bool failed = f->end();
+    s->stage.returned = NULL;
+    s->returned = rc == 0 ? SIZE_MAX : s->returned; /* it says all is done */
     if (rc != 0 && e.text[0] == '\0') {
         fail_msg("%s, %s: no word of it", s->act->name, f->name);
     }
@@ -192,6 +195,9 @@ static size_t play_act(const struct act *act)
                       failures[i].name, here);
         count += here;
     }
+    /* an act of which nothing can fail is none */
+    assert_true(count > 0 || (act->at_length && !has_time()) ||
+                part_asked_for().number > 0 || only_failure[0] != '\0');
     tree_free(s->stage.tree);
     free(s);
     return count;
