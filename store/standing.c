@@ -396,6 +396,25 @@ static enum stand stand_of(const struct subject *o, enum moment when,
 
 /* --- weighing ------------------------------------------------------------ */
 
+/* A certificate that was taken back is signed anew, with its serial: until that
+ * comes its node goes on, and nobody ends one by a stamp of long ago. */
+static bool counts_certificate(const struct item *item)
+{
+    if (item->by == item->about) {
+        return true;
+    }
+    switch (stand_of(item->by, NOW, &item->in)) {
+    case STAND_COUNTS:
+        return true;
+    case STAND_VOID:
+        return !is_cut_off(item->by, NOW, &item->in);
+    case STAND_CUT_OFF:
+    case STAND_FORKED:
+        return false;
+    }
+    abort();
+}
+
 /* Looks only at what was weighed before it (compare_items). */
 static bool weigh(const struct item *item)
 {
@@ -418,7 +437,7 @@ static bool weigh(const struct item *item)
         return item->fit && is_above(by, item->about) &&
                stand_of(by, NOW, in) == STAND_COUNTS;
     case KIND_CERTIFICATE:
-        return by == item->about || stand_of(by, NOW, in) == STAND_COUNTS;
+        return counts_certificate(item);
     }
     abort();
 }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates that their issuer took back: who has one goes on until it is signed
+ * anew (semantics.md, section 4). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/parts.h"
+#include "support/district.h"
+
+static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
+
+static void sync_for_days(struct tree *t, int days)
+{
+    struct err e;
+    for (int i = 0; i < days; i++) {
+        t->now_ms += INT64_C(24) * 3600 * 1000;
+        for (int n = 0; n < t->count; n++) {
+            tree_drain(t, n);
+        }
+        for (int n = 1; n < t->count; n++) {
+            (void)tree_send_try(t, n, t->nodes[n].parent, &e);
+            (void)tree_send_try(t, t->nodes[n].parent, n, &e);
+        }
+    }
+}
+
+/* A hub is new and its clock is a year ahead: it enrols a clinic, and somebody
+ * imports a register. It meets headquarters and takes all back. To the clinic come
+ * the words that take it back, then the line is cut for weeks; its certificate,
+ * signed anew, is still on its way. What the clinic dispenses is signed or shown
+ * [I-6], and needs no person afterwards [I-13]. */
+static struct tree *hub_that_was_ahead(void)
+{
+    struct tree *t = district_new(LDH_H);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    district_add_person(t, LDH_H, 1);
+    assert_int_equal(tree_add(t, LDH_H, "LDH-C"), LDH_C);
+    tree_send(t, LDH_H, LDH_C);
+    tree_restart(t, LDH_C);
+    district_add_dose(t, LDH_C, 1);
+    tree_send(t, LDH_C, LDH_H);
+    t->nodes[LDH_H].ahead_ms = 0;
+    struct err e;
+    (void)tree_send_try(t, LDH_H, HQ, &e); /* turned away, taken back */
+    t->now_ms += ASK_AGAIN_MIN_MS;
+    (void)tree_send_try(t, LDH_H, HQ, &e);
+    return t;
+}
+
+static void a_clinic_whose_certificate_is_taken_back_goes_on(void **state)
+{
+    (void)state;
+    struct tree *t = hub_that_was_ahead();
+    assert_string_equal(
+        tree_get(t, LDH_H, "SELECT count(*) > 0 FROM sync_void"), "1");
+    while (strcmp(tree_get(t, LDH_C, "SELECT count(*) FROM sync_void"), "0") ==
+           0) {
+        assert_true(tree_send_one(t, LDH_H, LDH_C) > 0);
+    }
+    district_add_dose(t, LDH_C, 2);
+    tree_check(t, LDH_C);
+    tree_restart(t, LDH_C);
+    tree_check(t, LDH_C);
+    assert_string_equal(district_doses(t, LDH_C), "d1,d2");
+    sync_for_days(t, 10);
+    for (int i = 0; i < t->count; i++) {
+        tree_check(t, i);
+        tree_restart(t, i);
+        tree_check(t, i);
+    }
+    tree_check_verdicts(t, LDH_H, LDH_C);
+    assert_string_equal(district_doses(t, HQ), "d1,d2");
+    assert_string_equal(tree_get(t, LDH_C, "SELECT count(*) FROM sync_parked"),
+                        "0");
+    tree_free(t);
+}
+
+/* What the node signs next continues that changeset, in that incarnation. */
+static void go_back_to(struct tree *t, int node, const struct origin *was,
+                       uint64_t incarnation)
+{
+    struct replica *r = t->nodes[node].replica;
+    struct origin *own = replica_own_origin(r);
+    own->head_seq = was->head_seq;
+    own->head_incarnation = was->head_incarnation;
+    own->head_hash = was->head_hash;
+    own->head_hlc = was->head_hlc;
+    own->changed = true;
+    r->last_hlc = was->head_hlc;
+    r->self.incarnation = incarnation;
+    registry_mark(r->merger.registry);
+}
+
+/* Nobody can withdraw a dose register by a stamp of long ago. A hub takes back, by
+ * one, all that it ever signed: the certificate of its clinic is among it. */
+static void a_hub_withdraws_no_register_by_an_old_stamp(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct leaf *leaf = calloc(1, sizeof *leaf);
+    struct bytes memory = {0};
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
+    tree_sync(t);
+    struct replica *r = t->nodes[LDH_H].replica;
+    struct voiding v = {.node = r->self.node, .after = 0};
+    v.incarnation = replica_own_origin(r)->head_incarnation;
+    const struct origin never = {.no = 0};
+    go_back_to(t, LDH_H, &never, 12345);
+    voiding_leaf(&v, &memory, leaf);
+    assert_int_equal(replica_begin(r, &e), 0);
+    assert_int_equal(
+        replica_end(r, replica_sign_control(r, leaf, 1000, t->now_ms, &e), &e),
+        0);
+    bytes_free(&memory);
+    free(leaf);
+    sync_for_days(t, 3);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_void"), "1");
+    assert_string_equal(district_doses(t, HQ), "d1");
+    assert_string_equal(district_doses(t, LDH_C), "d1");
+    tree_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clinic_whose_certificate_is_taken_back_goes_on),
+        cmocka_unit_test(a_hub_withdraws_no_register_by_an_old_stamp),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
