@@ -5,7 +5,7 @@
 usage: tests/sim/breaks.py [NAME...]
 
 Each break is one edit of a copy of the sources in build/breaks; the simulator is
-built from it and lives through a hundred seeds until one fails with the words
+built from it and lives through two hundred seeds until one fails with the words
 expected; what else fails before is counted.
 Exit status 0: every break was found.
 """
@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from sources import Copy, run
 
-SEEDS = 100
+SEEDS = 200
 
 # name: file, text, its replacement, what the simulator must say
 BREAKS = {
