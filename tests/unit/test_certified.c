@@ -12,6 +12,7 @@
 
 #include "store/parts.h"
 #include "support/district.h"
+#include "support/later.h"
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
@@ -128,11 +129,67 @@ static void a_hub_withdraws_no_register_by_an_old_stamp(void **state)
     tree_free(t);
 }
 
+static void damage(struct tree *t, int node, const char *sql)
+{
+    sqlite3 *db = t->nodes[node].client;
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, node, sql);
+    (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+}
+
+/* A hub's disk damages the root's renewal on its way to a site; the hub's own
+ * renewals go on (decision 26). Then it is mended. [I-13] */
+static void a_renewal_that_comes_before_its_issuers(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    tree_upgrade(t, HQ, later_schema(&schema_embedded, LATER_CLASS));
+    tree_send(t, HQ, LDH_H); /* the hub has its own, and makes the children's */
+    damage(t, LDH_H,
+           "CREATE TEMP TABLE whole AS SELECT c.origin_no, c.seq, c.signature"
+           " FROM sync_changeset c JOIN sync_origin USING(origin_no) JOIN"
+           " sync_certificate USING(node) WHERE site = 'PB-HQ' AND c.seq >="
+           " (SELECT max(seq) - 1 FROM sync_changeset x WHERE x.origin_no ="
+           " c.origin_no) GROUP BY 1, 2;"
+           "UPDATE sync_changeset SET signature = zeroblob(64) WHERE"
+           " (origin_no, seq) IN (SELECT origin_no, seq FROM whole)");
+    assert_int_equal(tree_send_try(t, LDH_H, LDH_P, &e), ERR_SIGNATURE);
+    damage(t, LDH_H,
+           "UPDATE sync_changeset SET signature = w.signature FROM whole w"
+           " WHERE w.origin_no = sync_changeset.origin_no AND w.seq ="
+           " sync_changeset.seq; DROP TABLE whole");
+    for (int i = 0; i < 20; i++) {
+        t->now_ms += INT64_C(24) * 3600 * 1000;
+        for (int n = 1; n < t->count; n++) {
+            (void)tree_send_try(t, n, t->nodes[n].parent, &e);
+            (void)tree_send_try(t, t->nodes[n].parent, n, &e);
+        }
+    }
+    tree_restart(t, LDH_P);
+    district_call(t, LDH_C, 1, "777");
+    for (int i = 0; i < 20; i++) {
+        t->now_ms += INT64_C(24) * 3600 * 1000;
+        for (int n = 1; n < t->count; n++) {
+            (void)tree_send_try(t, n, t->nodes[n].parent, &e);
+            (void)tree_send_try(t, t->nodes[n].parent, n, &e);
+        }
+    }
+    assert_string_equal(tree_get(t, LDH_P, "SELECT count(*) FROM sync_barred"),
+                        "0");
+    assert_string_equal(district_phones(t, LDH_P), "777");
+    tree_check_verdicts(t, HQ, LDH_P);
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clinic_whose_certificate_is_taken_back_goes_on),
         cmocka_unit_test(a_hub_withdraws_no_register_by_an_old_stamp),
+        cmocka_unit_test(a_renewal_that_comes_before_its_issuers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
