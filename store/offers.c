@@ -71,8 +71,9 @@ int offers_note(struct merger *m, const struct table *offers,
 {
     static const char sql[] =
         "INSERT INTO sync_offer(hash, table_id, key, scope, from_site,"
-        " to_site, epoch, offer_key) VALUES(:hash, :table, :key, :scope, :from,"
-        " :to, :epoch, :offer) ON CONFLICT(hash) DO NOTHING";
+        " to_site, epoch, offer_key, origin_no, seq, incarnation) VALUES(:hash,"
+        " :table, :key, :scope, :from, :to, :epoch, :offer, :origin, :seq,"
+        " :incarnation) ON CONFLICT(hash) DO NOTHING";
     const struct certificate *origin = registry_certificate(
         m->registry, &cs->header.origin, cs->header.certificate);
     struct offer offer;
@@ -95,6 +96,10 @@ int offers_note(struct merger *m, const struct table *offers,
     bind_text(stmt, ":to", offer.to);
     bind_integer(stmt, ":epoch", offer.epoch);
     bind_slice(stmt, ":offer", leaf->key_bytes);
+    bind_integer(stmt, ":origin",
+                 registry_origin(m->registry, &cs->header.origin)->no);
+    bind_integer(stmt, ":seq", (int64_t)cs->header.seq);
+    bind_integer(stmt, ":incarnation", (int64_t)cs->header.incarnation);
     rc = database_done(m->db, stmt, e);
     return rc == 0 ? sqlite3_changes(database_handle(m->db)) > 0 : rc;
 }
@@ -168,9 +173,11 @@ int offers_to(struct merger *m, const struct table *t, struct slice key,
               uint8_t ret_hash[HASH_BYTES], struct err *e)
 {
     static const char sql[] =
-        "SELECT hash FROM sync_offer WHERE table_id = :table AND key = :key"
-        " AND from_site = :from AND to_site = :to AND epoch = :epoch"
-        " ORDER BY hash LIMIT 1";
+        "SELECT o.hash FROM sync_offer o LEFT JOIN sync_changeset c"
+        " USING(origin_no, seq, incarnation) WHERE table_id = :table"
+        " AND key = :key AND from_site = :from AND to_site = :to"
+        " AND epoch = :epoch ORDER BY coalesce(c.voided, 0) > 0, o.hash"
+        " LIMIT 1";
     sqlite3_stmt *stmt;
     int rc = database_statement(m->db, sql, &stmt, e);
     if (rc != 0) {

@@ -35,8 +35,9 @@ int offers_forget(struct merger *m, const struct table *offers,
                   struct slice offer_key, struct bytes *ret_keys,
                   struct err *e);
 
-/* The first offer of a row to a site by its owner under an epoch, for the site
- * to take: 1 with the hash of its leaf. */
+/* An offer of a row to a site by its owner under an epoch, for the site to take: 1
+ * with the hash of its leaf. One that was not taken back, where there is one: others
+ * may never get the other. */
 int offers_to(struct merger *m, const struct table *t, struct slice key,
               const struct owner *owner, uint32_t epoch, const char *site,
               uint8_t ret_hash[HASH_BYTES], struct err *e);

@@ -392,7 +392,10 @@ CREATE TABLE sync_offer(
   from_site TEXT NOT NULL,          -- the site that signed the offer
   to_site   TEXT NOT NULL,
   epoch     INTEGER NOT NULL,
-  offer_key BLOB NOT NULL           -- key of the offer's own row, canonical
+  offer_key BLOB NOT NULL,          -- key of the offer's own row, canonical
+  origin_no INTEGER NOT NULL,       -- the changeset that it lies in, which may be
+  seq       INTEGER NOT NULL,       -- taken back: who takes the row names another
+  incarnation INTEGER NOT NULL      -- offer if there is one
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_offer_row ON sync_offer(table_id, key);
 -- Deliveries with leaves that are newer than this version: of tables, classes

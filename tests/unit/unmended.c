@@ -161,64 +161,6 @@ static void a_clone_that_starts_again_first_is_proved_from_there(void **state)
     tree_free(t);
 }
 
-/* --- offers ---------------------------------------------------------------- */
-
-enum { OFFERS = 16 };
-
-static void offer_all(struct tree *t, int node, const char *to)
-{
-    char sql[300];
-    for (int i = 0; i < OFFERS; i++) {
-        (void)snprintf(sql, sizeof sql,
-                       "INSERT INTO referral(person_id, enrolment_id, kind,"
-                       " to_site, offered_epoch) VALUES('p1', 'e%d',"
-                       " 'transfer_of_care', '%s', 1)",
-                       i, to);
-        tree_sql(t, node, sql);
-    }
-    tree_drain(t, node);
-}
-
-/* A hub was ahead when it offered rows; it has taken that back and signed it
- * anew, and the site knows both before it takes anything. semantics.md section
- * 4: an acceptance "names the leaf of the offer"; [I-13]: after faults end,
- * nodes converge. */
-static void who_accepts_names_an_offer_that_others_get(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_P);
-    char sql[300];
-    district_add_person(t, LDH_H, 1);
-    for (int i = 0; i < OFFERS; i++) {
-        (void)snprintf(sql, sizeof sql,
-                       "INSERT INTO enrolment(enrolment_id, person_id,"
-                       " programme, status) VALUES('e%d', 'p1', 'OOAT',"
-                       " 'active')",
-                       i);
-        tree_sql(t, LDH_H, sql);
-    }
-    tree_drain(t, LDH_H);
-    tree_sync(t);
-    t->nodes[LDH_H].ahead_ms = year_ms;
-    offer_all(t, LDH_H, "LDH-P");
-    tree_send(t, LDH_H, LDH_P);
-    t->nodes[LDH_H].ahead_ms = 0;
-    tree_sync(t); /* turned away, taken back, signed anew */
-    tree_sync(t);
-    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM referral"), "16");
-    tree_sql(t, LDH_P,
-             "UPDATE enrolment SET owner_site = 'LDH-P', named_worker = 'W'");
-    tree_drain(t, LDH_P);
-    tree_sync(t);
-    tree_sync(t);
-    static const char owned[] =
-        "SELECT count(*) FROM enrolment WHERE owner_site = 'LDH-P'";
-    assert_string_equal(tree_get(t, LDH_P, owned), "16");
-    assert_string_equal(tree_get(t, LDH_H, owned), "16");
-    assert_string_equal(tree_get(t, HQ, owned), "16");
-    tree_free(t);
-}
-
 /* --- certificates ----------------------------------------------------------- */
 
 static const struct schema *with_class(void)
@@ -623,7 +565,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_original_that_starts_again_proves_the_clone),
         cmocka_unit_test(a_clone_is_found_though_both_start_again),
         cmocka_unit_test(a_clone_that_starts_again_first_is_proved_from_there),
-        cmocka_unit_test(who_accepts_names_an_offer_that_others_get),
         cmocka_unit_test(a_stolen_hub_takes_no_clinic_with_it),
         cmocka_unit_test(a_person_settles_what_one_site_said_again_and_again),
         cmocka_unit_test(who_was_enrolled_after_the_backup_is_let_in),

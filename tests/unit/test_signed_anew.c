@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates that their issuer took back: who has one goes on until it is signed
- * anew (semantics.md, section 4). */
+/* Certificates and offers that who made them took back and signs anew: others go
+ * on meanwhile (semantics.md, section 4). */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,11 +185,69 @@ static void a_renewal_that_comes_before_its_issuers(void **state)
     tree_free(t);
 }
 
+/* --- offers ---------------------------------------------------------------- */
+
+enum { OFFERS = 16 };
+
+static void offer_all(struct tree *t, int node, const char *to)
+{
+    char sql[300];
+    for (int i = 0; i < OFFERS; i++) {
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO referral(person_id, enrolment_id, kind,"
+                       " to_site, offered_epoch) VALUES('p1', 'e%d',"
+                       " 'transfer_of_care', '%s', 1)",
+                       i, to);
+        tree_sql(t, node, sql);
+    }
+    tree_drain(t, node);
+}
+
+/* A hub was ahead when it offered rows; it has taken that back and signed it
+ * anew, and the site knows both before it takes anything. Headquarters gets only
+ * one of them while the other is ahead of time [I-13]. */
+static void who_accepts_names_an_offer_that_others_get(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    char sql[300];
+    district_add_person(t, LDH_H, 1);
+    for (int i = 0; i < OFFERS; i++) {
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO enrolment(enrolment_id, person_id,"
+                       " programme, status) VALUES('e%d', 'p1', 'OOAT',"
+                       " 'active')",
+                       i);
+        tree_sql(t, LDH_H, sql);
+    }
+    tree_drain(t, LDH_H);
+    tree_sync(t);
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    offer_all(t, LDH_H, "LDH-P");
+    tree_send(t, LDH_H, LDH_P);
+    t->nodes[LDH_H].ahead_ms = 0;
+    tree_sync(t); /* turned away, taken back, signed anew */
+    tree_sync(t);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM referral"), "16");
+    tree_sql(t, LDH_P,
+             "UPDATE enrolment SET owner_site = 'LDH-P', named_worker = 'W'");
+    tree_drain(t, LDH_P);
+    tree_sync(t);
+    tree_sync(t);
+    static const char owned[] =
+        "SELECT count(*) FROM enrolment WHERE owner_site = 'LDH-P'";
+    assert_string_equal(tree_get(t, LDH_P, owned), "16");
+    assert_string_equal(tree_get(t, LDH_H, owned), "16");
+    assert_string_equal(tree_get(t, HQ, owned), "16");
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clinic_whose_certificate_is_taken_back_goes_on),
         cmocka_unit_test(a_hub_withdraws_no_register_by_an_old_stamp),
+        cmocka_unit_test(who_accepts_names_an_offer_that_others_get),
         cmocka_unit_test(a_renewal_that_comes_before_its_issuers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
