@@ -366,10 +366,32 @@ static bool is_certified(const struct subject *o, enum moment when,
     return !known;
 }
 
+static enum stand stand_of(const struct subject *o, enum moment when,
+                           const struct changeset_header *h);
+
+/* Is its certificate one that the younger of two copies gave? It waits with that. */
+static bool is_certified_by_fork(const struct subject *o, enum moment when,
+                                 const struct changeset_header *h)
+{
+    if (is_certified(o, when, h)) {
+        return false;
+    }
+    for (size_t i = 0; i < o->count; i++) {
+        const struct item *item = o->about[i];
+        if (item->kind == KIND_CERTIFICATE && item->by != item->about &&
+            item->serial == h->certificate &&
+            stand_of(item->by, when, &item->in) == STAND_FORKED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_cut_off_above(const struct subject *o, enum moment when,
                              const struct changeset_header *h)
 {
-    return is_said(o, KIND_REVOCATION, when, h) || !is_certified(o, when, h);
+    return is_said(o, KIND_REVOCATION, when, h) ||
+           (!is_certified(o, when, h) && !is_certified_by_fork(o, when, h));
 }
 
 static bool is_cut_off(const struct subject *o, enum moment when,
@@ -389,7 +411,8 @@ static enum stand stand_of(const struct subject *o, enum moment when,
     if (is_cut_off(o, when, h)) {
         return STAND_CUT_OFF;
     }
-    return is_said(o, KIND_FORK, when, h) || is_said(o, KIND_CLONE, when, h)
+    return is_said(o, KIND_FORK, when, h) || is_said(o, KIND_CLONE, when, h) ||
+                   is_certified_by_fork(o, when, h)
                ? STAND_FORKED
                : STAND_COUNTS;
 }

@@ -1239,6 +1239,46 @@ static void whatever_the_order_all_end_equal(void **state)
     }
 }
 
+/* The younger copy of a hub enrolls a clinic. Its certificate waits, and so does what
+ * the clinic writes: its doses stay, whether the proof comes before them or after. */
+static void who_a_clone_enrolled_waits_with_it(void **state)
+{
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        struct tree *t = district_new(LDH_H);
+        struct err e;
+        district_add_person(t, LDH_H, 1);
+        tree_sync(t);
+        int copy = tree_clone(t, LDH_H);
+        uint64_t at = journal_end(t, copy);
+        district_call(t, LDH_H, 1, "777");
+        t->now_ms += 1000;
+        int clinic = tree_add(t, copy, "LDH-C");
+        tree_send(t, copy, clinic);
+        district_add_dose(t, clinic, 1);
+        district_call(t, clinic, 1, "888");
+        tree_send(t, clinic, copy);
+        if (late) {
+            tree_send(t, LDH_H, HQ);
+            assert_int_equal(bring(t, copy, HQ, at, &e), 0);
+            assert_string_equal(district_phones(t, HQ), "888");
+        }
+        district_add_person(t, LDH_H, 2); /* it goes on */
+        tree_send(t, LDH_H, HQ);
+        if (!late) {
+            assert_int_equal(bring(t, copy, HQ, at, &e), 0);
+        }
+        assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"),
+                            "1");
+        assert_string_equal(district_doses(t, HQ), "d1");
+        assert_string_equal(
+            tree_get(t, HQ, "SELECT phone FROM person WHERE person_id = 'p1'"),
+            "777");
+        tree_check(t, HQ);
+        tree_free(t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1263,6 +1303,7 @@ int main(void)
         cmocka_unit_test(of_a_forked_name_only_events_count),
         cmocka_unit_test(what_a_program_writes_meanwhile_is_not_lost),
         cmocka_unit_test(of_a_clone_that_ran_meanwhile_only_events_count),
+        cmocka_unit_test(who_a_clone_enrolled_waits_with_it),
         cmocka_unit_test(a_clone_is_found_whichever_comes_first),
         cmocka_unit_test(what_was_taken_back_comes_back_and_leads_nowhere),
         cmocka_unit_test(a_shorter_branch_that_comes_back_is_gone_on_from),

@@ -532,31 +532,6 @@ static void what_a_clone_says_waits_on_the_second_day_too(void **state)
     tree_free(t);
 }
 
-/* design.md section 8: "otherwise a clone: then events of both stay". A clinic that
- * was enrolled by the copy of a hub is no clone. */
-static void doses_of_who_was_enrolled_by_a_clone_stay(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_H);
-    struct err e;
-    district_add_person(t, LDH_H, 1);
-    tree_sync(t);
-    int copy = tree_clone(t, LDH_H);
-    uint64_t at = journal_end(t, copy);
-    district_call(t, LDH_H, 1, "777");
-    t->now_ms += 1000;
-    int clinic = tree_add(t, copy, "LDH-C");
-    tree_send(t, copy, clinic);
-    district_add_dose(t, clinic, 1);
-    tree_send(t, clinic, copy);
-    district_call(t, LDH_H, 1, "999");
-    tree_send(t, LDH_H, HQ);
-    assert_int_equal(bring(t, copy, HQ, at, &e), 0);
-    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
-    assert_string_equal(district_doses(t, HQ), "d1");
-    tree_free(t);
-}
-
 int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
@@ -571,7 +546,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_hub_makes_no_node_for_a_site_of_another),
         cmocka_unit_test(a_large_district_was_enrolled_ahead),
         cmocka_unit_test(what_a_clone_says_waits_on_the_second_day_too),
-        cmocka_unit_test(doses_of_who_was_enrolled_by_a_clone_stay),
         cmocka_unit_test(a_long_branch_costs_what_it_is_long),
         cmocka_unit_test(who_lies_does_not_use_up_what_its_hub_may_say),
         cmocka_unit_test(who_enrols_without_end_stops_no_upgrade),
