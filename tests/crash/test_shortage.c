@@ -38,7 +38,7 @@
 #include "sim/files.h"
 
 enum {
-    FEW = 8, /* of so many, one: where there is no time for all */
+    FEW = 4, /* of so many, one: where there is no time for all */
     HANGS_S = 300,
     IMAGES_MAX = 1 << 16,
     IMAGE_BYTES_MAX = 64 << 20,
