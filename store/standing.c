@@ -348,50 +348,39 @@ static bool is_void(const struct subject *o, enum moment when,
     return false;
 }
 
-/* Is it signed under a certificate that counts? One that lies in no changeset
- * yet is just being signed. */
-static bool is_certified(const struct subject *o, enum moment when,
-                         const struct changeset_header *h)
-{
-    bool known = false;
-    for (size_t i = 0; i < o->count; i++) {
-        const struct item *item = o->about[i];
-        if (item->kind == KIND_CERTIFICATE && item->serial == h->certificate) {
-            known = known || when == NOW || item->settled;
-            if (when == NOW ? item->counts : item->counted) {
-                return true;
-            }
-        }
-    }
-    return !known;
-}
-
 static enum stand stand_of(const struct subject *o, enum moment when,
                            const struct changeset_header *h);
 
-/* Is its certificate one that the younger of two copies gave? It waits with that. */
-static bool is_certified_by_fork(const struct subject *o, enum moment when,
-                                 const struct changeset_header *h)
+/* Of the certificate that it is signed under. One that lies in no changeset yet is
+ * just being signed; with one that the younger of two copies gave it waits. */
+static enum stand stand_by_certificate(const struct subject *o,
+                                       enum moment when,
+                                       const struct changeset_header *h)
 {
-    if (is_certified(o, when, h)) {
-        return false;
-    }
+    enum stand stand = STAND_CUT_OFF;
+    bool known = false;
     for (size_t i = 0; i < o->count; i++) {
         const struct item *item = o->about[i];
-        if (item->kind == KIND_CERTIFICATE && item->by != item->about &&
-            item->serial == h->certificate &&
+        if (item->kind != KIND_CERTIFICATE || item->serial != h->certificate) {
+            continue;
+        }
+        known = known || when == NOW || item->settled;
+        if (when == NOW ? item->counts : item->counted) {
+            return STAND_COUNTS;
+        }
+        if (item->by != item->about &&
             stand_of(item->by, when, &item->in) == STAND_FORKED) {
-            return true;
+            stand = STAND_FORKED;
         }
     }
-    return false;
+    return known ? stand : STAND_COUNTS;
 }
 
 static bool is_cut_off_above(const struct subject *o, enum moment when,
                              const struct changeset_header *h)
 {
     return is_said(o, KIND_REVOCATION, when, h) ||
-           (!is_certified(o, when, h) && !is_certified_by_fork(o, when, h));
+           stand_by_certificate(o, when, h) == STAND_CUT_OFF;
 }
 
 static bool is_cut_off(const struct subject *o, enum moment when,
@@ -412,7 +401,7 @@ static enum stand stand_of(const struct subject *o, enum moment when,
         return STAND_CUT_OFF;
     }
     return is_said(o, KIND_FORK, when, h) || is_said(o, KIND_CLONE, when, h) ||
-                   is_certified_by_fork(o, when, h)
+                   stand_by_certificate(o, when, h) == STAND_FORKED
                ? STAND_FORKED
                : STAND_COUNTS;
 }
