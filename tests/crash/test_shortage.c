@@ -36,9 +36,11 @@
 
 #include "crash/scene.h"
 #include "sim/files.h"
+#include "sim/memory.h"
 
 enum {
-    FEW = 4, /* of so many, one: where there is no time for all */
+    FEW =
+        4, /* the next is a quarter further on, where there is no time for all */
     HANGS_S = 300,
     IMAGES_MAX = 1 << 16,
     IMAGE_BYTES_MAX = 64 << 20,
@@ -308,7 +310,7 @@ static void *x_realloc(void *p, int bytes)
     return memory_fails() ? NULL : player.below.xRealloc(p, bytes);
 }
 
-static void memory_install(void)
+static void shortage_install(void)
 {
     sqlite3_config(SQLITE_CONFIG_GETMALLOC, &player.below);
     sqlite3_mem_methods ours = player.below;
@@ -503,10 +505,7 @@ char *__wrap_mkdtemp(char *name)
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
-/* sim/memory.h's, for the files alone. */
-void *memory_piece(void *piece, size_t bytes);
-void memory_free(void *piece);
-
+/* For the files alone. */
 void *memory_piece(void *piece, size_t bytes)
 {
     void *larger = realloc(piece, bytes);
@@ -531,7 +530,7 @@ int main(int argc, char **argv)
     (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     scene_draw_the_same();
-    memory_install();
+    shortage_install();
     vfs = files_vfs();
     vfs.zName = "files";
     assert_int_equal(sqlite3_vfs_register(&vfs, 1), SQLITE_OK);

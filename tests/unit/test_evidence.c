@@ -12,6 +12,7 @@
 #include "protocol/hlc.h"
 #include "store/parts.h"
 #include "support/dice.h"
+#include "support/copies.h"
 #include "support/district.h"
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
@@ -37,11 +38,6 @@ static uint64_t head_of(struct tree *t, int at, int node)
 {
     const struct origin *o = origin_at(t, at, node);
     return o == NULL ? 0 : o->head_seq;
-}
-
-static uint64_t journal_end(struct tree *t, int node)
-{
-    return replica_self(t->nodes[node].replica)->head;
 }
 
 /* The rows of two nodes, of tables that both hold whole. */
@@ -672,7 +668,7 @@ static void a_node_that_ended_takes_nothing_back(void **state)
     t->nodes[LDH_C].ahead_ms = 0;
     must_revoke(t, LDH_H, LDH_C, 1);
     tree_sync(t);
-    uint64_t end = journal_end(t, LDH_C);
+    uint64_t end = copies_journal_end(t, LDH_C);
     struct taken_back taken;
     const char *ahead = tree_get(t, LDH_C,
                                  "SELECT min(position) FROM sync_delivery AS d"
@@ -682,7 +678,7 @@ static void a_node_that_ended_takes_nothing_back(void **state)
                                        tree_clock(t, LDH_C), &taken, &e),
                      0);
     assert_int_equal(taken.changesets, 0);
-    assert_int_equal(journal_end(t, LDH_C), end);
+    assert_int_equal(copies_journal_end(t, LDH_C), end);
     assert_string_equal(district_doses(t, LDH_C), "");
     tree_free(t);
 }
@@ -778,38 +774,6 @@ static void wake_as(struct tree *t, int copy, int node)
     r->starts[r->self.lineage.count - 1].id = lineage_start(&of->self.lineage);
 }
 
-/* Brings what a copy signed after a position, as if its journal were another.
- * The result of replica_store(). */
-static int bring(struct tree *t, int copy, int to, uint64_t after,
-                 struct err *e)
-{
-    static struct stored stored;
-    struct walked w;
-    struct peer there = tree_peer(t, copy, to);
-    struct peer here = tree_peer(t, to, copy);
-    assert_int_equal(
-        replica_walk(t->nodes[copy].replica, &there, after, SIZE_MAX, &w, e),
-        0);
-    struct changesets stretch = {w.items, w.count, here.have.position, 0};
-    t->now_ms += 10;
-    assert_int_equal(
-        replica_ask_again(t->nodes[to].replica, &here, tree_clock(t, to), e),
-        0);
-    *e = (struct err){0};
-    int rc = replica_store(t->nodes[to].replica, &here, &stretch,
-                           tree_clock(t, to), &stored, e);
-    walked_clear(&w);
-    return rc == 0 ? tree_refused(&stored, e) : rc;
-}
-
-/* All links but those of copies, which stand last. */
-static void sync_without(struct tree *t, int copies)
-{
-    t->count -= copies;
-    tree_sync(t);
-    t->count += copies;
-}
-
 static void check_without(struct tree *t, int copies)
 {
     t->count -= copies;
@@ -825,16 +789,16 @@ static void of_a_forked_name_only_events_count(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     wake_as(t, copy, LDH_C);
     district_call(t, LDH_C, 1, "777");
     district_add_dose(t, LDH_C, 1);
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_string_equal(district_phones(t, LDH_P), "777");
     district_call(t, copy, 1, "888");
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
-    sync_without(t, 1);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), ERR_FORK);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), ERR_FORK);
+    copies_sync_others(t, 1);
     for (int i = 0; i < copy; i++) {
         assert_string_equal(tree_get(t, i,
                                      "SELECT count(*) || ' ' || max(seq) FROM"
@@ -849,7 +813,7 @@ static void of_a_forked_name_only_events_count(void **state)
     assert_string_equal(district_phones(t, LDH_C), "55501");
     tree_restart(t, LDH_C);
     district_call(t, LDH_C, 1, "111");
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_string_equal(district_phones(t, HQ), "111");
     struct why why;
     const struct value key = value_text("d1");
@@ -874,22 +838,22 @@ static void what_a_program_writes_meanwhile_is_not_lost(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     wake_as(t, copy, LDH_C);
     district_call(t, LDH_C, 1, "777");
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     district_call(t, copy, 1, "888");
     tree_sql(t, LDH_H, "UPDATE person SET phone = 'hub'");
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), ERR_FORK);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), ERR_FORK);
     assert_string_equal(district_phones(t, LDH_H), "hub");
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_string_equal(district_phones(t, LDH_P), "hub");
     check_without(t, 1);
     /* nor when a node is revoked, or takes back what it said */
     tree_sql(t, LDH_H, "UPDATE person SET phone = 'hub again'");
     must_revoke(t, LDH_H, LDH_C, 1);
     assert_string_equal(district_phones(t, LDH_H), "hub again");
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_string_equal(district_phones(t, LDH_P), "hub again");
     check_without(t, 1);
     tree_free(t);
@@ -904,16 +868,16 @@ static void of_a_clone_that_ran_meanwhile_only_events_count(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     district_call(t, LDH_C, 1, "777");
     district_call(t, copy, 1, "888");
     district_add_dose(t, copy, 1);
     district_call(t, LDH_C, 1, "999");
-    sync_without(t, 1);
-    if (bring(t, copy, LDH_H, at, &e) != 0) {
+    copies_sync_others(t, 1);
+    if (copies_bring(t, copy, LDH_H, at, &e) != 0) {
         fail_msg("%s", e.text);
     }
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     for (int i = 0; i < copy; i++) {
         assert_string_equal(district_phones(t, i), "999");
         assert_string_equal(tree_get(t, i, "SELECT count(*) FROM sync_fork"),
@@ -940,15 +904,15 @@ static void a_clone_is_found_whichever_comes_first(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     district_call(t, LDH_C, 1, "777");
     district_call(t, copy, 1, "888");
     district_call(t, LDH_C, 1, "999");
-    if (bring(t, copy, LDH_H, at, &e) != 0) {
+    if (copies_bring(t, copy, LDH_H, at, &e) != 0) {
         fail_msg("%s", e.text);
     }
     assert_string_equal(district_phones(t, LDH_H), "888");
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_string_equal(district_phones(t, LDH_H), "999");
     assert_string_equal(district_phones(t, HQ), "999");
     assert_string_equal(verdicts(t, LDH_P), "waiting-10");
@@ -970,16 +934,16 @@ static void what_was_taken_back_comes_back_and_leads_nowhere(void **state)
     district_call(t, LDH_C, 1, "ahead");
     tree_send(t, LDH_C, LDH_H);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     district_add_dose(t, copy, 1);
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
     t->nodes[LDH_H].ahead_ms = 0;
     district_add_dose(t, LDH_C, 2);
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     /* the copy's dose is back, and ahead; what is written next is turned away
      * once more, and nothing is left that is ahead */
     district_call(t, LDH_C, 1, "in order");
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     char ahead[200];
     (void)snprintf(ahead, sizeof ahead,
                    "SELECT count(*) FROM sync_changeset WHERE NOT voided AND"
@@ -1004,7 +968,7 @@ static void a_shorter_branch_that_comes_back_is_gone_on_from(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     for (int n = 1; n < 5; n++) {
         district_add_dose(t, LDH_C, n);
     }
@@ -1012,12 +976,12 @@ static void a_shorter_branch_that_comes_back_is_gone_on_from(void **state)
     t->nodes[LDH_H].ahead_ms = year_ms;
     t->nodes[copy].ahead_ms = year_ms;
     district_add_dose(t, copy, 9);
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
     t->nodes[LDH_H].ahead_ms = 0;
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_int_equal(head_of(t, LDH_C, LDH_C), 2);
     district_add_dose(t, LDH_C, 5);
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     for (int i = 0; i < copy; i++) {
         assert_string_equal(district_doses(t, i), "d1,d2,d3,d4,d5,d9");
     }
@@ -1033,14 +997,14 @@ static void of_a_restored_node_everything_counts(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     district_call(t, LDH_C, 1, "777");
     district_add_dose(t, LDH_C, 1);
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     /* the machine breaks, and the copy takes its place */
     district_add_dose(t, copy, 2);
     district_call(t, copy, 1, "888");
-    if (bring(t, copy, LDH_H, at, &e) != 0) {
+    if (copies_bring(t, copy, LDH_H, at, &e) != 0) {
         fail_msg("%s", e.text);
     }
     tree_send(t, LDH_H, LDH_P);
@@ -1130,7 +1094,7 @@ static void a_copy_runs(struct tree *t, struct dice *d)
     int node = LDH_C + (int)dice_below(d, 2);
     tree_send(t, node, LDH_H);
     int copy = tree_clone(t, node);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     static int dose = 10000;
     if (dice_even(d)) {
         wake_as(t, copy, node);
@@ -1140,7 +1104,7 @@ static void a_copy_runs(struct tree *t, struct dice *d)
     district_call(t, node, 1, "the original");
     district_add_dose(t, node, dose++);
     tree_send(t, node, LDH_H);
-    int rc = bring(t, copy, LDH_H, at, &e);
+    int rc = copies_bring(t, copy, LDH_H, at, &e);
     if (rc != 0 && rc != ERR_FORK) {
         fail_msg("%s", e.text);
     }
@@ -1250,7 +1214,7 @@ static void who_a_clone_enrolled_waits_with_it(void **state)
         district_add_person(t, LDH_H, 1);
         tree_sync(t);
         int copy = tree_clone(t, LDH_H);
-        uint64_t at = journal_end(t, copy);
+        uint64_t at = copies_journal_end(t, copy);
         district_call(t, LDH_H, 1, "777");
         t->now_ms += 1000;
         int clinic = tree_add(t, copy, "LDH-C");
@@ -1260,13 +1224,13 @@ static void who_a_clone_enrolled_waits_with_it(void **state)
         tree_send(t, clinic, copy);
         if (late) {
             tree_send(t, LDH_H, HQ);
-            assert_int_equal(bring(t, copy, HQ, at, &e), 0);
+            assert_int_equal(copies_bring(t, copy, HQ, at, &e), 0);
             assert_string_equal(district_phones(t, HQ), "888");
         }
         district_add_person(t, LDH_H, 2); /* it goes on */
         tree_send(t, LDH_H, HQ);
         if (!late) {
-            assert_int_equal(bring(t, copy, HQ, at, &e), 0);
+            assert_int_equal(copies_bring(t, copy, HQ, at, &e), 0);
         }
         assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"),
                             "1");

@@ -13,24 +13,10 @@
 
 #include "store/parts.h"
 #include "support/district.h"
+#include "support/forged.h"
 #include "support/later.h"
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
-
-static void sync_for_days(struct tree *t, int days)
-{
-    struct err e;
-    for (int i = 0; i < days; i++) {
-        t->now_ms += INT64_C(24) * 3600 * 1000;
-        for (int n = 0; n < t->count; n++) {
-            tree_drain(t, n);
-        }
-        for (int n = 1; n < t->count; n++) {
-            (void)tree_send_try(t, n, t->nodes[n].parent, &e);
-            (void)tree_send_try(t, t->nodes[n].parent, n, &e);
-        }
-    }
-}
 
 /* A hub is new and its clock is a year ahead: it enrols a clinic, and somebody
  * imports a register. It meets headquarters and takes all back. To the clinic come
@@ -70,7 +56,7 @@ static void a_clinic_whose_certificate_is_taken_back_goes_on(void **state)
     tree_restart(t, LDH_C);
     tree_check(t, LDH_C);
     assert_string_equal(district_doses(t, LDH_C), "d1,d2");
-    sync_for_days(t, 10);
+    district_sync_days(t, 10);
     for (int i = 0; i < t->count; i++) {
         tree_check(t, i);
         tree_restart(t, i);
@@ -81,22 +67,6 @@ static void a_clinic_whose_certificate_is_taken_back_goes_on(void **state)
     assert_string_equal(tree_get(t, LDH_C, "SELECT count(*) FROM sync_parked"),
                         "0");
     tree_free(t);
-}
-
-/* What the node signs next continues that changeset, in that incarnation. */
-static void go_back_to(struct tree *t, int node, const struct origin *was,
-                       uint64_t incarnation)
-{
-    struct replica *r = t->nodes[node].replica;
-    struct origin *own = replica_own_origin(r);
-    own->head_seq = was->head_seq;
-    own->head_incarnation = was->head_incarnation;
-    own->head_hash = was->head_hash;
-    own->head_hlc = was->head_hlc;
-    own->changed = true;
-    r->last_hlc = was->head_hlc;
-    r->self.incarnation = incarnation;
-    registry_mark(r->merger.registry);
 }
 
 /* Nobody can withdraw a dose register by a stamp of long ago. A hub takes back, by
@@ -115,7 +85,7 @@ static void a_hub_withdraws_no_register_by_an_old_stamp(void **state)
     struct voiding v = {.node = r->self.node, .after = 0};
     v.incarnation = replica_own_origin(r)->head_incarnation;
     const struct origin never = {.no = 0};
-    go_back_to(t, LDH_H, &never, 12345);
+    forged_go_back(t, LDH_H, &never, 12345);
     voiding_leaf(&v, &memory, leaf);
     assert_int_equal(replica_begin(r, &e), 0);
     assert_int_equal(
@@ -123,7 +93,7 @@ static void a_hub_withdraws_no_register_by_an_old_stamp(void **state)
         0);
     bytes_free(&memory);
     free(leaf);
-    sync_for_days(t, 3);
+    district_sync_days(t, 3);
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_void"), "1");
     assert_string_equal(district_doses(t, HQ), "d1");
     assert_string_equal(district_doses(t, LDH_C), "d1");

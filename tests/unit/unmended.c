@@ -18,6 +18,7 @@
 
 #include "store/parts.h"
 #include "store/review.h"
+#include "support/copies.h"
 #include "support/district.h"
 #include "support/forged.h"
 #include "support/later.h"
@@ -25,41 +26,6 @@
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
 /* --- copies that run ------------------------------------------------------ */
-
-static uint64_t journal_end(struct tree *t, int node)
-{
-    return replica_self(t->nodes[node].replica)->head;
-}
-
-/* Brings what a copy signed after a position, as if its journal were another. */
-static int bring(struct tree *t, int copy, int to, uint64_t after,
-                 struct err *e)
-{
-    static struct stored stored;
-    struct walked w;
-    struct peer there = tree_peer(t, copy, to);
-    struct peer here = tree_peer(t, to, copy);
-    assert_int_equal(
-        replica_walk(t->nodes[copy].replica, &there, after, SIZE_MAX, &w, e),
-        0);
-    struct changesets stretch = {w.items, w.count, here.have.position, 0};
-    t->now_ms += 10;
-    assert_int_equal(
-        replica_ask_again(t->nodes[to].replica, &here, tree_clock(t, to), e),
-        0);
-    *e = (struct err){0};
-    int rc = replica_store(t->nodes[to].replica, &here, &stretch,
-                           tree_clock(t, to), &stored, e);
-    walked_clear(&w);
-    return rc == 0 ? tree_refused(&stored, e) : rc;
-}
-
-static void sync_without(struct tree *t, int copies)
-{
-    t->count -= copies;
-    tree_sync(t);
-    t->count += copies;
-}
 
 /* design.md section 8: "otherwise a clone: then events of both stay, everything
  * else of the younger waits for a person". The copy is only started again. */
@@ -71,19 +37,19 @@ static void a_clone_that_starts_again_still_waits(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     district_call(t, LDH_C, 1, "777");
     district_call(t, copy, 1, "888");
     district_call(t, LDH_C, 1, "999");
-    sync_without(t, 1);
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    copies_sync_others(t, 1);
     assert_string_equal(district_phones(t, HQ), "999");
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
     tree_restart(t, copy);
     district_call(t, copy, 1, "of the copy");
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
-    sync_without(t, 1);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    copies_sync_others(t, 1);
     assert_string_equal(district_phones(t, HQ), "999");
     tree_free(t);
 }
@@ -99,14 +65,14 @@ static void an_original_that_starts_again_proves_the_clone(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     district_call(t, LDH_C, 1, "777");
     district_call(t, copy, 1, "of the copy");
     tree_restart(t, LDH_C); /* a day later */
     district_call(t, LDH_C, 1, "999");
-    sync_without(t, 1);
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    copies_sync_others(t, 1);
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
     tree_free(t);
 }
@@ -121,16 +87,16 @@ static void a_clone_is_found_though_both_start_again(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     for (int day = 0; day < 3; day++) {
         tree_restart(t, LDH_C);
         district_call(t, LDH_C, 1, "the original");
         tree_restart(t, copy);
         district_call(t, copy, 1, "the copy");
-        sync_without(t, 1);
-        assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
+        copies_sync_others(t, 1);
+        assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
     }
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) > 0 FROM sync_fork"),
                         "1");
     assert_string_equal(district_phones(t, HQ), "the original");
@@ -147,15 +113,15 @@ static void a_clone_that_starts_again_first_is_proved_from_there(void **state)
     district_add_person(t, LDH_C, 1);
     tree_sync(t);
     int copy = tree_clone(t, LDH_C);
-    uint64_t at = journal_end(t, copy);
+    uint64_t at = copies_journal_end(t, copy);
     district_call(t, LDH_C, 1, "777");
     district_call(t, copy, 1, "888");
     tree_restart(t, copy);
     district_call(t, copy, 1, "of the copy");
-    assert_int_equal(bring(t, copy, LDH_H, at, &e), 0);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
     tree_sql(t, LDH_C, "UPDATE person SET family_name = 'older goes on'");
     tree_drain(t, LDH_C);
-    sync_without(t, 1);
+    copies_sync_others(t, 1);
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
     assert_string_equal(district_phones(t, HQ), "777");
     tree_free(t);
@@ -200,22 +166,6 @@ static void a_stolen_hub_takes_no_clinic_with_it(void **state)
 
 /* --- somebody with valid keys ---------------------------------------------- */
 
-/* The node's chain goes on from where it was once, in another incarnation. */
-static void go_back_to(struct tree *t, int node, const struct origin *was,
-                       uint64_t incarnation)
-{
-    struct replica *r = t->nodes[node].replica;
-    struct origin *own = replica_own_origin(r);
-    own->head_seq = was->head_seq;
-    own->head_incarnation = was->head_incarnation;
-    own->head_hash = was->head_hash;
-    own->head_hlc = was->head_hlc;
-    own->changed = true;
-    r->last_hlc = was->head_hlc;
-    r->self.incarnation = incarnation;
-    registry_mark(r->merger.registry);
-}
-
 static int count_step(void *steps)
 {
     ++*(uint64_t *)steps;
@@ -235,7 +185,7 @@ static uint64_t steps_of_a_branch(int changes)
     district_call(t, LDH_C, 1, "head");
     tree_send(t, LDH_C, LDH_H);
     t->now_ms -= 3600 * 1000;
-    go_back_to(t, LDH_C, &was, 77);
+    forged_go_back(t, LDH_C, &was, 77);
     for (int i = 0; i < changes; i++) {
         district_call(t, LDH_C, 1, i % 2 == 0 ? "even" : "odd");
     }
@@ -271,13 +221,13 @@ static void who_lies_does_not_use_up_what_its_hub_may_say(void **state)
     tree_sync(t);
     const struct origin was = *replica_own_origin(t->nodes[LDH_C].replica);
     uint64_t before = replica_own_origin(t->nodes[LDH_H].replica)->head_seq;
-    go_back_to(t, LDH_C, &was, 1);
+    forged_go_back(t, LDH_C, &was, 1);
     district_call(t, LDH_C, 1, "first");
     t->now_ms += 3600 * 1000;
     district_call(t, LDH_C, 1, "last");
     t->now_ms -= 3600 * 1000;
     for (int i = 0; i < BRANCHES; i++) {
-        go_back_to(t, LDH_C, &was, 100 + (uint64_t)i);
+        forged_go_back(t, LDH_C, &was, 100 + (uint64_t)i);
         district_call(t, LDH_C, 1, "branch");
     }
     t->now_ms += 3600 * 1000;
@@ -316,22 +266,6 @@ static void who_enrols_without_end_stops_no_upgrade(void **state)
     }
     assert_int_equal(rc, 0);
     tree_free(t);
-}
-
-/* What is refused is asked for again, a day later each time. */
-static void sync_for_days(struct tree *t, int days)
-{
-    struct err e;
-    for (int i = 0; i < days; i++) {
-        t->now_ms += INT64_C(24) * 3600 * 1000;
-        for (int n = 0; n < t->count; n++) {
-            tree_drain(t, n);
-        }
-        for (int n = 1; n < t->count; n++) {
-            (void)tree_send_try(t, n, t->nodes[n].parent, &e);
-            (void)tree_send_try(t, t->nodes[n].parent, n, &e);
-        }
-    }
 }
 
 /* --- reviews ---------------------------------------------------------------- */
@@ -452,7 +386,7 @@ static void a_hub_makes_no_node_for_a_site_of_another(void **state)
     tree_sync(t);
     forged_sign_one(t, liar, forged_enrolment_update("e", "p1", "LDH-C", 1));
     forged_sign_one(t, liar, forged_dose("d-forged", "p1", "p1", "LDH-C"));
-    sync_for_days(t, 3);
+    district_sync_days(t, 3);
     static const char enrolment[] =
         "SELECT enrolment_id || ' ' || status || ' '"
         " || ifnull(named_worker, '-') || ' ' ||"
@@ -491,7 +425,7 @@ static void a_large_district_was_enrolled_ahead(void **state)
     }
     t->nodes[LDH_H].ahead_ms = 0;
     struct err e = {0};
-    sync_for_days(t, 8);
+    district_sync_days(t, 8);
     (void)tree_send_try(t, LDH_H, HQ, &e);
     (void)snprintf(sql, sizeof sql, "%d", CLINICS + 1);
     assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person"), sql);

@@ -25,6 +25,10 @@ void district_add_dose(struct tree *t, int node, int n);
 /* The n-th person has another number, and the node has drained it. */
 void district_call(struct tree *t, int node, int n, const char *phone);
 
+/* So many times a day passes, and everybody drains and meets its parent; what is
+ * turned away is not looked at. */
+void district_sync_days(struct tree *t, int days);
+
 /* All of a node, with commas: ids of doses, numbers by person, values parked in
  * the order of when they were written. */
 const char *district_doses(struct tree *t, int node);

@@ -173,3 +173,18 @@ struct leaf *forged_control(const char *key)
     return forged_leaf((struct forged_about){CLASS_CONTROL, SCOPE_ALL, NULL, 9,
                                              key, LEAF_INSERT});
 }
+
+void forged_go_back(struct tree *t, int node, const struct origin *was,
+                    uint64_t incarnation)
+{
+    struct replica *r = t->nodes[node].replica;
+    struct origin *own = replica_own_origin(r);
+    own->head_seq = was->head_seq;
+    own->head_incarnation = was->head_incarnation;
+    own->head_hash = was->head_hash;
+    own->head_hlc = was->head_hlc;
+    own->changed = true;
+    r->last_hlc = was->head_hlc;
+    r->self.incarnation = incarnation;
+    registry_mark(r->merger.registry);
+}

@@ -67,4 +67,11 @@ struct leaf *forged_enrolment_update(const char *id, const char *person_id,
 /* A control leaf of a kind that this version does not know. */
 struct leaf *forged_control(const char *key);
 
+struct origin;
+
+/* What the node signs next continues the changeset that `was` has as its head, in
+ * that incarnation. */
+void forged_go_back(struct tree *t, int node, const struct origin *was,
+                    uint64_t incarnation);
+
 #endif
