@@ -2,6 +2,7 @@
 #include "evidence.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -164,34 +165,65 @@ static bool proves_fork(struct fork_proof *p)
     if (order > 0) {
         swap(p);
     }
-    return order != 0 &&
+    return order != 0 && p->first.header.seq == p->second.header.seq &&
            p->first.header.incarnation == p->second.header.incarnation;
 }
 
-static bool proves_clone(struct fork_proof *p)
+bool incarnation_goes_on_from_what_came_back(uint64_t incarnation)
 {
-    if (compare_stamps(&p->first.header, &p->second.header) > 0) {
-        swap(p);
-    }
+    return incarnation % 2 == 1;
+}
+
+static bool continues(const struct changeset_header *next,
+                      const struct changeset_header *h)
+{
+    struct hash hash = changeset_hash(h);
+    return next->seq == h->seq + 1 &&
+           next->prev_incarnation == h->incarnation &&
+           hash_equal(&next->prev, &hash);
+}
+
+static bool is_same_writer(const struct changeset_header *a,
+                           const struct changeset_header *b)
+{
+    return hash_equal(&a->origin, &b->origin) &&
+           hash_equal(&a->network, &b->network);
+}
+
+/* What is before something in a chain has a lower number. */
+static bool proves_clone(const struct fork_proof *p)
+{
     const struct changeset_header *a = &p->first.header;
     const struct changeset_header *b = &p->second.header;
     const struct changeset_header *c = &p->third.header;
-    return a->incarnation != b->incarnation &&
-           a->prev_incarnation == b->prev_incarnation &&
-           hash_equal(&a->prev, &b->prev) &&
-           hash_equal(&a->origin, &c->origin) &&
-           hash_equal(&a->network, &c->network) &&
-           c->incarnation == a->incarnation && c->seq >= a->seq &&
-           compare_stamps(c, b) > 0;
+    return is_same_writer(a, c) && continues(c, a) &&
+           (c->incarnation == a->incarnation ||
+            !incarnation_goes_on_from_what_came_back(c->incarnation)) &&
+           b->incarnation != a->incarnation &&
+           b->incarnation != c->incarnation && b->seq <= a->seq &&
+           compare_stamps(a, b) < 0 && compare_stamps(b, c) < 0;
+}
+
+static bool proves_sequel(const struct fork_proof *p)
+{
+    return continues(&p->second.header, &p->first.header) &&
+           p->second.header.incarnation != p->first.header.incarnation;
 }
 
 bool fork_proof_holds(struct fork_proof *p)
 {
-    bool same =
-        hash_equal(&p->first.header.origin, &p->second.header.origin) &&
-        hash_equal(&p->first.header.network, &p->second.header.network) &&
-        p->first.header.seq == p->second.header.seq;
-    return same && (p->clone ? proves_clone(p) : proves_fork(p));
+    if (!is_same_writer(&p->first.header, &p->second.header)) {
+        return false;
+    }
+    switch (p->kind) {
+    case PROOF_FORK:
+        return proves_fork(p);
+    case PROOF_CLONE:
+        return proves_clone(p);
+    case PROOF_SEQUEL:
+        return proves_sequel(p);
+    }
+    abort();
 }
 
 /* --- fork proof ---------------------------------------------------------- */
@@ -235,7 +267,7 @@ void fork_proof_leaf(const struct fork_proof *p, struct bytes *memory,
     size_t headers = memory->len;
     put_header(&p->first, memory);
     put_header(&p->second, memory);
-    if (p->clone) {
+    if (p->kind == PROOF_CLONE) {
         put_header(&p->third, memory);
     }
     start(ret, TABLE_FORK, 2);
@@ -250,7 +282,7 @@ void fork_proof_leaf(const struct fork_proof *p, struct bytes *memory,
     ret->cells[FORK_INCARNATION - FORK_NODE].value =
         blob_at(memory, at + (size_t)3 * HASH_BYTES, INCARNATION_BYTES);
     ret->cells[FORK_SEQ - FORK_NODE].value = value_integer((int64_t)from->seq);
-    set_headers(ret, memory, headers, p->clone ? 3 : 2);
+    set_headers(ret, memory, headers, p->kind == PROOF_CLONE ? 3 : 2);
 }
 
 static bool read_header(const struct leaf *leaf, size_t which,
@@ -268,15 +300,21 @@ static bool read_proof(const struct leaf *leaf, struct fork_proof *p)
 {
     const struct value *third =
         &leaf->cells[FORK_HEADERS - FORK_NODE + 4].value;
-    p->clone = third[0].type != VALUE_NULL;
     for (size_t i = 0; i < FORK_CELLS; i++) {
         if (leaf->cells[i].column != FORK_NODE + i) {
             return false;
         }
     }
-    return read_header(leaf, 0, &p->first) &&
-           read_header(leaf, 1, &p->second) &&
-           (!p->clone || read_header(leaf, 2, &p->third));
+    if (!read_header(leaf, 0, &p->first) || !read_header(leaf, 1, &p->second)) {
+        return false;
+    }
+    if (third->type != VALUE_NULL) {
+        p->kind = PROOF_CLONE;
+        return read_header(leaf, 2, &p->third);
+    }
+    p->kind =
+        p->first.header.seq == p->second.header.seq ? PROOF_FORK : PROOF_SEQUEL;
+    return true;
 }
 
 /* A leaf has one form: what a proof says again is what it would write. */
@@ -297,7 +335,7 @@ static bool is_written_so(const struct leaf *leaf, const struct fork_proof *p)
 int fork_proof_of_leaf(const struct leaf *leaf, struct fork_proof *ret,
                        struct err *e)
 {
-    struct fork_proof p = {.clone = false};
+    struct fork_proof p = {.kind = PROOF_FORK};
     if (!is_control(leaf, TABLE_FORK, 2, FORK_CELLS) || !read_proof(leaf, &p)) {
         return err_set(e, ERR_FORMAT, "a leaf is not a fork proof's row");
     }

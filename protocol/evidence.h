@@ -16,12 +16,15 @@
  *     not sure from here on; 5 to 8 the two headers, each as 176 bytes and its
  *     signature; 9 and 10 a third, or NULL and NULL
  *
- * A fork proof is one of two kinds, told apart by the third header:
+ * A fork proof is one of three kinds, told apart by the numbers and the third header:
  *   fork    two contents of one name; the first has the smaller hash
- *   clone   two successors of one changeset in two incarnations, the first
- *           with the lower stamp, and the incarnation of the first still wrote
- *           (the third) after the second had begun: both ran at one time
- */
+ *   clone   the third continues the first, and the second is stamped between the
+ *           two, of another incarnation than either, and does not build on the
+ *           first (its number is no higher): its writer went on from the first
+ *           as if it had not written the second. A third in an incarnation of
+ *           its own proves that only if it is even (below)
+ *   sequel  the second continues the first, in another incarnation: where the
+ *           first waits as of a clone, so does the second */
 #ifndef SANGAM_EVIDENCE_H
 #define SANGAM_EVIDENCE_H
 
@@ -52,12 +55,22 @@ struct signed_header {
     uint8_t signature[SIGNATURE_BYTES];
 };
 
+enum proof {
+    PROOF_FORK,
+    PROOF_CLONE, /* `third` is set */
+    PROOF_SEQUEL,
+};
+
 struct fork_proof {
+    enum proof kind;
     struct signed_header first;
     struct signed_header second;
-    bool clone; /* `third` is set */
     struct signed_header third;
 };
+
+/* A node that gets back what it had signed and lost may go on from there, though
+ * it had never been there: it says so by an odd incarnation. All others are even. */
+bool incarnation_goes_on_from_what_came_back(uint64_t incarnation);
 
 /* The first changeset that is not sure: of the second header. */
 const struct changeset_header *fork_proof_from(const struct fork_proof *p);
@@ -80,7 +93,7 @@ int voiding_of_leaf(const struct leaf *leaf, struct voiding *ret,
 int fork_proof_of_leaf(const struct leaf *leaf, struct fork_proof *ret,
                        struct err *e);
 
-/* Do these headers prove a fork or a clone? Puts the first two in order. */
+/* Do these headers prove what they are to? Puts those of a fork in order. */
 bool fork_proof_holds(struct fork_proof *p);
 
 #endif

@@ -6,10 +6,10 @@
 
 /* Two successors of one changeset, in two incarnations: the node was put back
  * from a copy, if one branch had ended when the other began; else two of it ran
- * at one time (docs/semantics.md section 4). Whoever holds the whole chain sees
+ * (docs/semantics.md section 4, decision 32). Whoever holds the whole chain sees
  * it, proves it with three headers, and so tells those who do not. */
 
-enum { SIBLINGS_MAX = 8 }; /* looked at; a ninth is found with its own */
+enum { LOOKED_AT_MAX = 8 }; /* at a time; more are found with what comes next */
 
 /* The place of a changeset in the chain. */
 struct place {
@@ -19,17 +19,58 @@ struct place {
     uint64_t hlc;
 };
 
+/* Two branches: the first of each, or one that continues another. */
+struct pair {
+    struct place older;
+    struct place younger;
+};
+
 struct looking {
     struct replica *r;
     const struct origin *o;
-    struct place siblings[SIBLINGS_MAX];
+    int64_t now_ms;
+    struct pair pairs[LOOKED_AT_MAX];
     size_t count;
+    bool proved;
 };
 
 static bool is_later(const struct place *a, const struct place *b)
 {
     /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
     return a->hlc != b->hlc ? a->hlc > b->hlc : a->incarnation > b->incarnation;
+}
+
+static bool begins(const struct place *p)
+{
+    return p->seq == 1 || p->prev_incarnation != p->incarnation;
+}
+
+/* May it show that its writer had been where it goes on? */
+static bool shows(const struct place *p)
+{
+    return p->seq > 1 &&
+           (!begins(p) ||
+            !incarnation_goes_on_from_what_came_back(p->incarnation));
+}
+
+static struct place place_of(const struct changeset_header *h)
+{
+    return (struct place){h->seq, h->incarnation, h->prev_incarnation, h->hlc};
+}
+
+/* As what is said of it is looked up. */
+static struct changeset_header name_of(const struct looking *l, uint64_t seq,
+                                       uint64_t incarnation)
+{
+    return (struct changeset_header){
+        .origin = l->o->node, .seq = seq, .incarnation = incarnation};
+}
+
+static bool is_of_clone(const struct looking *l, uint64_t seq,
+                        uint64_t incarnation)
+{
+    const struct changeset_header h = name_of(l, seq, incarnation);
+    return standing_is_of_clone(registry_standing(l->r->merger.registry), &h);
 }
 
 /* --- headers ------------------------------------------------------------- */
@@ -61,7 +102,7 @@ int replica_prove_fork(struct replica *r, const struct origin *o,
                        const struct signed_header *other,
                        struct fork_proof *ret, struct err *e)
 {
-    *ret = (struct fork_proof){.second = *other};
+    *ret = (struct fork_proof){.kind = PROOF_FORK, .second = *other};
     int rc = read_header(r, o, other->header.seq, other->header.incarnation,
                          &ret->first, e);
     return rc == 0 ? fork_proof_holds(ret) : rc;
@@ -82,147 +123,455 @@ int replica_sign_proof(struct replica *r, const struct fork_proof *p,
     return rc;
 }
 
-/* --- places -------------------------------------------------------------- */
+/* --- places ------------------------------------------------------------- */
 
-static void read_place(sqlite3_stmt *stmt, struct place *ret)
+static struct place read_place(sqlite3_stmt *stmt, int at)
 {
-    *ret = (struct place){
-        .seq = (uint64_t)sqlite3_column_int64(stmt, 0),
-        .incarnation = (uint64_t)sqlite3_column_int64(stmt, 1),
-        .prev_incarnation = (uint64_t)sqlite3_column_int64(stmt, 2),
-        .hlc = (uint64_t)sqlite3_column_int64(stmt, 3),
+    return (struct place){
+        .seq = (uint64_t)sqlite3_column_int64(stmt, at),
+        .incarnation = (uint64_t)sqlite3_column_int64(stmt, at + 1),
+        .prev_incarnation = (uint64_t)sqlite3_column_int64(stmt, at + 2),
+        .hlc = (uint64_t)sqlite3_column_int64(stmt, at + 3),
     };
 }
 
-#define PLACE                                                                  \
-    "SELECT seq, incarnation, CASE seq WHEN 1 THEN 0 ELSE"                     \
-    " coalesce(prev_incarnation, incarnation) END AS came_from, hlc"           \
-    " FROM sync_changeset WHERE origin_no = ?1 AND NOT voided"
+/* Columns of a place; before the first changeset there is no incarnation. */
+#define CAME_FROM(of)                                                          \
+    "CASE " of ".seq WHEN 1 THEN 0 ELSE"                                       \
+    " coalesce(" of ".prev_incarnation, " of ".incarnation) END"
+#define PLACE(of) of ".seq, " of ".incarnation, " CAME_FROM(of) ", " of ".hlc"
 
+/* Few: SQLite would rather look through all lower numbers. */
+#define STARTS " INDEXED BY sync_changeset_start"
+
+static int ask(struct looking *l, const char *sql, uint64_t a, uint64_t b,
+               uint64_t c, sqlite3_stmt **ret, struct err *e)
+{
+    int rc = database_statement(l->r->db, sql, ret, e);
+    if (rc == 0) {
+        sqlite3_bind_int64(*ret, 1, l->o->no);
+        sqlite3_bind_int64(*ret, 2, (int64_t)a);
+        sqlite3_bind_int64(*ret, 3, (int64_t)b);
+        sqlite3_bind_int64(*ret, 4, (int64_t)c);
+    }
+    return rc;
+}
+
+/* 1: it is there, and not taken back. */
 static int find_place(struct looking *l, uint64_t seq, uint64_t incarnation,
                       struct place *ret, struct err *e)
 {
-    static const char sql[] = PLACE " AND seq = ?2 AND incarnation = ?3";
+    static const char sql[] =
+        "SELECT " PLACE("c") " FROM sync_changeset AS c WHERE origin_no = ?1"
+                             " AND seq = ?2 AND incarnation = ?3"
+                             " AND NOT voided";
     sqlite3_stmt *stmt;
-    int rc = database_statement(l->r->db, sql, &stmt, e);
+    int rc = ask(l, sql, seq, incarnation, 0, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    sqlite3_bind_int64(stmt, 1, l->o->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)seq);
-    sqlite3_bind_int64(stmt, 3, (int64_t)incarnation);
     rc = database_step(l->r->db, stmt, e);
     if (rc == 1) {
-        read_place(stmt, ret);
+        *ret = read_place(stmt, 0);
         (void)sqlite3_reset(stmt);
     }
     return rc;
 }
 
-static int find_siblings(struct looking *l, const struct place *of,
-                         struct err *e)
+/* Where the incarnation of *at began: 0 if it is the node's first one. */
+static int find_start(struct looking *l, const struct place *at,
+                      struct place *ret, struct err *e)
 {
     static const char sql[] =
-        PLACE " AND seq = ?2 AND incarnation <> ?3 AND came_from = ?4";
+        "SELECT " PLACE("c") " FROM sync_changeset AS c" STARTS
+                             " WHERE origin_no = ?1"
+                             " AND incarnation = ?2 AND seq <= ?3"
+                             " AND prev_incarnation IS NOT NULL"
+                             " ORDER BY seq DESC LIMIT 1";
     sqlite3_stmt *stmt;
-    l->count = 0;
-    int rc = database_statement(l->r->db, sql, &stmt, e);
+    int rc = ask(l, sql, at->incarnation, at->seq, 0, &stmt, e);
     if (rc != 0) {
         return rc;
     }
-    sqlite3_bind_int64(stmt, 1, l->o->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)of->seq);
-    sqlite3_bind_int64(stmt, 3, (int64_t)of->incarnation);
-    sqlite3_bind_int64(stmt, 4, (int64_t)of->prev_incarnation);
-    while (l->count < SIBLINGS_MAX &&
-           (rc = database_step(l->r->db, stmt, e)) == 1) {
-        read_place(stmt, &l->siblings[l->count++]);
-    }
-    (void)sqlite3_reset(stmt);
-    return rc < 0 ? rc : 0;
-}
-
-/* The last that an incarnation wrote, from a place of it on. */
-static int find_last(struct looking *l, const struct place *from,
-                     struct place *ret, struct err *e)
-{
-    static const char sql[] = PLACE " AND seq >= ?2 AND incarnation = ?3"
-                                    " ORDER BY hlc DESC LIMIT 1";
-    sqlite3_stmt *stmt;
-    int rc = database_statement(l->r->db, sql, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    sqlite3_bind_int64(stmt, 1, l->o->no);
-    sqlite3_bind_int64(stmt, 2, (int64_t)from->seq);
-    sqlite3_bind_int64(stmt, 3, (int64_t)from->incarnation);
     rc = database_step(l->r->db, stmt, e);
     if (rc == 1) {
-        read_place(stmt, ret);
+        *ret = read_place(stmt, 0);
         (void)sqlite3_reset(stmt);
     }
     return rc;
 }
 
-/* --- judging ------------------------------------------------------------- */
-
-/* Did the older branch go on after the younger had begun? 1: it is proved. */
-static int judge(struct looking *l, const struct place *a,
-                 const struct place *b, int64_t now_ms, struct err *e)
+/* Is it before *at in the chain, or *at itself? */
+static int is_before(struct looking *l, const struct place *it,
+                     const struct place *at, struct err *e)
 {
-    const struct place *older = is_later(a, b) ? b : a;
-    const struct place *younger = older == a ? b : a;
-    struct fork_proof p = {.clone = true};
-    struct place last = {.hlc = 0};
-    int rc = find_last(l, older, &last, e);
-    if (rc != 1 || !is_later(&last, younger)) {
-        return rc < 0 ? rc : 0;
+    struct place on = *at;
+    struct place start = {.seq = 0};
+    int rc = 1;
+    while (rc == 1 && on.seq >= it->seq) {
+        if ((rc = find_start(l, &on, &start, e)) < 0) {
+            return rc;
+        }
+        if (rc == 0 || start.seq <= it->seq) {
+            return on.incarnation == it->incarnation;
+        }
+        on = (struct place){.seq = start.seq - 1,
+                            .incarnation = start.prev_incarnation};
     }
-    rc = read_header(l->r, l->o, older->seq, older->incarnation, &p.first, e);
+    return 0;
+}
+
+/* --- proofs -------------------------------------------------------------- */
+
+static int sign_clone(struct looking *l, const struct place *before,
+                      const struct place *younger, const struct place *after,
+                      struct err *e)
+{
+    struct fork_proof p = {.kind = PROOF_CLONE};
+    int rc =
+        read_header(l->r, l->o, before->seq, before->incarnation, &p.first, e);
     if (rc == 0) {
         rc = read_header(l->r, l->o, younger->seq, younger->incarnation,
                          &p.second, e);
     }
     if (rc == 0) {
-        rc = read_header(l->r, l->o, last.seq, last.incarnation, &p.third, e);
+        rc = read_header(l->r, l->o, after->seq, after->incarnation, &p.third,
+                         e);
     }
-    if (rc != 0 || !fork_proof_holds(&p) ||
-        standing_is_forked(registry_standing(l->r->merger.registry),
-                           fork_proof_from(&p))) {
-        return rc; /* known already */
+    if (rc != 0 || !fork_proof_holds(&p)) {
+        return rc;
     }
-    rc = replica_sign_proof(l->r, &p, now_ms, e);
-    return rc == 0 ? 1 : rc;
+    l->proved = true;
+    return replica_sign_proof(l->r, &p, l->now_ms, e);
 }
 
-static int judge_siblings(struct looking *l, const struct place *at,
-                          int64_t now_ms, struct err *e)
+static int sign_sequel(struct looking *l, const struct place *start,
+                       struct err *e)
 {
-    int rc = find_siblings(l, at, e);
-    for (size_t i = 0; rc == 0 && i < l->count; i++) {
-        rc = judge(l, at, &l->siblings[i], now_ms, e);
+    struct fork_proof p = {.kind = PROOF_SEQUEL};
+    int rc = read_header(l->r, l->o, start->seq - 1, start->prev_incarnation,
+                         &p.first, e);
+    if (rc == 0) {
+        rc = read_header(l->r, l->o, start->seq, start->incarnation, &p.second,
+                         e);
+    }
+    return rc == 0 && fork_proof_holds(&p)
+               ? replica_sign_proof(l->r, &p, l->now_ms, e)
+               : rc;
+}
+
+/* Does it begin where something waits, and that is not told yet? */
+static bool hangs(const struct looking *l, const struct place *p)
+{
+    return p->seq > 1 && begins(p) &&
+           is_of_clone(l, p->seq - 1, p->prev_incarnation) &&
+           !is_of_clone(l, p->seq, p->incarnation);
+}
+
+/* The next incarnation, by number, that hangs on what waits; from *ret on. */
+static int find_sequel(struct looking *l, struct place *ret, struct err *e)
+{
+    static const char sql[] =
+        "SELECT " PLACE("c") " FROM sync_changeset AS c" STARTS
+                             " WHERE origin_no = ?1"
+                             " AND prev_incarnation IS NOT NULL AND NOT voided"
+                             " AND (seq, incarnation) > (?2, ?3)"
+                             " ORDER BY seq, incarnation";
+    sqlite3_stmt *stmt;
+    int rc = ask(l, sql, ret->seq, ret->incarnation, 0, &stmt, e);
+    while (rc == 0 && (rc = database_step(l->r->db, stmt, e)) == 1) {
+        *ret = read_place(stmt, 0);
+        rc = hangs(l, ret);
+    }
+    if (rc >= 0) {
+        (void)sqlite3_reset(stmt);
     }
     return rc;
 }
 
-/* Back along the incarnation, to where it left the other branch. */
-int replica_look_for_clone(struct replica *r, const struct origin *o,
-                           const struct changeset_header *h, int64_t now_ms,
-                           struct err *e)
+/* What began on the younger branch meanwhile. */
+static int sign_sequels(struct looking *l, struct err *e)
 {
-    struct looking l = {.r = r, .o = o};
-    struct place at = {.hlc = 0};
-    int rc = 0;
-    uint64_t incarnation = h->incarnation;
-    for (uint64_t seq = h->seq; rc == 0 && seq > 0; seq--) {
-        rc = find_place(&l, seq, incarnation, &at, e);
-        if (rc != 1) {
-            break; /* taken back, or the incarnation began further on */
-        }
-        rc = judge_siblings(&l, &at, now_ms, e);
-        if (at.prev_incarnation != incarnation) {
+    struct place start = {.seq = 0};
+    int rc;
+    while ((rc = find_sequel(l, &start, e)) == 1) {
+        rc = sign_sequel(l, &start, e);
+        if (rc != 0) {
             break;
         }
     }
     return rc;
+}
+
+/* --- looking ------------------------------------------------------------- */
+
+static void add_pair(struct looking *l, const struct place *a,
+                     const struct place *b)
+{
+    const bool swaps = is_later(a, b);
+    const struct pair pair = {swaps ? *b : *a, swaps ? *a : *b};
+    if (l->count < LOOKED_AT_MAX &&
+        !is_of_clone(l, pair.younger.seq, pair.younger.incarnation)) {
+        l->pairs[l->count++] = pair;
+    }
+}
+
+static int read_pairs(struct looking *l, sqlite3_stmt *stmt, struct err *e)
+{
+    int rc;
+    l->count = 0;
+    while ((rc = database_step(l->r->db, stmt, e)) == 1) {
+        const struct place a = read_place(stmt, 0);
+        const struct place b = read_place(stmt, 4);
+        add_pair(l, &a, &b);
+    }
+    return rc;
+}
+
+/* Where branches part of which the younger began between the two. */
+static int find_parting(struct looking *l, const struct place *before,
+                        const struct place *after, struct err *e)
+{
+    static const char sql[] = "SELECT " PLACE("s") ", " PLACE(
+        "o") " FROM sync_changeset AS s" STARTS
+             " CROSS JOIN sync_changeset AS o"
+             "  ON o.origin_no = s.origin_no AND o.seq = s.seq"
+             "  AND o.incarnation <> s.incarnation"
+             "  AND " CAME_FROM("o") " = " CAME_FROM(
+                 "s") " WHERE s.origin_no = ?1 AND s.prev_incarnation IS NOT NULL"
+                      "  AND +s.seq <= ?2 AND max(s.hlc, o.hlc) BETWEEN ?3 AND ?4"
+                      "  AND NOT s.voided AND NOT o.voided"
+                      " UNION ALL SELECT " PLACE("s") ", " PLACE(
+                          "o") " FROM sync_changeset AS s CROSS JOIN sync_changeset AS o"
+                               "  ON o.origin_no = s.origin_no AND o.seq = 1"
+                               "  AND o.incarnation <> s.incarnation"
+                               " WHERE s.origin_no = ?1 AND s.seq = 1"
+                               "  AND max(s.hlc, o.hlc) BETWEEN ?3 AND ?4"
+                               "  AND NOT s.voided AND NOT o.voided";
+    sqlite3_stmt *stmt;
+    int rc = ask(l, sql, before->seq, before->hlc, after->hlc, &stmt, e);
+    return rc == 0 ? read_pairs(l, stmt, e) : rc;
+}
+
+/* It goes on where another branch had begun meanwhile. */
+static int judge_sequence(struct looking *l, const struct place *at,
+                          struct err *e)
+{
+    struct place before = {.seq = 0};
+    if (!shows(at)) {
+        return 0;
+    }
+    int rc = find_place(l, at->seq - 1, at->prev_incarnation, &before, e);
+    if (rc != 1) {
+        return rc; /* taken back */
+    }
+    rc = find_parting(l, &before, at, e);
+    for (size_t i = 0; rc == 0 && i < l->count; i++) {
+        const struct pair *p = &l->pairs[i];
+        if (is_later(&p->younger, &before) && is_later(at, &p->younger) &&
+            !is_of_clone(l, p->younger.seq, p->younger.incarnation) &&
+            (rc = is_before(l, &p->older, &before, e)) == 1) {
+            rc = sign_clone(l, &before, &p->younger, at, e);
+        }
+    }
+    return rc;
+}
+
+/* Of a changeset that is younger than another of the same place: what went on
+ * meanwhile on other branches. */
+static int find_going_on(struct looking *l, const struct place *at,
+                         struct err *e)
+{
+    static const char sql[] = "SELECT " PLACE("b") ", " PLACE(
+        "a") " FROM sync_changeset AS a CROSS JOIN sync_changeset AS b"
+             "  ON b.origin_no = a.origin_no AND b.seq = a.seq - 1"
+             "  AND b.incarnation = coalesce(a.prev_incarnation, a.incarnation)"
+             " WHERE a.origin_no = ?1 AND a.seq > ?2 AND a.hlc >= ?3"
+             "  AND b.hlc <= ?3 AND NOT a.voided AND NOT b.voided";
+    sqlite3_stmt *stmt;
+    int rc = ask(l, sql, at->seq, at->hlc, 0, &stmt, e);
+    l->count = 0;
+    while (rc == 0 && (rc = database_step(l->r->db, stmt, e)) == 1) {
+        const struct pair goes = {read_place(stmt, 0), read_place(stmt, 4)};
+        if (l->count < LOOKED_AT_MAX && shows(&goes.younger) &&
+            is_later(at, &goes.older) && is_later(&goes.younger, at)) {
+            l->pairs[l->count++] = goes;
+        }
+        rc = 0;
+    }
+    return rc;
+}
+
+/* The branches that left where it does, the older ones. */
+static int find_older(struct looking *l, const struct place *at,
+                      struct place older[LOOKED_AT_MAX], size_t *ret_count,
+                      struct err *e)
+{
+    static const char sql[] =
+        "SELECT " PLACE("c") " FROM sync_changeset AS c WHERE origin_no = ?1"
+                             " AND seq = ?2 AND incarnation <> ?3"
+                             " AND " CAME_FROM("c") " = ?4 AND NOT voided";
+    sqlite3_stmt *stmt;
+    int rc =
+        ask(l, sql, at->seq, at->incarnation, at->prev_incarnation, &stmt, e);
+    *ret_count = 0;
+    while (rc == 0 && (rc = database_step(l->r->db, stmt, e)) == 1) {
+        const struct place p = read_place(stmt, 0);
+        if (*ret_count < LOOKED_AT_MAX && is_later(at, &p)) {
+            older[(*ret_count)++] = p;
+        }
+        rc = 0;
+    }
+    return rc;
+}
+
+/* It began a branch while an older one went on. */
+static int judge_start(struct looking *l, const struct place *at, struct err *e)
+{
+    struct place older[LOOKED_AT_MAX];
+    size_t count = 0;
+    int rc = find_older(l, at, older, &count, e);
+    if (rc == 0 && count > 0) {
+        rc = find_going_on(l, at, e);
+    }
+    for (size_t i = 0; rc == 0 && !l->proved && i < l->count; i++) {
+        const struct pair *goes = &l->pairs[i];
+        for (size_t k = 0; rc == 0 && k < count; k++) {
+            rc = is_before(l, &older[k], &goes->older, e);
+        }
+        rc = rc == 1 ? sign_clone(l, &goes->older, at, &goes->younger, e) : rc;
+    }
+    return rc;
+}
+
+int replica_look_for_clone(struct replica *r, const struct origin *o,
+                           const struct changeset_header *h, int64_t now_ms,
+                           struct err *e)
+{
+    struct looking l = {.r = r, .o = o, .now_ms = now_ms};
+    const struct place at = place_of(h);
+    int rc = 0;
+    if (hangs(&l, &at)) {
+        rc = sign_sequel(&l, &at, e);
+    }
+    if (rc == 0 && !is_of_clone(&l, at.seq, at.incarnation)) {
+        rc = judge_start(&l, &at, e);
+    }
+    l.count = 0;
+    if (rc == 0) {
+        rc = judge_sequence(&l, &at, e);
+    }
+    if (rc == 0 && l.proved) {
+        rc = sign_sequels(&l, e);
+    }
+    return rc == 0 ? l.proved : rc;
+}
+
+/* --- this node's own chain ------------------------------------------------ */
+
+/* Does it wait, or hang on what does? Others may not have told yet. */
+static int waits(struct looking *l, uint64_t seq, uint64_t incarnation,
+                 struct err *e)
+{
+    struct place on = {.seq = seq, .incarnation = incarnation};
+    struct place start = {.seq = 0};
+    int rc = 1;
+    while (rc == 1 && !is_of_clone(l, on.seq, on.incarnation)) {
+        rc = find_start(l, &on, &start, e);
+        on = (struct place){.seq = start.seq - 1,
+                            .incarnation = start.prev_incarnation};
+    }
+    return rc;
+}
+
+/* What this machine itself signed last, not taken back: 1. */
+static int find_last_signed_here(struct looking *l, struct place *ret,
+                                 struct err *e)
+{
+    static const char sql[] =
+        "SELECT " PLACE("c") " FROM sync_delivery AS d CROSS JOIN"
+                             " sync_changeset AS c"
+                             "  ON c.origin_no = d.origin_no"
+                             "  AND c.seq = d.seq"
+                             "  AND c.incarnation = d.incarnation"
+                             " WHERE d.origin_no = ?1 AND d.from_no = ?1"
+                             "  AND NOT c.voided"
+                             " ORDER BY d.position DESC LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = ask(l, sql, 0, 0, 0, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = database_step(l->r->db, stmt, e);
+    if (rc == 1) {
+        *ret = read_place(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
+/* The last in time of those that wait, or of those that do not. */
+static int find_tip(struct looking *l, int waiting, struct place *ret,
+                    struct err *e)
+{
+    static const char sql[] =
+        "SELECT " PLACE("c") " FROM sync_changeset AS c WHERE origin_no = ?1"
+                             " AND NOT voided AND hlc < ?2"
+                             " ORDER BY hlc DESC LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = 1;
+    *ret = (struct place){.hlc = INT64_MAX};
+    while (rc == 1) {
+        rc = ask(l, sql, ret->hlc, 0, 0, &stmt, e);
+        rc = rc == 0 ? database_step(l->r->db, stmt, e) : rc;
+        if (rc == 1) {
+            *ret = read_place(stmt, 0);
+            (void)sqlite3_reset(stmt);
+            int is = waits(l, ret->seq, ret->incarnation, e);
+            if (is < 0 || is == waiting) {
+                return is < 0 ? is : 1;
+            }
+        }
+    }
+    return rc;
+}
+
+static int lead(struct replica *r, const struct place *to, struct err *e)
+{
+    struct origin *own = replica_own_origin(r);
+    struct held held = {.hlc = 0};
+    int rc = journal_held(r->db, own->no, to->seq, to->incarnation, &held, e);
+    if (rc == 1) {
+        own->head_seq = to->seq;
+        own->head_incarnation = to->incarnation;
+        own->head_hash = held.hash;
+        own->head_hlc = held.hlc;
+        own->changed = true;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static bool ran_twice(struct replica *r)
+{
+    return standing_ran_twice(registry_standing(r->merger.registry),
+                              &r->self.node);
+}
+
+int replica_go_on_where_it_signed(struct replica *r, struct err *e)
+{
+    const struct origin *own = replica_own_origin(r);
+    struct looking l = {.r = r, .o = own};
+    struct place last = {.seq = 0};
+    int rc = ran_twice(r) ? find_last_signed_here(&l, &last, e) : 0;
+    if (rc != 1) {
+        return rc;
+    }
+    int here = waits(&l, last.seq, last.incarnation, e);
+    int now =
+        here < 0 ? here : waits(&l, own->head_seq, own->head_incarnation, e);
+    if (now < 0 || now == here) {
+        return now < 0 ? now : 0;
+    }
+    rc = find_tip(&l, here, &last, e);
+    return rc == 1 ? lead(r, &last, e) : rc;
 }

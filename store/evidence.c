@@ -101,7 +101,7 @@ static int admit_fork(struct registry *r, const struct certificate *origin,
     if (rc == 0) {
         rc = verify_header(r, &p.second, e);
     }
-    if (rc == 0 && p.clone) {
+    if (rc == 0 && p.kind == PROOF_CLONE) {
         rc = verify_header(r, &p.third, e);
     }
     if (rc == 0) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "protocol/evidence.h"
 #include "store/numbers.h"
 #include "store/parts.h"
 
@@ -122,9 +124,48 @@ int replica_forget_numbers(struct replica *r, struct err *e)
     return rc;
 }
 
+static void draw_incarnation(struct replica *r, bool came_back)
+{
+    uint64_t drawn;
+    randombytes_buf(&drawn, sizeof drawn);
+    r->self.incarnation = (drawn & ~UINT64_C(1)) | came_back;
+    assert(incarnation_goes_on_from_what_came_back(r->self.incarnation) ==
+           came_back);
+}
+
+/* Did this machine itself sign what it goes on from? */
+static int is_signed_here(struct replica *r, const struct origin *own,
+                          struct err *e)
+{
+    static const char sql[] =
+        "SELECT 1 FROM sync_delivery WHERE origin_no = ?1 AND seq = ?2"
+        " AND incarnation = ?3 AND from_no = ?1 LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    sqlite3_bind_int64(stmt, 1, own->no);
+    sqlite3_bind_int64(stmt, 2, (int64_t)own->head_seq);
+    sqlite3_bind_int64(stmt, 3, (int64_t)own->head_incarnation);
+    rc = database_step(r->db, stmt, e);
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
+int replica_draw_incarnation(struct replica *r, struct err *e)
+{
+    const struct origin *own =
+        registry_origin(r->merger.registry, &r->self.node);
+    int here =
+        own == NULL || own->head_seq == 0 ? 1 : is_signed_here(r, own, e);
+    draw_incarnation(r, here == 0);
+    return here < 0 ? here : 0;
+}
+
 int replica_got_back(struct replica *r, struct err *e)
 {
-    randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
+    draw_incarnation(r, true);
     return replica_forget_numbers(r, e);
 }
 

@@ -86,6 +86,8 @@ int replica_forget_numbers(struct replica *r, struct err *e);
 /* What this node signed and lost has come back: the chain may go on from there,
  * and no incarnation may be on two branches. */
 int replica_got_back(struct replica *r, struct err *e);
+/* The incarnation of what is signed from here on, by where the head came from. */
+int replica_draw_incarnation(struct replica *r, struct err *e);
 
 /* One write transaction. replica_end() commits when `rc` is 0; otherwise it
  * rolls back, forgets what was only in memory and returns `rc`. A new replica,
@@ -227,12 +229,16 @@ int replica_prove_fork(struct replica *r, const struct origin *o,
                        const struct signed_header *other,
                        struct fork_proof *ret, struct err *e);
 /* A changeset that began a branch or continues one is held now. Does it show
- * that the node ran twice? Then the proof is signed: 1. */
+ * that the node ran twice? Then the proof is signed: 1. Where it begins an
+ * incarnation on a branch that waits, that is signed too. */
 int replica_look_for_clone(struct replica *r, const struct origin *o,
                            const struct changeset_header *h, int64_t now_ms,
                            struct err *e);
 int replica_sign_proof(struct replica *r, const struct fork_proof *p,
                        int64_t now_ms, struct err *e);
+/* Of two copies of this node each goes on where it signed itself: what came back
+ * leads nobody from a branch that counts to one that waits, nor from there. */
+int replica_go_on_where_it_signed(struct replica *r, struct err *e);
 
 /* Signs one control leaf as a changeset of its own, and applies it. */
 int replica_sign_control(struct replica *r, const struct leaf *leaf,

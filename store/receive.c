@@ -32,7 +32,7 @@ struct checked {
     struct hash hash;
     bool held; /* its header is in the journal already */
     uint32_t held_leaves;
-    bool branches; /* it continues something else than the head */
+    bool branches; /* it continues something else than the head, or begins */
     bool turned_away;
 };
 
@@ -194,7 +194,8 @@ static int open_and_verify(struct receiving *in, struct checked *c,
 /* --- gaps ---------------------------------------------------------------- */
 
 /* What continues something else than the head is a branch: of a node that took
- * back what it said, that was restored, or that was cloned (clone.c). */
+ * back what it said, that was restored, or that was cloned (clone.c). What begins
+ * an incarnation may go on from one. */
 static int check_chain(struct receiving *in, struct checked *c, struct err *e)
 {
     const struct changeset_header *h = &c->header;
@@ -203,7 +204,8 @@ static int check_chain(struct receiving *in, struct checked *c, struct err *e)
         return 0;
     }
     c->branches = h->seq != o->head_seq + 1 ||
-                  (h->seq > 1 && h->prev_incarnation != o->head_incarnation);
+                  (h->seq > 1 && (h->prev_incarnation != o->head_incarnation ||
+                                  h->prev_incarnation != h->incarnation));
     return gaps_check_chain(in->r->db, o, h, e);
 }
 
@@ -518,6 +520,9 @@ static int receive_piece(struct receiving *in, const struct changesets *stretch,
     }
     if (rc == 0) {
         rc = batch_merge(in->r->batch, &in->r->merger, &in->tally, e);
+    }
+    if (rc == 0) {
+        rc = replica_go_on_where_it_signed(in->r, e);
     }
     if (rc == 0 &&
         registry_certificate_count(in->r->merger.registry) > certificates) {

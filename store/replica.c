@@ -309,10 +309,10 @@ int replica_open_parts(struct replica *r, struct err *e)
     r->batch = batch_new();
     r->returned = true; /* as far as is known before the first look */
     r->self.schema_version = schema_version(r->schema);
-    randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
-    return registry_load(r->db, r->merger.packer, &r->self.network,
-                         r->enrolled ? &r->grant.as.grant : NULL,
-                         &r->merger.registry, e);
+    int rc = registry_load(r->db, r->merger.packer, &r->self.network,
+                           r->enrolled ? &r->grant.as.grant : NULL,
+                           &r->merger.registry, e);
+    return rc == 0 ? replica_draw_incarnation(r, e) : rc;
 }
 
 static char *scratch_beside(const char *path)

@@ -14,6 +14,7 @@ enum kind {
     KIND_RETIREMENT, /* by the node itself */
     KIND_VOIDING,
     KIND_CLONE,
+    KIND_SEQUEL,     /* by its number: one may hang on another */
     KIND_REVOCATION, /* by a node above */
     KIND_CERTIFICATE,
 };
@@ -29,7 +30,8 @@ struct item {
     uint64_t incarnation;             /* that it speaks of; 0: every one */
     uint64_t after;                   /* the last number it says nothing of */
     uint64_t serial;                  /* KIND_CERTIFICATE */
-    struct changeset_header sides[2]; /* KIND_CLONE: the second, the third */
+    struct changeset_header sides[2]; /* KIND_CLONE: the second, the third;
+                                       * KIND_SEQUEL: what it continues */
     bool counts;
     bool counted; /* when the rows were last in step */
     bool settled; /* it was here then */
@@ -168,7 +170,8 @@ bool standing_is_above(const struct standing *s, const struct hash *above,
 
 static bool is_proof(const struct item *item)
 {
-    return item->kind == KIND_FORK || item->kind == KIND_CLONE;
+    return item->kind == KIND_FORK || item->kind == KIND_CLONE ||
+           item->kind == KIND_SEQUEL;
 }
 
 static bool same_item(const struct item *a, const struct item *b)
@@ -298,8 +301,13 @@ bool standing_add_fork(struct standing *s, const struct fork_proof *p,
 {
     const struct changeset_header *from = fork_proof_from(p);
     struct subject *about = subject_of(s, &from->origin);
+    static const enum kind kinds[] = {
+        [PROOF_FORK] = KIND_FORK,
+        [PROOF_CLONE] = KIND_CLONE,
+        [PROOF_SEQUEL] = KIND_SEQUEL,
+    };
     struct item item = {
-        .kind = p->clone ? KIND_CLONE : KIND_FORK,
+        .kind = kinds[p->kind],
         .about = about,
         .by = about,
         .told_by = verifies ? NULL : subject_of(s, &in->origin),
@@ -307,9 +315,11 @@ bool standing_add_fork(struct standing *s, const struct fork_proof *p,
         .incarnation = from->incarnation,
         .after = from->seq - 1,
     };
-    if (p->clone) {
+    if (p->kind == PROOF_CLONE) {
         item.sides[0] = p->second.header;
         item.sides[1] = p->third.header;
+    } else if (p->kind == PROOF_SEQUEL) {
+        item.sides[0] = p->first.header;
     }
     return add(s, &item);
 }
@@ -346,6 +356,13 @@ static bool is_void(const struct subject *o, enum moment when,
         }
     }
     return false;
+}
+
+/* Of the younger of two that ran at one time. */
+static bool is_of_clone(const struct subject *o, enum moment when,
+                        const struct changeset_header *h)
+{
+    return is_said(o, KIND_CLONE, when, h) || is_said(o, KIND_SEQUEL, when, h);
 }
 
 static enum stand stand_of(const struct subject *o, enum moment when,
@@ -400,7 +417,7 @@ static enum stand stand_of(const struct subject *o, enum moment when,
     if (is_cut_off(o, when, h)) {
         return STAND_CUT_OFF;
     }
-    return is_said(o, KIND_FORK, when, h) || is_said(o, KIND_CLONE, when, h) ||
+    return is_said(o, KIND_FORK, when, h) || is_of_clone(o, when, h) ||
                    stand_by_certificate(o, when, h) == STAND_FORKED
                ? STAND_FORKED
                : STAND_COUNTS;
@@ -445,6 +462,8 @@ static bool weigh(const struct item *item)
     case KIND_CLONE:
         return item->fit && !is_void(by, NOW, &item->sides[0]) &&
                !is_void(by, NOW, &item->sides[1]);
+    case KIND_SEQUEL:
+        return item->fit && is_of_clone(by, NOW, &item->sides[0]);
     case KIND_REVOCATION:
         return item->fit && is_above(by, item->about) &&
                stand_of(by, NOW, in) == STAND_COUNTS;
@@ -461,7 +480,7 @@ struct ranked {
     size_t place; /* so that the order is one */
 };
 
-/* From the root down; of one signer by kind. */
+/* From the root down; of one signer by kind, sequels by number. */
 static int compare_items(const void *a, const void *b)
 {
     const struct ranked *x = a;
@@ -471,6 +490,9 @@ static int compare_items(const void *a, const void *b)
     }
     if (x->item->kind != y->item->kind) {
         return x->item->kind > y->item->kind ? 1 : -1;
+    }
+    if (x->item->kind == KIND_SEQUEL && x->item->after != y->item->after) {
+        return x->item->after > y->item->after ? 1 : -1;
     }
     return (x->place > y->place) - (x->place < y->place);
 }
@@ -521,7 +543,26 @@ bool standing_is_forked(struct standing *s, const struct changeset_header *h)
     const struct subject *o = find(s, &h->origin);
     weigh_all(s);
     return o != NULL &&
-           (is_said(o, KIND_FORK, NOW, h) || is_said(o, KIND_CLONE, NOW, h));
+           (is_said(o, KIND_FORK, NOW, h) || is_of_clone(o, NOW, h));
+}
+
+bool standing_is_of_clone(struct standing *s, const struct changeset_header *h)
+{
+    const struct subject *o = s->against == 0 ? NULL : find(s, &h->origin);
+    weigh_all(s);
+    return o != NULL && is_of_clone(o, NOW, h);
+}
+
+bool standing_ran_twice(struct standing *s, const struct hash *node)
+{
+    const struct subject *o = s->against == 0 ? NULL : find(s, node);
+    weigh_all(s);
+    for (size_t i = 0; o != NULL && i < o->count; i++) {
+        if (o->about[i]->kind == KIND_CLONE && o->about[i]->counts) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool standing_is_cut_off(struct standing *s, const struct changeset_header *h)

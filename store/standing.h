@@ -54,6 +54,10 @@ bool standing_is_above(const struct standing *s, const struct hash *above,
                        const struct hash *node);
 /* Is a fork of this incarnation proved, from this number or an earlier one? */
 bool standing_is_forked(struct standing *s, const struct changeset_header *h);
+/* Is it proved to be of the younger of two copies, or to hang on that? */
+bool standing_is_of_clone(struct standing *s, const struct changeset_header *h);
+/* Is it proved of this node that two copies of it ran at one time? */
+bool standing_ran_twice(struct standing *s, const struct hash *node);
 /* Is it beyond the end of its origin, taken back or not? */
 bool standing_is_cut_off(struct standing *s, const struct changeset_header *h);
 

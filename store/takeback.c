@@ -515,7 +515,7 @@ static int find_floor(struct tail *t, uint64_t *ret, struct err *e)
 }
 
 /* The chain goes on from the last that stays. */
-static void go_back(struct tail *t)
+static int go_back(struct tail *t, struct err *e)
 {
     struct replica *r = t->r;
     struct origin *own = replica_own_origin(r);
@@ -525,7 +525,7 @@ static void go_back(struct tail *t)
     own->head_hlc = t->good.hlc;
     own->changed = true;
     r->last_hlc = t->good.hlc;
-    randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);
+    return replica_draw_incarnation(r, e);
 }
 
 /* Nothing of what was signed anew is left to be. */
@@ -557,7 +557,9 @@ static int sign_tail(struct tail *t, struct err *e)
         rc = find_floor(t, &floor, e);
     }
     if (rc == 0) {
-        go_back(t);
+        rc = go_back(t, e);
+    }
+    if (rc == 0) {
         rc = sign_voids(t, e);
     }
     r->last_hlc = r->last_hlc > floor ? r->last_hlc : floor;

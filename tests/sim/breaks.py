@@ -22,9 +22,17 @@ SEEDS = 200
 # name: file, text, its replacement, what the simulator must say
 BREAKS = {
     "a-start-is-no-new-incarnation": (
-        "store/replica.c",
-        "randombytes_buf(&r->self.incarnation, sizeof r->self.incarnation);",
-        "memcpy(&r->self.incarnation, r->self.node.bytes, 7);", r"\[I-4\]"),
+        "store/lineage.c",
+        "randombytes_buf(&drawn, sizeof drawn);\n    r->self.incarnation =",
+        "drawn = r->self.node.bytes[0];\n    r->self.incarnation =",
+        r"\[I-4\]"),
+    "only-a-run-that-goes-on-proves-a-clone": (
+        "store/clone.c",
+        "            !incarnation_goes_on_from_what_came_back(p->incarnation));",
+        "            p->seq == 1);", r"nobody proved"),
+    "a-clone-that-starts-again-counts": (
+        "store/clone.c", "    return p->seq > 1 && begins(p) &&",
+        "    return p->seq == 1 && begins(p) &&", r"\[I-2\]|\[I-10\]|\[I-6\]"),
     "headquarters-keeps-another-signature": (
         "store/receive.c",
         "        c->header = c->changeset->header;\n",

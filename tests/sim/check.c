@@ -125,6 +125,69 @@ static void say_first_difference(struct gathered *c)
     sqlite3_finalize(stmt);
 }
 
+/* What hangs on the younger branch of a clone, by the chain and not by what nodes
+ * said of it. Of a clone a void may cover the second header or the third, which say
+ * incarnation and number. */
+static void find_waiting(struct gathered *c)
+{
+    gathered_run(
+        c,
+        "CREATE TABLE chain AS SELECT DISTINCT node, incarnation, seq,"
+        " prev_incarnation, hlc FROM held;"
+        "CREATE INDEX chain_prev ON chain(node, prev_incarnation, seq);"
+        "CREATE INDEX chain_name ON chain(node, incarnation, seq);"
+        "CREATE TABLE clone AS SELECT v.machine, lower(hex(n.value)) AS node,"
+        "  lower(hex(i.value)) AS incarnation, a.value AS seq FROM leaf v"
+        "  JOIN cell n ON n.leaf = v.leaf AND n.col = 2"
+        "  JOIN cell i ON i.leaf = v.leaf AND i.col = 3"
+        "  JOIN cell a ON a.leaf = v.leaf AND a.col = 4"
+        "  JOIN cell third ON third.leaf = v.leaf AND third.col = 9"
+        " WHERE v.tbl = 5 AND third.value IS NOT NULL"
+        "  AND NOT EXISTS(SELECT 1 FROM cell h JOIN void d"
+        "     ON d.machine = v.machine AND d.node = lower(hex(n.value))"
+        "      AND d.incarnation = lower(hex(substr(h.value, 65, 8)))"
+        "      AND hex(substr(h.value, 73, 8)) > printf('%016X', d.after)"
+        "     WHERE h.leaf = v.leaf AND h.col IN (7, 9));"
+        "CREATE TABLE waits AS WITH RECURSIVE"
+        " of(machine, node, incarnation, seq) AS ("
+        "  SELECT k.machine, k.node, k.incarnation, c.seq FROM clone k"
+        "   JOIN chain c ON c.node = k.node"
+        "    AND c.incarnation = k.incarnation AND c.seq >= k.seq"
+        "  UNION SELECT of.machine, c.node, c.incarnation, c.seq FROM of"
+        "   JOIN chain c ON c.node = of.node"
+        "    AND c.prev_incarnation = of.incarnation"
+        "    AND c.seq = of.seq + 1)"
+        " SELECT * FROM of;"
+        "CREATE INDEX waits_name ON waits(machine, node, incarnation, seq)");
+}
+
+/* Two ran if one went on from where it had been, as if it had not written what
+ * another wrote meanwhile. One of the two waits. */
+static void check_clones(struct gathered *c)
+{
+    check_none(
+        c, "[I-4] a node ran twice, and nobody proved it",
+        "SELECT format('machine %d: %d and %d of it, and %d meanwhile',"
+        "  m.machine, a.seq, z.seq, b.seq)"
+        " FROM chain z JOIN machine m ON m.node = z.node AND NOT m.ended"
+        " JOIN chain a ON a.node = z.node AND a.seq = z.seq - 1"
+        "  AND a.incarnation = z.prev_incarnation"
+        " JOIN chain b ON b.node = z.node AND b.seq <= a.seq"
+        "  AND b.hlc > a.hlc AND b.hlc < z.hlc"
+        " WHERE (z.incarnation = a.incarnation"
+        "   OR substr(z.incarnation, 16) IN ('0','2','4','6','8','a','c','e'))"
+        "  AND b.incarnation NOT IN (a.incarnation, z.incarnation)"
+        "  AND NOT EXISTS(SELECT 1 FROM void v WHERE v.machine = 0"
+        "   AND v.node = z.node AND ("
+        "    (v.incarnation = a.incarnation AND a.seq > v.after)"
+        "    OR (v.incarnation = b.incarnation AND b.seq > v.after)"
+        "    OR (v.incarnation = z.incarnation AND z.seq > v.after)))"
+        "  AND NOT EXISTS(SELECT 1 FROM waits w WHERE w.machine = 0"
+        "   AND w.node = z.node AND ("
+        "    (w.incarnation = a.incarnation AND w.seq = a.seq)"
+        "    OR (w.incarnation = b.incarnation AND w.seq = b.seq)))");
+}
+
 /* Leaves that do not count, by section 4 of semantics.md: taken back, of who
  * was cut off, of a clone. */
 static void find_taken(struct gathered *c)
@@ -143,22 +206,9 @@ static void find_taken(struct gathered *c)
            " OR l.leaf IN (SELECT leaf FROM withdrawn)"
            " OR l.tbl NOT IN (SELECT tbl FROM col"
            "   WHERE kind IN ('event', 'control'))"
-           "  AND EXISTS(SELECT 1 FROM leaf v"
-           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 2"
-           "  JOIN cell i ON i.leaf = v.leaf AND i.col = 3"
-           "  JOIN cell a ON a.leaf = v.leaf AND a.col = 4"
-           "  WHERE v.tbl = 5 AND v.machine = l.machine"
-           "    AND lower(hex(n.value)) = l.node"
-           "    AND lower(hex(i.value)) = l.incarnation AND l.seq >= a.value"
-           /* "unless a void covers either": of a clone the second header and
-            * the third, which say incarnation and number */
-           "    AND NOT EXISTS(SELECT 1 FROM cell h"
-           "     JOIN cell third ON third.leaf = h.leaf AND third.col = 9"
-           "     JOIN void d ON d.machine = l.machine AND d.node = l.node"
-           "      AND d.incarnation = lower(hex(substr(h.value, 65, 8)))"
-           "      AND hex(substr(h.value, 73, 8)) > printf('%016X', d.after)"
-           "     WHERE h.leaf = v.leaf AND h.col IN (7, 9)"
-           "      AND third.value IS NOT NULL))");
+           "  AND EXISTS(SELECT 1 FROM waits w WHERE w.machine = l.machine"
+           "   AND w.node = l.node AND w.incarnation = l.incarnation"
+           "   AND w.seq = l.seq)");
     gathered_run(c, "CREATE INDEX taken_leaf ON taken(leaf)");
 }
 
@@ -357,7 +407,12 @@ static void check_settled(struct gathered *c)
                " FROM settled s JOIN head h USING(tbl, key, col, hlc, seq)"
                " JOIN machine o ON o.node = h.node AND o.site = s.site"
                " JOIN machine m ON m.machine = s.machine"
-               " WHERE h.machine = 0 AND NOT m.put_back AND NOT m.ended");
+               " WHERE h.machine = 0 AND NOT m.put_back AND NOT m.ended"
+               /* what waited on a disk that was copied both sign, by the time
+                * it was written: site, stamp and number then name either */
+               " AND NOT EXISTS(SELECT 1 FROM chain a WHERE a.node = h.node"
+               "  AND a.seq = h.seq AND a.hlc = h.hlc"
+               "  AND a.incarnation <> h.incarnation)");
     check_none(c, "[I-11] a review of what one site wrote",
                "SELECT format('table %d key %s column %d', o.tbl, o.key,"
                "  o.col) FROM open o JOIN machine m"
@@ -457,6 +512,8 @@ void check_world(struct world *w)
     check_names(&c);
     find_voids(&c);
     check_holdings(&c);
+    find_waiting(&c);
+    check_clones(&c);
     check_rows(&c);
     claims_check(&c);
     check_reviews(&c);

@@ -18,7 +18,7 @@ static const char tables[] =
     " district TEXT, parent INTEGER, root INTEGER, ended INTEGER, site TEXT,"
     " put_back INTEGER, wrote_past INTEGER, scrub_held INTEGER);"
     "CREATE TABLE held(machine INTEGER, node, incarnation, seq INTEGER, hash,"
-    " signature, voided);"
+    " signature, voided, prev_incarnation, hlc);"
     "CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, machine INTEGER, node,"
     " incarnation, seq INTEGER, hlc, class, scope, tbl INTEGER, key, op, cl,"
     " counts, scope_id, hash,"
@@ -334,7 +334,8 @@ static void put_held(struct gathered *c, struct machine *m,
                      const struct delivery *d, const struct hash *node)
 {
     sqlite3_stmt *stmt =
-        gathered_put(c, "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        gathered_put(c, "INSERT INTO held VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+                        " ?8, ?9)");
     sqlite3_bind_int(stmt, 1, m->index);
     bind_hex(stmt, 2, node->bytes, HASH_BYTES);
     gathered_bind_hex64(stmt, 3, d->incarnation);
@@ -342,6 +343,8 @@ static void put_held(struct gathered *c, struct machine *m,
     bind_hex(stmt, 5, d->hash.bytes, HASH_BYTES);
     bind_hex(stmt, 6, d->signature, SIGNATURE_BYTES);
     sqlite3_bind_int(stmt, 7, d->voided);
+    gathered_bind_hex64(stmt, 8, d->prev_incarnation);
+    gathered_bind_hex64(stmt, 9, d->hlc);
     gathered_done(c, stmt);
 }
 

@@ -596,7 +596,7 @@ static void a_proof_against_a_node_nobody_knows_waits(void **state)
 {
     (void)state;
     struct err e = {0};
-    struct fork_proof p = {.clone = false};
+    struct fork_proof p = {.kind = PROOF_FORK};
     p.first.header = (struct changeset_header){
         .origin = {{3}}, .incarnation = 1, .seq = 4, .leaf_count = 1};
     p.second.header = p.first.header;
@@ -618,7 +618,7 @@ static void fork_it(void)
     const struct certificate of_root = {
         .node = root, .parent = root, .serial = 1};
     const struct changeset_header by_root = {.origin = root, .seq = 1};
-    struct fork_proof p = {.clone = false};
+    struct fork_proof p = {.kind = PROOF_FORK};
     clinic.parent = root;
     clinic.serial = 1;
     standing_add_certificate(s, &of_root, &by_root);

@@ -14,6 +14,7 @@
 #include "support/dice.h"
 #include "support/copies.h"
 #include "support/district.h"
+#include "support/forged.h"
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
@@ -895,6 +896,185 @@ static void of_a_clone_that_ran_meanwhile_only_events_count(void **state)
     tree_free(t);
 }
 
+static void assert_others_stable(struct tree *t, int copies)
+{
+    for (int i = 0; i < t->count - copies; i++) {
+        assert_stable(t, i);
+    }
+}
+
+/* design.md section 8: "otherwise a clone: then events of both stay, everything
+ * else of the younger waits for a person". The copy is only started again. */
+static void a_clone_that_starts_again_still_waits(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = copies_journal_end(t, copy);
+    district_call(t, LDH_C, 1, "777");
+    district_call(t, copy, 1, "888");
+    district_call(t, LDH_C, 1, "999");
+    copies_sync_others(t, 1);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    copies_sync_others(t, 1);
+    assert_string_equal(district_phones(t, HQ), "999");
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
+    tree_restart(t, copy);
+    district_call(t, copy, 1, "of the copy");
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    copies_sync_others(t, 1);
+    assert_string_equal(district_phones(t, HQ), "999");
+    assert_others_stable(t, 1);
+    tree_free(t);
+}
+
+/* semantics.md section 4: two successors of one changeset are "a restore, both
+ * admitted, if the older branch's stamps all lie before the younger's first; else
+ * a clone". The original is started again between two writes. */
+static void an_original_that_starts_again_proves_the_clone(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = copies_journal_end(t, copy);
+    district_call(t, LDH_C, 1, "777");
+    district_call(t, copy, 1, "of the copy");
+    tree_restart(t, LDH_C); /* a day later */
+    district_call(t, LDH_C, 1, "999");
+    copies_sync_others(t, 1);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    copies_sync_others(t, 1);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
+    assert_others_stable(t, 1);
+    tree_free(t);
+}
+
+/* The same, and the clone is started again each day as well: its records are the
+ * last at headquarters, and nobody is told of anything. */
+static void a_clone_is_found_though_both_start_again(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = copies_journal_end(t, copy);
+    static const char *const originals[] = {"o 1", "o 2", "the original"};
+    static const char *const copies[] = {"c 1", "c 2", "the copy"};
+    for (int day = 0; day < 3; day++) {
+        tree_restart(t, LDH_C);
+        district_call(t, LDH_C, 1, originals[day]);
+        tree_restart(t, copy);
+        district_call(t, copy, 1, copies[day]);
+        copies_sync_others(t, 1);
+        assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    }
+    copies_sync_others(t, 1);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) > 0 FROM sync_fork"),
+                        "1");
+    assert_string_equal(district_phones(t, HQ), "the original");
+    assert_others_stable(t, 1);
+    tree_free(t);
+}
+
+/* All that hangs on it when it is proved is told too. */
+static void a_clone_that_started_again_before_its_proof_waits(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = copies_journal_end(t, copy);
+    district_call(t, LDH_C, 1, "777");
+    district_call(t, copy, 1, "888");
+    tree_restart(t, copy);
+    district_call(t, copy, 1, "of the copy");
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    tree_sql(t, LDH_C, "UPDATE person SET family_name = 'older goes on'");
+    tree_drain(t, LDH_C);
+    copies_sync_others(t, 1);
+    assert_string_equal(
+        tree_get(t, HQ, "SELECT count(header_3) FROM sync_fork"), "1");
+    assert_string_equal(district_phones(t, HQ), "777");
+    assert_others_stable(t, 1);
+    tree_free(t);
+}
+
+/* The same over links as they are: both work each day at one time, and meet the hub
+ * in the evening, one after the other. It is proved on the first day, and each
+ * goes on where it signed itself. */
+static void what_a_clone_says_waits_on_the_second_day_too(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    char phone[40];
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    const int nodes[] = {LDH_C, tree_clone(t, LDH_C)};
+    for (int day = 1; day <= 3; day++) {
+        for (int hour = 0; hour < 3; hour++) {
+            for (int i = 0; i < 2; i++) {
+                (void)snprintf(phone, sizeof phone, "%s %d.%d",
+                               i == 0 ? "original" : "copy", day, hour);
+                district_call(t, nodes[i], 1, phone);
+            }
+        }
+        for (int i = 0; i < 2; i++) {
+            (void)tree_send_try(t, nodes[i], LDH_H, &e);
+            (void)tree_send_try(t, LDH_H, nodes[i], &e);
+        }
+        (void)tree_send_try(t, LDH_H, HQ, &e);
+        t->now_ms += INT64_C(24) * 3600 * 1000;
+    }
+    assert_string_equal(district_phones(t, HQ), "original 3.2");
+    assert_others_stable(t, 1);
+    tree_free(t);
+}
+
+/* What the copy wrote comes back to the original, and is the last that its node
+ * wrote: it does not go on from there, where it would wait too. Whether it hears the
+ * proof with it, or has it already. */
+static void an_original_goes_on_where_it_signed_itself(void **state)
+{
+    (void)state;
+    for (int day = 0; day < 2; day++) {
+        struct tree *t = district_new(LDH_P);
+        struct err e;
+        district_add_person(t, LDH_C, 1);
+        tree_sync(t);
+        int copy = tree_clone(t, LDH_C);
+        district_call(t, LDH_C, 1, "777");
+        district_call(t, copy, 1, "888");
+        district_call(t, LDH_C, 1, "999");
+        district_call(t, copy, 1, "of the copy");
+        tree_send(t, LDH_C, LDH_H);
+        (void)tree_send_try(t, copy, LDH_H, &e);
+        if (day == 1) {
+            tree_send(t, LDH_H, LDH_C);
+            district_call(t, copy, 1, "of the copy too");
+            (void)tree_send_try(t, LDH_H, copy, &e);
+            (void)tree_send_try(t, copy, LDH_H, &e);
+        }
+        tree_send(t, LDH_H, LDH_C);
+        tree_restart(t, LDH_C);
+        district_call(t, LDH_C, 1, "of the original");
+        copies_sync_others(t, 1);
+        assert_string_equal(district_phones(t, HQ), "of the original");
+        assert_others_stable(t, 1);
+        tree_free(t);
+    }
+}
+
 /* The same, but the younger came first to the hub. */
 static void a_clone_is_found_whichever_comes_first(void **state)
 {
@@ -1020,6 +1200,43 @@ static void of_a_restored_node_everything_counts(void **state)
         }
     }
     tree_free(t);
+}
+
+/* Steps of SQLite at a hub for so many changesets of its clinic, on a branch that
+ * is older than the head. */
+static uint64_t steps_of_a_branch(int changes)
+{
+    struct tree *t = district_new(LDH_C);
+    uint64_t steps = 0;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    const struct origin was = *replica_own_origin(t->nodes[LDH_C].replica);
+    t->now_ms += 3600 * 1000;
+    district_call(t, LDH_C, 1, "head");
+    tree_send(t, LDH_C, LDH_H);
+    t->now_ms -= 3600 * 1000;
+    forged_go_back(t, LDH_C, &was, 77);
+    for (int i = 0; i < changes; i++) {
+        district_call(t, LDH_C, 1, i % 2 == 0 ? "even" : "odd");
+    }
+    t->now_ms += 3600 * 1000;
+    sqlite3 *db = database_handle(t->nodes[LDH_H].replica->db);
+    sqlite3_progress_handler(db, 1, count_step, &steps);
+    tree_send(t, LDH_C, LDH_H);
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    assert_string_equal(district_phones(t, LDH_H), "head");
+    tree_free(t);
+    return steps;
+}
+
+/* [I-12]: "decode work" is "bounded". One changeset more costs what all before it
+ * cost. */
+static void a_long_branch_costs_what_it_is_long(void **state)
+{
+    (void)state;
+    uint64_t few = steps_of_a_branch(100);
+    uint64_t many = steps_of_a_branch(800);
+    assert_true(many < 16 * few);
 }
 
 /* --- in any order -------------------------------------------------------- */
@@ -1267,11 +1484,18 @@ int main(void)
         cmocka_unit_test(of_a_forked_name_only_events_count),
         cmocka_unit_test(what_a_program_writes_meanwhile_is_not_lost),
         cmocka_unit_test(of_a_clone_that_ran_meanwhile_only_events_count),
+        cmocka_unit_test(a_clone_that_starts_again_still_waits),
+        cmocka_unit_test(an_original_that_starts_again_proves_the_clone),
+        cmocka_unit_test(a_clone_is_found_though_both_start_again),
+        cmocka_unit_test(a_clone_that_started_again_before_its_proof_waits),
+        cmocka_unit_test(what_a_clone_says_waits_on_the_second_day_too),
+        cmocka_unit_test(an_original_goes_on_where_it_signed_itself),
         cmocka_unit_test(who_a_clone_enrolled_waits_with_it),
         cmocka_unit_test(a_clone_is_found_whichever_comes_first),
         cmocka_unit_test(what_was_taken_back_comes_back_and_leads_nowhere),
         cmocka_unit_test(a_shorter_branch_that_comes_back_is_gone_on_from),
         cmocka_unit_test(of_a_restored_node_everything_counts),
+        cmocka_unit_test(a_long_branch_costs_what_it_is_long),
         cmocka_unit_test(whatever_the_order_all_end_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

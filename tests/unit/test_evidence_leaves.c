@@ -126,7 +126,7 @@ static void a_fork_proof_has_the_published_bytes(void **state)
     struct leaf *leaf = calloc(1, sizeof *leaf);
     struct bytes memory = {0};
     struct bytes read[2] = {0};
-    struct fork_proof p = {.clone = false};
+    struct fork_proof p = {.kind = PROOF_FORK};
     struct fork_proof back;
     assert_non_null(leaf);
     /* in either order: the smaller hash comes first */
@@ -146,62 +146,127 @@ static void a_fork_proof_has_the_published_bytes(void **state)
     free(leaf);
 }
 
-/* Two successors of number 41, and one further on in the first branch. */
+/* Number 42 and what continues it; between them another 42 was written. */
 static struct fork_proof clone_of(void)
 {
-    struct fork_proof p = {.clone = true};
+    struct fork_proof p = {.kind = PROOF_CLONE};
     struct changeset_header h = {
         .origin = own_node(),
-        .incarnation = 1,
+        .incarnation = 4,
         .seq = 42,
-        .prev_incarnation = 1,
+        .prev_incarnation = 4,
         .prev = own_node(),
         .hlc = 1000,
     };
     p.first.header = h;
+    h.prev = changeset_hash(&h);
     h.hlc = 3000;
-    h.seq = 44;
+    h.seq = 43;
     p.third.header = h;
-    h.incarnation = 2;
-    h.seq = 42;
+    h = p.first.header;
+    h.incarnation = 6;
     h.hlc = 2000;
     p.second.header = h;
     return p;
 }
 
-static void what_proves_a_clone_is_that_both_ran_at_one_time(void **state)
+static void what_proves_a_clone_is_that_it_went_on_as_if_it_did_not_know(
+    void **state)
 {
     (void)state;
     struct fork_proof p = clone_of();
     assert_true(fork_proof_holds(&p));
-    assert_int_equal(fork_proof_from(&p)->incarnation, 2);
+    assert_int_equal(fork_proof_from(&p)->incarnation, 6);
     p.third.header.hlc = 1999; /* it had ended: a restore */
     assert_false(fork_proof_holds(&p));
     p = clone_of();
-    p.third.header.incarnation = 3;
+    p.second.header.hlc = 999; /* it was there before */
     assert_false(fork_proof_holds(&p));
     p = clone_of();
-    p.third.header.seq = 41;
+    p.second.header.seq = 43; /* it may have come after the first */
     assert_false(fork_proof_holds(&p));
     p = clone_of();
-    p.second.header.prev_incarnation = 9; /* no successor of the same */
+    p.second.header.seq = 7; /* of a branch further back */
+    assert_true(fork_proof_holds(&p));
+    p = clone_of();
+    p.second.header.incarnation = 4; /* no other branch */
     assert_false(fork_proof_holds(&p));
     p = clone_of();
-    p.second.header.prev.bytes[0] ^= 1;
+    p.third.header.seq = 44; /* it continues something else */
     assert_false(fork_proof_holds(&p));
     p = clone_of();
-    p.second.header.seq = 43;
+    p.third.header.prev.bytes[0] ^= 1;
     assert_false(fork_proof_holds(&p));
     p = clone_of();
     p.third.header.origin.bytes[0] ^= 1;
     assert_false(fork_proof_holds(&p));
 }
 
+/* A new start may go on from where the node had been, one that got back what it
+ * lost from where it never was. */
+static void who_goes_on_from_what_came_back_proves_nothing(void **state)
+{
+    (void)state;
+    struct fork_proof p = clone_of();
+    p.third.header.incarnation = 8;
+    assert_true(fork_proof_holds(&p));
+    p.third.header.incarnation = 9;
+    assert_false(fork_proof_holds(&p));
+    p = clone_of();
+    p.first.header.incarnation = 5;
+    p.third.header.incarnation = 5;
+    p.third.header.prev_incarnation = 5;
+    p.third.header.prev = changeset_hash(&p.first.header);
+    assert_true(fork_proof_holds(&p)); /* it goes on from its own */
+}
+
+static void a_sequel_continues_in_another_incarnation(void **state)
+{
+    (void)state;
+    struct fork_proof p = clone_of();
+    p.kind = PROOF_SEQUEL;
+    p.second = p.third;
+    assert_false(fork_proof_holds(&p));
+    p.second.header.incarnation = 9;
+    assert_true(fork_proof_holds(&p));
+    assert_int_equal(fork_proof_from(&p)->incarnation, 9);
+    p.second.header.prev.bytes[0] ^= 1;
+    assert_false(fork_proof_holds(&p));
+}
+
+/* All three are told apart, and come back as they were written. */
+static void a_proof_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    struct leaf *leaf = calloc(1, sizeof *leaf);
+    struct bytes memory = {0};
+    struct fork_proof all[3] = {clone_of(), clone_of(), clone_of()};
+    struct fork_proof back;
+    assert_non_null(leaf);
+    all[1].kind = PROOF_SEQUEL;
+    all[1].second = all[1].third;
+    all[1].second.header.incarnation = 9;
+    all[2].kind = PROOF_FORK;
+    all[2].second = all[2].first;
+    all[2].second.header.hlc++;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(fork_proof_holds(&all[i]));
+        bytes_clear(&memory);
+        fork_proof_leaf(&all[i], &memory, leaf);
+        assert_int_equal(fork_proof_of_leaf(leaf, &back, NULL), 0);
+        assert_int_equal(back.kind, all[i].kind);
+        assert_int_equal(fork_proof_from(&back)->hlc,
+                         fork_proof_from(&all[i])->hlc);
+    }
+    bytes_free(&memory);
+    free(leaf);
+}
+
 static void one_content_proves_no_fork(void **state)
 {
     (void)state;
     struct fork_proof p = clone_of();
-    p.clone = false;
+    p.kind = PROOF_FORK;
     assert_false(fork_proof_holds(&p)); /* two names */
     p.second = p.first;
     assert_false(fork_proof_holds(&p)); /* one content */
@@ -217,7 +282,11 @@ int main(void)
         cmocka_unit_test(a_revocation_has_the_published_bytes),
         cmocka_unit_test(a_void_has_the_published_bytes),
         cmocka_unit_test(a_fork_proof_has_the_published_bytes),
-        cmocka_unit_test(what_proves_a_clone_is_that_both_ran_at_one_time),
+        cmocka_unit_test(
+            what_proves_a_clone_is_that_it_went_on_as_if_it_did_not_know),
+        cmocka_unit_test(who_goes_on_from_what_came_back_proves_nothing),
+        cmocka_unit_test(a_sequel_continues_in_another_incarnation),
+        cmocka_unit_test(a_proof_is_read_as_it_was_written),
         cmocka_unit_test(one_content_proves_no_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,66 @@ static void a_site_gets_back_what_its_hub_heard_of_it(void **state)
     tree_free(t);
 }
 
+/* Only the first of its own that its hub gives back, before the line is cut. */
+static void get_first_back(struct tree *t, int node, int hub)
+{
+    static struct stored stored;
+    struct walked w;
+    struct err e;
+    tree_tell_lost(t, node, hub);
+    struct peer there = tree_peer(t, hub, node);
+    struct peer here = tree_peer(t, node, hub);
+    uint64_t at = here.have.position;
+    there.return_until = peer_give_back(&here);
+    assert_int_equal(
+        replica_walk(t->nodes[hub].replica, &there, at, SIZE_MAX, &w, &e), 0);
+    size_t first = 0;
+    while (!hash_equal(&w.items[first].origin, tree_name(t, node))) {
+        first++;
+        assert_true(first < w.count);
+    }
+    struct changesets stretch = {w.items, first + 1, w.items[first].position,
+                                 at};
+    if (replica_store(t->nodes[node].replica, &here, &stretch,
+                      tree_clock(t, node), &stored, &e) != 0) {
+        fail_msg("%s", e.text);
+    }
+    walked_clear(&w);
+}
+
+/* It goes on from there as if it had not written what it wrote meanwhile, and that
+ * it lost again: no clone does. Also when it starts again before it writes. */
+static void who_gets_a_part_back_is_taken_for_no_clone(void **state)
+{
+    (void)state;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct tree *t = two_districts();
+        add_person(t, CLINIC, "p1");
+        tree_sync(t);
+        tree_back_up(t, CLINIC, "old");
+        add_person(t, CLINIC, "p2");
+        tree_sync(t);
+        tree_put_back(t, CLINIC, "old");
+        add_person(t, CLINIC, "p3");
+        tree_send(t, CLINIC, LDH);
+        tree_put_back(t, CLINIC, "old");
+        get_first_back(t, CLINIC, LDH);
+        assert_string_equal(people(t, CLINIC), "p1,p2");
+        if (restarts) {
+            tree_restart(t, CLINIC);
+        }
+        add_person(t, CLINIC, "p4");
+        tree_sync(t);
+        assert_people(t, "p1,p2,p3,p4");
+        tree_restart(t, CLINIC);
+        add_person(t, CLINIC, "p5");
+        tree_sync(t);
+        assert_people(t, "p1,p2,p3,p4,p5");
+        assert_in_step(t);
+        tree_free(t);
+    }
+}
+
 /* Its journal is longer than what was heard, and another. */
 static void what_it_wrote_before_it_found_out_counts_too(void **state)
 {
@@ -506,6 +566,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_site_gets_back_what_its_hub_heard_of_it),
+        cmocka_unit_test(who_gets_a_part_back_is_taken_for_no_clone),
         cmocka_unit_test(what_it_wrote_before_it_found_out_counts_too),
         cmocka_unit_test(who_is_put_back_again_gets_everything_back),
         cmocka_unit_test(who_is_put_back_from_a_lost_branch_finds_out),

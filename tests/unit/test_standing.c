@@ -112,7 +112,7 @@ static void a_parent_that_was_rolled_back_is_no_parent(void **state)
 static bool prove(struct standing *s, uint64_t seq, uint64_t told_in,
                   bool verifies)
 {
-    struct fork_proof p = {.clone = false};
+    struct fork_proof p = {.kind = PROOF_FORK};
     const struct changeset_header in = said(&hub, told_in);
     p.first.header = said(&site, seq);
     p.second.header = said(&site, seq);

@@ -18,114 +18,11 @@
 
 #include "store/parts.h"
 #include "store/review.h"
-#include "support/copies.h"
 #include "support/district.h"
 #include "support/forged.h"
 #include "support/later.h"
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
-
-/* --- copies that run ------------------------------------------------------ */
-
-/* design.md section 8: "otherwise a clone: then events of both stay, everything
- * else of the younger waits for a person". The copy is only started again. */
-static void a_clone_that_starts_again_still_waits(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_P);
-    struct err e;
-    district_add_person(t, LDH_C, 1);
-    tree_sync(t);
-    int copy = tree_clone(t, LDH_C);
-    uint64_t at = copies_journal_end(t, copy);
-    district_call(t, LDH_C, 1, "777");
-    district_call(t, copy, 1, "888");
-    district_call(t, LDH_C, 1, "999");
-    copies_sync_others(t, 1);
-    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
-    copies_sync_others(t, 1);
-    assert_string_equal(district_phones(t, HQ), "999");
-    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
-    tree_restart(t, copy);
-    district_call(t, copy, 1, "of the copy");
-    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
-    copies_sync_others(t, 1);
-    assert_string_equal(district_phones(t, HQ), "999");
-    tree_free(t);
-}
-
-/* semantics.md section 4: two successors of one changeset are "a restore, both
- * admitted, if the older branch's stamps all lie before the younger's first; else
- * a clone". The original is started again between two writes. */
-static void an_original_that_starts_again_proves_the_clone(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_P);
-    struct err e;
-    district_add_person(t, LDH_C, 1);
-    tree_sync(t);
-    int copy = tree_clone(t, LDH_C);
-    uint64_t at = copies_journal_end(t, copy);
-    district_call(t, LDH_C, 1, "777");
-    district_call(t, copy, 1, "of the copy");
-    tree_restart(t, LDH_C); /* a day later */
-    district_call(t, LDH_C, 1, "999");
-    copies_sync_others(t, 1);
-    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
-    copies_sync_others(t, 1);
-    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
-    tree_free(t);
-}
-
-/* The same, and the clone is started again each day as well: its records are the
- * last at headquarters, and nobody is told of anything. */
-static void a_clone_is_found_though_both_start_again(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_P);
-    struct err e;
-    district_add_person(t, LDH_C, 1);
-    tree_sync(t);
-    int copy = tree_clone(t, LDH_C);
-    uint64_t at = copies_journal_end(t, copy);
-    for (int day = 0; day < 3; day++) {
-        tree_restart(t, LDH_C);
-        district_call(t, LDH_C, 1, "the original");
-        tree_restart(t, copy);
-        district_call(t, copy, 1, "the copy");
-        copies_sync_others(t, 1);
-        assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
-    }
-    copies_sync_others(t, 1);
-    assert_string_equal(tree_get(t, HQ, "SELECT count(*) > 0 FROM sync_fork"),
-                        "1");
-    assert_string_equal(district_phones(t, HQ), "the original");
-    tree_free(t);
-}
-
-/* Decision 10, "Left": "a clone that restarts before its older branch is seen to
- * go on is proved from that restart on only". */
-static void a_clone_that_starts_again_first_is_proved_from_there(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_P);
-    struct err e;
-    district_add_person(t, LDH_C, 1);
-    tree_sync(t);
-    int copy = tree_clone(t, LDH_C);
-    uint64_t at = copies_journal_end(t, copy);
-    district_call(t, LDH_C, 1, "777");
-    district_call(t, copy, 1, "888");
-    tree_restart(t, copy);
-    district_call(t, copy, 1, "of the copy");
-    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
-    tree_sql(t, LDH_C, "UPDATE person SET family_name = 'older goes on'");
-    tree_drain(t, LDH_C);
-    copies_sync_others(t, 1);
-    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
-    assert_string_equal(district_phones(t, HQ), "777");
-    tree_free(t);
-}
 
 /* --- certificates ----------------------------------------------------------- */
 
@@ -165,49 +62,6 @@ static void a_stolen_hub_takes_no_clinic_with_it(void **state)
 }
 
 /* --- somebody with valid keys ---------------------------------------------- */
-
-static int count_step(void *steps)
-{
-    ++*(uint64_t *)steps;
-    return 0;
-}
-
-/* Steps of SQLite at a hub for so many changesets of its clinic, on a branch that
- * is older than the head. */
-static uint64_t steps_of_a_branch(int changes)
-{
-    struct tree *t = district_new(LDH_C);
-    uint64_t steps = 0;
-    district_add_person(t, LDH_C, 1);
-    tree_sync(t);
-    const struct origin was = *replica_own_origin(t->nodes[LDH_C].replica);
-    t->now_ms += 3600 * 1000;
-    district_call(t, LDH_C, 1, "head");
-    tree_send(t, LDH_C, LDH_H);
-    t->now_ms -= 3600 * 1000;
-    forged_go_back(t, LDH_C, &was, 77);
-    for (int i = 0; i < changes; i++) {
-        district_call(t, LDH_C, 1, i % 2 == 0 ? "even" : "odd");
-    }
-    t->now_ms += 3600 * 1000;
-    sqlite3 *db = database_handle(t->nodes[LDH_H].replica->db);
-    sqlite3_progress_handler(db, 1, count_step, &steps);
-    tree_send(t, LDH_C, LDH_H);
-    sqlite3_progress_handler(db, 0, NULL, NULL);
-    assert_string_equal(district_phones(t, LDH_H), "head");
-    tree_free(t);
-    return steps;
-}
-
-/* [I-12]: "decode work" is "bounded". One changeset more costs what all before it
- * cost. */
-static void a_long_branch_costs_what_it_is_long(void **state)
-{
-    (void)state;
-    uint64_t few = steps_of_a_branch(100);
-    uint64_t many = steps_of_a_branch(800);
-    assert_true(many < 16 * few);
-}
 
 enum { BRANCHES = 40 };
 
@@ -432,55 +286,15 @@ static void a_large_district_was_enrolled_ahead(void **state)
     tree_free(t);
 }
 
-/* --- a copy on real links, and a clone that enrols ------------------------------ */
-
-/* The same over links as they are: both work each day at one time, and meet the hub
- * in the evening, one after the other. It is proved on the first day; "everything
- * else of the younger waits". A node that gets back what it lost begins an
- * incarnation, of which the proof says nothing. */
-static void what_a_clone_says_waits_on_the_second_day_too(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_P);
-    struct err e;
-    char phone[40];
-    district_add_person(t, LDH_C, 1);
-    tree_sync(t);
-    const int nodes[] = {LDH_C, tree_clone(t, LDH_C)};
-    for (int day = 1; day <= 3; day++) {
-        for (int hour = 0; hour < 3; hour++) {
-            for (int i = 0; i < 2; i++) {
-                (void)snprintf(phone, sizeof phone, "%s %d.%d",
-                               i == 0 ? "original" : "copy", day, hour);
-                district_call(t, nodes[i], 1, phone);
-            }
-        }
-        for (int i = 0; i < 2; i++) {
-            (void)tree_send_try(t, nodes[i], LDH_H, &e);
-            (void)tree_send_try(t, LDH_H, nodes[i], &e);
-        }
-        (void)tree_send_try(t, LDH_H, HQ, &e);
-        t->now_ms += INT64_C(24) * 3600 * 1000;
-    }
-    assert_string_equal(district_phones(t, HQ), "original 3.2");
-    tree_free(t);
-}
-
 int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_clone_that_starts_again_still_waits),
-        cmocka_unit_test(an_original_that_starts_again_proves_the_clone),
-        cmocka_unit_test(a_clone_is_found_though_both_start_again),
-        cmocka_unit_test(a_clone_that_starts_again_first_is_proved_from_there),
         cmocka_unit_test(a_stolen_hub_takes_no_clinic_with_it),
         cmocka_unit_test(a_person_settles_what_one_site_said_again_and_again),
         cmocka_unit_test(who_was_enrolled_after_the_backup_is_let_in),
         cmocka_unit_test(a_hub_makes_no_node_for_a_site_of_another),
         cmocka_unit_test(a_large_district_was_enrolled_ahead),
-        cmocka_unit_test(what_a_clone_says_waits_on_the_second_day_too),
-        cmocka_unit_test(a_long_branch_costs_what_it_is_long),
         cmocka_unit_test(who_lies_does_not_use_up_what_its_hub_may_say),
         cmocka_unit_test(who_enrols_without_end_stops_no_upgrade),
     };
