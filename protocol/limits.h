@@ -243,6 +243,11 @@ enum {
     STARTS_MAX = 10 * 1000,
     /* Nodes one replica can know: 700 clinics with room for successors. */
     NODES_MAX = 8192,
+    /* Nodes that one node may enrol: all of a state below headquarters alone, with
+     * room for successors; eight that lie fill NODES_MAX. */
+    CHILDREN_MAX = 1024,
+    /* Certificates of one node: each renewal brings a class. */
+    NODE_CERTIFICATES_MAX = CERTIFICATE_CLASSES_MAX,
     /* What one node may say against nodes (revocations, voids, fork proofs) and
      * be heard: as if it ended every node there can be. Each takes 400 bytes of
      * memory at every node, and is compared with the others. */

@@ -175,7 +175,7 @@ void batch_add(struct batch *b, struct merger *m, struct changeset **cs_p,
 {
     struct changeset *cs = *cs_p;
     struct err says;
-    const struct certificate *origin = registry_certificate(
+    const struct certificate *origin = registry_in_force(
         m->registry, &cs->header.origin, cs->header.certificate);
     struct stamp stamp = merger_stamp(m, cs);
     uint32_t newer = 0;

@@ -253,7 +253,7 @@ static int finish_leaf(struct drafting *d, const struct touched *row,
                        struct err *e)
 {
     struct replica *r = d->r;
-    const struct certificate *own = registry_certificate(
+    const struct certificate *own = registry_in_force(
         r->merger.registry, &r->self.node, r->self.certificate);
     struct err *says = &d->says;
     d->leaf.contexts = slice_of(&d->contexts);

@@ -31,7 +31,10 @@ static int admit_revocation(struct registry *r,
     if (rc != 0) {
         return rc;
     }
-    if (!standing_add_revocation(s, &v, header, origin->may_enrol)) {
+    const struct certificate *named =
+        registry_certificate(r, &header->origin, header->certificate);
+    bool may_enrol = (named == NULL ? origin : named)->may_enrol;
+    if (!standing_add_revocation(s, &v, header, may_enrol)) {
         return told_too_much(origin, e);
     }
     if (hash_equal(&v.node, &header->origin)) {

@@ -342,7 +342,7 @@ static int fold_leaf(struct merger *m, struct fold *f,
     const struct slot *slot = &folded->changeset->slots[folded->index];
     const struct changeset_header *h = &folded->changeset->header;
     const struct certificate *origin =
-        registry_certificate(m->registry, &h->origin, h->certificate);
+        registry_in_force(m->registry, &h->origin, h->certificate);
     struct err says;
     int rc = leaf_decode(slot->head, slot->body, leaf, NULL);
     assert(rc == 0 && origin != NULL);

@@ -74,7 +74,7 @@ int offers_note(struct merger *m, const struct table *offers,
         " to_site, epoch, offer_key, origin_no, seq, incarnation) VALUES(:hash,"
         " :table, :key, :scope, :from, :to, :epoch, :offer, :origin, :seq,"
         " :incarnation) ON CONFLICT(hash) DO NOTHING";
-    const struct certificate *origin = registry_certificate(
+    const struct certificate *origin = registry_in_force(
         m->registry, &cs->header.origin, cs->header.certificate);
     struct offer offer;
     sqlite3_stmt *stmt;

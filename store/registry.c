@@ -25,6 +25,12 @@ struct addressed {
     bool changed; /* since the mark */
 };
 
+struct member {
+    struct hash node;
+    struct hash parent;
+    size_t certificates;
+};
+
 struct registry {
     struct hash network;
     struct entry **origins; /* each allocated alone: stamps point at them */
@@ -33,6 +39,9 @@ struct registry {
     struct certificate **certificates; /* in order of arrival */
     size_t certificate_count;
     size_t certificate_cap;
+    struct member *members; /* those that have one; owned */
+    size_t member_count;
+    size_t member_cap;
     struct addressed **addressed;
     size_t addressed_count;
     size_t addressed_cap;
@@ -57,6 +66,29 @@ static void *grow(void *list, size_t count, size_t *cap)
     return grown;
 }
 
+static struct member *member_of(const struct registry *r,
+                                const struct hash *node)
+{
+    for (size_t i = 0; i < r->member_count; i++) {
+        if (hash_equal(&r->members[i].node, node)) {
+            return &r->members[i];
+        }
+    }
+    return NULL;
+}
+
+static struct member *new_member(struct registry *r)
+{
+    if (r->member_count == r->member_cap) {
+        r->member_cap = r->member_cap == 0 ? 16 : r->member_cap * 2;
+        r->members = realloc(r->members, r->member_cap * sizeof r->members[0]);
+        if (r->members == NULL) {
+            abort();
+        }
+    }
+    return &r->members[r->member_count++];
+}
+
 void registry_destroy(struct registry **r)
 {
     if (*r == NULL) {
@@ -73,6 +105,7 @@ void registry_destroy(struct registry **r)
     }
     free((*r)->origins);
     free((*r)->certificates);
+    free((*r)->members);
     free((*r)->addressed);
     standing_destroy(&(*r)->standing);
     free(*r);
@@ -222,6 +255,14 @@ int registry_save(struct registry *r, struct database *db, struct err *e)
 
 /* --- the mark ------------------------------------------------------------ */
 
+/* The last that came. Members stand in the order of their first ones. */
+static void forget_certificate(struct registry *r)
+{
+    struct certificate *c = r->certificates[--r->certificate_count];
+    r->member_count -= --member_of(r, &c->node)->certificates == 0;
+    free(c);
+}
+
 void registry_mark(struct registry *r)
 {
     for (size_t i = 0; i < r->origin_count; i++) {
@@ -244,7 +285,7 @@ void registry_mark(struct registry *r)
 void registry_return(struct registry *r)
 {
     while (r->certificate_count > r->marked_certificates) {
-        free(r->certificates[--r->certificate_count]);
+        forget_certificate(r);
     }
     while (r->origin_count > r->marked_origins) {
         free(r->origins[--r->origin_count]);
@@ -277,6 +318,35 @@ const struct certificate *registry_certificate(const struct registry *r,
         }
     }
     return NULL;
+}
+
+/* Not by what came first, but the same at every node. */
+static bool is_wider(const struct certificate *a, const struct certificate *b)
+{
+    return a->may_read.count != b->may_read.count
+               ? a->may_read.count > b->may_read.count
+               : a->serial > b->serial;
+}
+
+const struct certificate *registry_in_force(const struct registry *r,
+                                            const struct hash *node,
+                                            uint64_t serial)
+{
+    const struct certificate *named = registry_certificate(r, node, serial);
+    const struct certificate *best = NULL;
+    if (named == NULL ||
+        standing_counts_certificate(r->standing, node, serial)) {
+        return named;
+    }
+    for (size_t i = 0; i < r->certificate_count; i++) {
+        const struct certificate *c = r->certificates[i];
+        if (hash_equal(&c->node, node) &&
+            standing_counts_certificate(r->standing, node, c->serial) &&
+            (best == NULL || is_wider(c, best))) {
+            best = c;
+        }
+    }
+    return best == NULL ? named : best;
 }
 
 /* A renewal only adds classes, so that which one is in force does not hang on
@@ -412,6 +482,57 @@ static int check_issuer(const struct registry *r, const struct hash *issuer,
     return certificate_may_issue(path, count, c, e);
 }
 
+static size_t count_children(const struct registry *r,
+                             const struct hash *parent)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->member_count; i++) {
+        count += hash_equal(&r->members[i].parent, parent);
+    }
+    return count;
+}
+
+/* Whoever enrols or renews without end uses up nobody else's room. */
+static int check_room(const struct registry *r, const struct certificate *c,
+                      struct err *e)
+{
+    const struct member *held = member_of(r, &c->node);
+    if (held != NULL) {
+        return held->certificates < NODE_CERTIFICATES_MAX
+                   ? 0
+                   : err_set(e, ERR_LIMIT,
+                             "a node of site %s has had %d certificates",
+                             c->site, NODE_CERTIFICATES_MAX);
+    }
+    if (count_children(r, &c->parent) >= CHILDREN_MAX) {
+        return err_set(e, ERR_LIMIT,
+                       "a node of site %s comes after %d that the same node "
+                       "enrolled",
+                       c->site, CHILDREN_MAX);
+    }
+    return r->member_count < NODES_MAX
+               ? 0
+               : err_set(e, ERR_LIMIT, "more than %d nodes", NODES_MAX);
+}
+
+static void add_certificate(struct registry *r, const struct certificate *c)
+{
+    struct member *member = member_of(r, &c->node);
+    struct certificate *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        abort();
+    }
+    *copy = *c;
+    r->certificates =
+        grow(r->certificates, r->certificate_count, &r->certificate_cap);
+    r->certificates[r->certificate_count++] = copy;
+    if (member == NULL) {
+        member = new_member(r);
+        *member = (struct member){.node = c->node, .parent = c->parent};
+    }
+    member->certificates++;
+}
+
 int registry_admit(struct registry *r, const struct hash *issuer,
                    const struct certificate *c, struct err *e)
 {
@@ -424,24 +545,17 @@ int registry_admit(struct registry *r, const struct hash *issuer,
                              "two certificates of site %s have one serial",
                              c->site);
     }
-    if (r->certificate_count >= NODES_MAX) {
-        return err_set(e, ERR_LIMIT, "more than %d certificates", NODES_MAX);
-    }
     int rc = check_issuer(r, issuer, c, e);
     if (rc == 0) {
         rc = check_parent(r, c, e);
     }
+    if (rc == 0) {
+        rc = check_room(r, c, e);
+    }
     if (rc != 0) {
         return rc;
     }
-    struct certificate *copy = malloc(sizeof *copy);
-    if (copy == NULL) {
-        abort();
-    }
-    *copy = *c;
-    r->certificates =
-        grow(r->certificates, r->certificate_count, &r->certificate_cap);
-    r->certificates[r->certificate_count++] = copy;
+    add_certificate(r, c);
     return 0;
 }
 

@@ -30,6 +30,7 @@ struct item {
     uint64_t incarnation;             /* that it speaks of; 0: every one */
     uint64_t after;                   /* the last number it says nothing of */
     uint64_t serial;                  /* KIND_CERTIFICATE */
+    bool enrols;                      /* it lets its node enrol and revoke */
     struct changeset_header sides[2]; /* KIND_CLONE: the second, the third;
                                        * KIND_SEQUEL: what it continues */
     bool counts;
@@ -244,6 +245,7 @@ void standing_add_certificate(struct standing *s, const struct certificate *c,
         .by = subject_of(s, &c->parent),
         .in = *in,
         .serial = c->serial,
+        .enrols = c->may_enrol,
     };
     if (item.by != item.about) {
         item.about->parent = item.by;
@@ -326,10 +328,15 @@ bool standing_add_fork(struct standing *s, const struct fork_proof *p,
 
 /* --- what is said of a changeset ----------------------------------------- */
 
+static bool counts_then(const struct item *item, enum moment when)
+{
+    return when == NOW ? item->counts : item->counted;
+}
+
 static bool speaks_of(const struct item *item, enum kind kind, enum moment when,
                       const struct changeset_header *h)
 {
-    return item->kind == kind && (when == NOW ? item->counts : item->counted) &&
+    return item->kind == kind && counts_then(item, when) &&
            h->seq > item->after &&
            (item->incarnation == 0 || item->incarnation == h->incarnation);
 }
@@ -368,8 +375,14 @@ static bool is_of_clone(const struct subject *o, enum moment when,
 static enum stand stand_of(const struct subject *o, enum moment when,
                            const struct changeset_header *h);
 
-/* Of the certificate that it is signed under. One that lies in no changeset yet is
- * just being signed; with one that the younger of two copies gave it waits. */
+static bool is_certificate(const struct item *item, uint64_t serial)
+{
+    return item->kind == KIND_CERTIFICATE && item->serial == serial;
+}
+
+/* Of the certificate that it is signed under. Where that does not count another of
+ * its node may (registry_in_force()). One that lies in no changeset yet is just being
+ * signed; with one that the younger of two copies gave it waits. */
 static enum stand stand_by_certificate(const struct subject *o,
                                        enum moment when,
                                        const struct changeset_header *h)
@@ -378,19 +391,38 @@ static enum stand stand_by_certificate(const struct subject *o,
     bool known = false;
     for (size_t i = 0; i < o->count; i++) {
         const struct item *item = o->about[i];
-        if (item->kind != KIND_CERTIFICATE || item->serial != h->certificate) {
+        if (item->kind != KIND_CERTIFICATE) {
             continue;
         }
-        known = known || when == NOW || item->settled;
-        if (when == NOW ? item->counts : item->counted) {
+        if (counts_then(item, when)) {
             return STAND_COUNTS;
         }
-        if (item->by != item->about &&
-            stand_of(item->by, when, &item->in) == STAND_FORKED) {
-            stand = STAND_FORKED;
+        if (is_certificate(item, h->certificate)) {
+            known = known || when == NOW || item->settled;
+            if (item->by != item->about &&
+                stand_of(item->by, when, &item->in) == STAND_FORKED) {
+                stand = STAND_FORKED;
+            }
         }
     }
     return known ? stand : STAND_COUNTS;
+}
+
+/* Or is it not known? */
+static bool counts_serial(const struct subject *o, enum moment when,
+                          uint64_t serial)
+{
+    bool known = false;
+    for (size_t i = 0; i < o->count; i++) {
+        const struct item *item = o->about[i];
+        if (is_certificate(item, serial)) {
+            if (counts_then(item, when)) {
+                return true;
+            }
+            known = known || when == NOW || item->settled;
+        }
+    }
+    return !known;
 }
 
 static bool is_cut_off_above(const struct subject *o, enum moment when,
@@ -425,6 +457,18 @@ static enum stand stand_of(const struct subject *o, enum moment when,
 
 /* --- weighing ------------------------------------------------------------ */
 
+/* Enrols it, under the certificate that counts for what it signed there? By the one
+ * that it names it was asked before. */
+static bool enrols(const struct subject *o, const struct changeset_header *in)
+{
+    bool may = counts_serial(o, NOW, in->certificate);
+    for (size_t i = 0; !may && i < o->count; i++) {
+        const struct item *item = o->about[i];
+        may = item->kind == KIND_CERTIFICATE && item->counts && item->enrols;
+    }
+    return may;
+}
+
 /* A certificate that was taken back is signed anew, with its serial: until that
  * comes its node goes on, and nobody ends one by a stamp of long ago. */
 static bool counts_certificate(const struct item *item)
@@ -434,9 +478,10 @@ static bool counts_certificate(const struct item *item)
     }
     switch (stand_of(item->by, NOW, &item->in)) {
     case STAND_COUNTS:
-        return true;
+        return enrols(item->by, &item->in);
     case STAND_VOID:
-        return !is_cut_off(item->by, NOW, &item->in);
+        return !is_cut_off(item->by, NOW, &item->in) &&
+               enrols(item->by, &item->in);
     case STAND_CUT_OFF:
     case STAND_FORKED:
         return false;
@@ -466,7 +511,7 @@ static bool weigh(const struct item *item)
         return item->fit && is_of_clone(by, NOW, &item->sides[0]);
     case KIND_REVOCATION:
         return item->fit && is_above(by, item->about) &&
-               stand_of(by, NOW, in) == STAND_COUNTS;
+               stand_of(by, NOW, in) == STAND_COUNTS && enrols(by, in);
     case KIND_CERTIFICATE:
         return counts_certificate(item);
     }
@@ -538,6 +583,14 @@ bool standing_counts_revocation(struct standing *s, const struct revocation *v,
     return item != NULL && item->counts;
 }
 
+bool standing_counts_certificate(struct standing *s, const struct hash *node,
+                                 uint64_t serial)
+{
+    const struct subject *o = s->against == 0 ? NULL : find(s, node);
+    weigh_all(s);
+    return o == NULL || counts_serial(o, NOW, serial);
+}
+
 bool standing_is_forked(struct standing *s, const struct changeset_header *h)
 {
     const struct subject *o = find(s, &h->origin);
@@ -604,7 +657,9 @@ bool standing_turned(struct standing *s, const struct changeset_header *h)
     const struct subject *o = find(s, &h->origin);
     weigh_all(s);
     return o != NULL && (stand_of(o, NOW, h) != stand_of(o, BEFORE, h) ||
-                         is_cut_off(o, NOW, h) != is_cut_off(o, BEFORE, h));
+                         is_cut_off(o, NOW, h) != is_cut_off(o, BEFORE, h) ||
+                         counts_serial(o, NOW, h->certificate) !=
+                             counts_serial(o, BEFORE, h->certificate));
 }
 
 void standing_settled(struct standing *s)

@@ -49,6 +49,9 @@ enum stand standing_of(struct standing *s, const struct changeset_header *h);
 /* Does this control leaf, which was added, count where it lies? */
 bool standing_counts_revocation(struct standing *s, const struct revocation *v,
                                 const struct changeset_header *in);
+/* Does the certificate of a node with this serial? One that nobody told does. */
+bool standing_counts_certificate(struct standing *s, const struct hash *node,
+                                 uint64_t serial);
 /* Is `above` above `node` in the tree, not the same? */
 bool standing_is_above(const struct standing *s, const struct hash *above,
                        const struct hash *node);

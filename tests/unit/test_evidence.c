@@ -15,6 +15,7 @@
 #include "support/copies.h"
 #include "support/district.h"
 #include "support/forged.h"
+#include "support/later.h"
 
 static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
 
@@ -328,6 +329,40 @@ static void what_a_revoked_hub_said_of_others_falls_with_it(void **state)
                                      " WHERE site = 'LDH-P'"),
                             "0");
     }
+    check_all(t);
+    tree_free(t);
+}
+
+/* A hub is stolen, and renews its children's certificates, which it may; then
+ * it is revoked from the theft on. security.md: "nothing it signed after the
+ * cut-off counts anywhere, nor what it enrolled or revoked after it". The clinic
+ * was enrolled before; the prison never saw the thief. [I-7] */
+static void a_stolen_hub_takes_no_clinic_with_it(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    district_add_dose(t, LDH_C, 1);
+    tree_sync(t);
+    uint64_t last = replica_own_origin(t->nodes[LDH_H].replica)->head_seq;
+    tree_upgrade(t, HQ, later_schema(&schema_embedded, LATER_CLASS));
+    tree_sync(t); /* renewals of the hub come after `last` */
+    district_add_dose(t, LDH_C, 2);
+    tree_sync(t);
+    assert_string_equal(district_doses(t, HQ), "d1,d2");
+    struct revocation v = {
+        .node = *tree_name(t, LDH_H), .after = last, .retires = false};
+    t->now_ms += 1000;
+    assert_int_equal(
+        replica_revoke(t->nodes[HQ].replica, &v, tree_clock(t, HQ), &e), 0);
+    tree_sync(t);
+    district_add_dose(t, LDH_C, 3);
+    tree_sync(t);
+    assert_string_equal(district_doses(t, HQ), "d1,d2,d3");
+    assert_string_equal(district_doses(t, LDH_C), "d1,d2,d3");
+    assert_string_equal(tree_get(t, LDH_C, "SELECT count(*) FROM sync_parked"),
+                        "0");
     check_all(t);
     tree_free(t);
 }
@@ -1470,6 +1505,7 @@ int main(void)
         cmocka_unit_test(a_node_retires_itself),
         cmocka_unit_test(a_node_does_not_retire_into_its_past),
         cmocka_unit_test(what_a_revoked_hub_said_of_others_falls_with_it),
+        cmocka_unit_test(a_stolen_hub_takes_no_clinic_with_it),
         cmocka_unit_test(a_site_years_ahead_comes_back_to_order),
         cmocka_unit_test(a_district_years_ahead_comes_back_to_order),
         cmocka_unit_test(a_void_costs_what_it_is_about),

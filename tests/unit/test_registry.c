@@ -6,8 +6,10 @@
 #include <cmocka.h>
 
 #include "store/parts.h"
+#include "support/later.h"
 #include "support/tree.h"
 
+#include <sodium.h>
 #include <string.h>
 
 enum { HQ, HUB, CLINIC };
@@ -183,12 +185,62 @@ static void a_rollback_does_not_read_the_journal_again(void **state)
     tree_free(t);
 }
 
+/* --- who enrols without end -------------------------------------------------- */
+
+/* Its own registry takes it or not; it says so all the same. */
+static int enrol(struct tree *t, int parent)
+{
+    struct replica *r = t->nodes[parent].replica;
+    struct keys keys = {0};
+    struct certificate c;
+    struct err e;
+    randombytes_buf(keys.sign_public, sizeof keys.sign_public);
+    randombytes_buf(keys.box_public, sizeof keys.box_public);
+    randombytes_buf(keys.curve_public, sizeof keys.curve_public);
+    replica_certificate_for(r, &keys, "LDH-C", &c);
+    randombytes_buf(&c.serial, sizeof c.serial);
+    int rc = registry_admit(r->merger.registry, &r->self.node, &c, &e);
+    assert_int_equal(replica_sign_certificate(r, &c, t->now_ms, &e), 0);
+    return rc;
+}
+
+/* A hub that lies enrols whom it likes; headquarters is upgraded to one class more,
+ * and enrols another hub [I-7]. What was rolled back takes no room. */
+static void who_enrols_without_end_uses_up_its_own_room(void **state)
+{
+    (void)state;
+    struct tree *t = tree_new();
+    struct err e;
+    assert_int_equal(tree_add(t, HQ, "LDH-H"), HUB);
+    tree_sync(t);
+    struct replica *r = t->nodes[HUB].replica;
+    assert_int_equal(replica_begin(r, &e), 0);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(enrol(t, HUB), 0);
+    }
+    assert_int_equal(replica_end(r, ERR_INPUT, &e), ERR_INPUT);
+    assert_int_equal(replica_begin(r, &e), 0);
+    for (int i = 0; i < CHILDREN_MAX + 10; i++) {
+        assert_int_equal(enrol(t, HUB), i < CHILDREN_MAX ? 0 : ERR_LIMIT);
+    }
+    assert_int_equal(replica_end(r, 0, &e), 0);
+    tree_send(t, HUB, HQ);
+    assert_int_equal(registry_certificate_count(registry_at(t, HQ)),
+                     2 + CHILDREN_MAX);
+    tree_upgrade(t, HQ, later_schema(&schema_embedded, LATER_CLASS));
+    assert_int_equal(tree_add(t, HQ, "ASR-H"), CLINIC);
+    tree_restart(t, HQ);
+    memory_is_as_the_file(t, HQ);
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(after_a_lost_stretch_the_registry_is_as_the_file),
         cmocka_unit_test(after_a_refused_enrolment_the_registry_is_as_the_file),
         cmocka_unit_test(a_rollback_does_not_read_the_journal_again),
+        cmocka_unit_test(who_enrols_without_end_uses_up_its_own_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
