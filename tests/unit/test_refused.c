@@ -273,18 +273,22 @@ static void a_way_that_brings_too_much_of_it_is_closed(void **state)
     struct peer here = tree_peer(t, LDH_H, LDH_C);
     for (size_t i = 0; i <= BARRED_MAX; i++) {
         strangers[i] = w.items[0];
-        strangers[i].origin.bytes[0] ^= (uint8_t)(i + 1);
+        strangers[i].origin.bytes[i / 255] ^= (uint8_t)(1 + i % 255);
         strangers[i].position += i;
     }
     struct changesets stretch = {.items = strangers,
                                  .count = BARRED_MAX + 1,
                                  .position = w.position + BARRED_MAX};
-    assert_int_equal(replica_store(t->nodes[LDH_H].replica, &here, &stretch,
-                                   t->now_ms, &stored, &e),
-                     ERR_UNKNOWN);
+    int rc = 0;
+    while (rc == 0 && stretch.count > 0) {
+        rc = replica_store(t->nodes[LDH_H].replica, &here, &stretch, t->now_ms,
+                           &stored, &e);
+        stretch.items += rc == 0 ? stored.taken : 0;
+        stretch.count -= rc == 0 ? stored.taken : 0;
+    }
+    assert_int_equal(rc, ERR_UNKNOWN);
     assert_non_null(strstr(e.text, "certificates go first"));
-    assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred"),
-                        "0");
+    assert_true(stretch.count <= BARRED_MAX); /* the pieces before stay */
     walked_clear(&w);
     tree_free(t);
 }

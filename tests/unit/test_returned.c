@@ -265,8 +265,7 @@ static void a_childs_link_opens_first(void **state)
 
 /* --- a large district ------------------------------------------------------- */
 
-/* One more than may be barred on a link: each has siblings enough. */
-enum { CLINICS = BARRED_MAX + 2 };
+enum { CLINICS = 34 };
 
 static struct tree *large_district(int clinics[CLINICS])
 {
@@ -345,6 +344,36 @@ static void a_large_district_was_ahead(void **state)
     assert_persons(t, HQ);
     assert_string_equal(tree_get(t, LDH_H, "SELECT count(*) FROM sync_barred"),
                         "0");
+    tree_free(t);
+}
+
+/* A new hub, a year ahead and without a line to headquarters, enrols the clinics of
+ * its district, each of which registers a person. Then there is a line, and its
+ * clock is set right. [I-13] */
+static void a_large_district_was_enrolled_ahead(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_H);
+    char sql[200];
+    t->nodes[LDH_H].ahead_ms = year_ms;
+    district_add_person(t, LDH_H, 100);
+    for (int i = 0; i < CLINICS; i++) {
+        int node = tree_add(t, LDH_H, "LDH-C");
+        tree_send(t, LDH_H, node);
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO person(person_id, beneficiary_no)"
+                       " VALUES('p%d', 'N%d')",
+                       i, i);
+        tree_sql(t, node, sql);
+        tree_drain(t, node);
+        tree_send(t, node, LDH_H);
+    }
+    t->nodes[LDH_H].ahead_ms = 0;
+    struct err e;
+    district_sync_days(t, 8);
+    (void)tree_send_try(t, LDH_H, HQ, &e);
+    (void)snprintf(sql, sizeof sql, "%d", CLINICS + 1);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person"), sql);
     tree_free(t);
 }
 
@@ -547,6 +576,7 @@ int main(void)
         cmocka_unit_test(another_link_opens_while_it_is_given_back),
         cmocka_unit_test(a_childs_link_opens_first),
         cmocka_unit_test(a_large_district_was_ahead),
+        cmocka_unit_test(a_large_district_was_enrolled_ahead),
         cmocka_unit_test(a_change_of_a_row_that_is_not_here),
         cmocka_unit_test(a_later_word_of_a_row_that_came_back),
         cmocka_unit_test(what_was_lost_was_further_ahead),

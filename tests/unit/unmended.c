@@ -21,8 +21,6 @@
 #include "support/district.h"
 #include "support/forged.h"
 
-static const int64_t year_ms = INT64_C(365) * 24 * 3600 * 1000;
-
 /* --- somebody with valid keys ---------------------------------------------- */
 
 enum { BRANCHES = 40 };
@@ -184,40 +182,6 @@ static void a_hub_makes_no_node_for_a_site_of_another(void **state)
     tree_free(t);
 }
 
-/* --- a large district -------------------------------------------------------------- */
-
-enum { CLINICS = BARRED_MAX + 2 };
-
-/* A new hub, a year ahead and without a line to headquarters, enrols the clinics of
- * its district, each of which registers a person. Then there is a line, and its
- * clock is set right. [I-13] */
-static void a_large_district_was_enrolled_ahead(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_H);
-    char sql[200];
-    t->nodes[LDH_H].ahead_ms = year_ms;
-    district_add_person(t, LDH_H, 100);
-    for (int i = 0; i < CLINICS; i++) {
-        int node = tree_add(t, LDH_H, "LDH-C");
-        tree_send(t, LDH_H, node);
-        (void)snprintf(sql, sizeof sql,
-                       "INSERT INTO person(person_id, beneficiary_no)"
-                       " VALUES('p%d', 'N%d')",
-                       i, i);
-        tree_sql(t, node, sql);
-        tree_drain(t, node);
-        tree_send(t, node, LDH_H);
-    }
-    t->nodes[LDH_H].ahead_ms = 0;
-    struct err e = {0};
-    district_sync_days(t, 8);
-    (void)tree_send_try(t, LDH_H, HQ, &e);
-    (void)snprintf(sql, sizeof sql, "%d", CLINICS + 1);
-    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM person"), sql);
-    tree_free(t);
-}
-
 int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
@@ -225,7 +189,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_person_settles_what_one_site_said_again_and_again),
         cmocka_unit_test(who_was_enrolled_after_the_backup_is_let_in),
         cmocka_unit_test(a_hub_makes_no_node_for_a_site_of_another),
-        cmocka_unit_test(a_large_district_was_enrolled_ahead),
         cmocka_unit_test(who_lies_does_not_use_up_what_its_hub_may_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
