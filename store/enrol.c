@@ -272,11 +272,15 @@ static int check_keys_are_new(const struct replica *r, const struct keys *keys,
     struct hash node = keys_node(keys->sign_public);
     const struct certificate *holder =
         registry_of_curve(r->merger.registry, keys->curve_public);
-    bool taken = holder != NULL && !hash_equal(&holder->node, &node);
-    if (taken || registry_current(r->merger.registry, &node) != NULL) {
+    if (holder != NULL && !hash_equal(&holder->node, &node)) {
         return err_set(e, ERR_FORBIDDEN,
                        "another node of the network has one of these keys; "
                        "join with new ones");
+    }
+    if (registry_current(r->merger.registry, &node) != NULL) {
+        return err_set(e, ERR_FORBIDDEN,
+                       "the node with these keys is enrolled already; if it "
+                       "has not joined, use the invite that enrolled it");
     }
     return 0;
 }

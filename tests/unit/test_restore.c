@@ -562,6 +562,54 @@ static void in_any_order_everybody_ends_with_the_same(void **state)
     }
 }
 
+/* --- a hub of before it enrolled somebody ---------------------------------- */
+
+static enum neighbour neighbour_at(struct tree *t, int at, int other)
+{
+    struct peer peer;
+    struct err e;
+    assert_int_equal(replica_peer_of_curve(t->nodes[at].replica,
+                                           t->nodes[other].keys.curve_public,
+                                           &peer, &e),
+                     0);
+    return peer.neighbour;
+}
+
+/* Without a line to headquarters it enrols a site; then a backup is put back. Who
+ * calls with a key that nobody knows is shut out, and the site alone has the words
+ * that enrolled it: another invite lets it in, and it gives them back [I-13]. */
+static void who_was_enrolled_after_the_backup_is_let_in_again(void **state)
+{
+    (void)state;
+    struct tree *t = two_districts();
+    struct message grant;
+    struct err e;
+    enum { CAMP = NODES };
+    tree_back_up(t, LDH, "before");
+    assert_int_equal(tree_add(t, LDH, "LDH-C"), CAMP);
+    tree_send(t, LDH, CAMP);
+    add_person(t, CAMP, "p1");
+    tree_send(t, CAMP, LDH);
+    tree_put_back(t, LDH, "before");
+    add_person(t, LDH, "p2");
+    assert_int_equal(neighbour_at(t, LDH, CAMP), NEIGHBOUR_NONE);
+    assert_int_equal(tree_enrol_again(t, CAMP, "LDH-C", &grant, &e), 0);
+    message_clear(&grant);
+    assert_int_equal(neighbour_at(t, LDH, CAMP), NEIGHBOUR_CHILD);
+    add_person(t, CAMP, "p3");
+    tree_sync(t);
+    tree_sync(t);
+    assert_people(t, "p1,p2,p3");
+    assert_string_equal(people(t, CAMP), "p1,p2,p3");
+    assert_in_step(t);
+    tree_check_in_step(t, CAMP);
+    /* who is known needs no invite */
+    assert_int_equal(tree_enrol_again(t, CAMP, "LDH-C", &grant, &e),
+                     ERR_FORBIDDEN);
+    assert_non_null(strstr(e.text, "is enrolled already"));
+    tree_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -580,6 +628,7 @@ int main(void)
         cmocka_unit_test(what_is_brought_for_others_is_not_of_the_future),
         cmocka_unit_test(of_starts_the_newest_are_kept),
         cmocka_unit_test(in_any_order_everybody_ends_with_the_same),
+        cmocka_unit_test(who_was_enrolled_after_the_backup_is_let_in_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,40 +117,6 @@ static void a_person_settles_what_one_site_said_again_and_again(void **state)
     tree_free(t);
 }
 
-/* --- a hub that was put back -------------------------------------------------- */
-
-static enum neighbour neighbour_at(struct tree *t, int at, int other)
-{
-    struct peer peer;
-    struct err e;
-    assert_int_equal(replica_peer_of_curve(t->nodes[at].replica,
-                                           t->nodes[other].keys.curve_public,
-                                           &peer, &e),
-                     0);
-    return peer.neighbour;
-}
-
-/* A hub without a line to headquarters enrols a clinic; then a backup of the hub
- * is put back. operations.md: it "gets back whatever had left it". [I-13] Who asks
- * with a key that nobody knows is shut out, and the clinic alone has the words that
- * enrolled it. */
-static void who_was_enrolled_after_the_backup_is_let_in(void **state)
-{
-    (void)state;
-    struct tree *t = district_new(LDH_H);
-    tree_back_up(t, LDH_H, "before");
-    assert_int_equal(tree_add(t, LDH_H, "LDH-C"), LDH_C);
-    tree_send(t, LDH_H, LDH_C);
-    district_add_person(t, LDH_C, 1);
-    district_add_dose(t, LDH_C, 1);
-    tree_send(t, LDH_C, LDH_H);
-    tree_put_back(t, LDH_H, "before");
-    tree_send(t, LDH_H, HQ);
-    tree_send(t, HQ, LDH_H);
-    assert_int_equal(neighbour_at(t, LDH_H, LDH_C), NEIGHBOUR_CHILD);
-    tree_free(t);
-}
-
 /* --- a hub of another district -------------------------------------------------- */
 
 /* semantics.md section 4: a certificate has "may_enrol (subtree)"; design.md: "a hub
@@ -187,7 +153,6 @@ int main(int argc, char **argv)
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_person_settles_what_one_site_said_again_and_again),
-        cmocka_unit_test(who_was_enrolled_after_the_backup_is_let_in),
         cmocka_unit_test(a_hub_makes_no_node_for_a_site_of_another),
         cmocka_unit_test(who_lies_does_not_use_up_what_its_hub_may_say),
     };

@@ -275,21 +275,28 @@ void tree_ask(struct tree *t, int parent, const char *site,
     sqlite3_finalize(stmt);
 }
 
-int tree_enrol(struct tree *t, int parent, const char *site,
-               struct message *ret)
+int tree_enrol_again(struct tree *t, int node, const char *site,
+                     struct message *ret, struct err *e)
 {
     uint8_t curve[KEY_PUBLIC_BYTES];
     struct invites open;
-    struct replica *above = t->nodes[parent].replica;
-    struct tree_node *n = new_node(t, parent);
+    const struct tree_node *n = &t->nodes[node];
+    struct replica *above = t->nodes[n->parent].replica;
     randombytes_buf(curve, sizeof curve);
-    tree_ask(t, parent, site, curve);
+    tree_ask(t, n->parent, site, curve);
     must(replica_invites(above, t->now_ms, &open, said));
     free(open.keys);
     struct enrol_request request = {.network = replica_self(above)->network};
     memcpy(request.invite_curve, curve, sizeof curve);
     enrol_request_sign(&request, &n->keys);
-    must(replica_enrol(above, &request, t->now_ms, ret, said));
+    return replica_enrol(above, &request, t->now_ms, ret, e);
+}
+
+int tree_enrol(struct tree *t, int parent, const char *site,
+               struct message *ret)
+{
+    (void)new_node(t, parent);
+    must(tree_enrol_again(t, t->count - 1, site, ret, said));
     return t->count - 1;
 }
 

@@ -53,6 +53,9 @@ int tree_enrol(struct tree *t, int parent, const char *site,
                struct message *ret);
 int tree_create(struct tree *t, int node, const char *site,
                 const struct grant *grant, struct err *e);
+/* Its parent enrols a node that is there, by another invite (`join --again`). */
+int tree_enrol_again(struct tree *t, int node, const char *site,
+                     struct message *ret, struct err *e);
 
 /* Asks for an invite with this one-time key, as `sangam invite` does; a hub
  * may enrol. */
