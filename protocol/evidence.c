@@ -137,19 +137,6 @@ const struct changeset_header *fork_proof_from(const struct fork_proof *p)
     return &p->second.header;
 }
 
-/* Stamps of one origin. */
-static int compare_stamps(const struct changeset_header *a,
-                          const struct changeset_header *b)
-{
-    if (a->hlc != b->hlc) {
-        return a->hlc > b->hlc ? 1 : -1;
-    }
-    if (a->incarnation != b->incarnation) {
-        return a->incarnation > b->incarnation ? 1 : -1;
-    }
-    return (a->seq > b->seq) - (a->seq < b->seq);
-}
-
 static void swap(struct fork_proof *p)
 {
     struct signed_header first = p->first;
@@ -169,11 +156,6 @@ static bool proves_fork(struct fork_proof *p)
            p->first.header.incarnation == p->second.header.incarnation;
 }
 
-bool incarnation_goes_on_from_what_came_back(uint64_t incarnation)
-{
-    return incarnation % 2 == 1;
-}
-
 static bool continues(const struct changeset_header *next,
                       const struct changeset_header *h)
 {
@@ -190,18 +172,32 @@ static bool is_same_writer(const struct changeset_header *a,
            hash_equal(&a->network, &b->network);
 }
 
-/* What is before something in a chain has a lower number. */
+static bool begins(const struct changeset_header *h)
+{
+    return h->seq == 1 || h->prev_incarnation != h->incarnation;
+}
+
+/* May one that continues it show that its writer had been there at its time? */
+static bool was_there(const struct changeset_header *h,
+                      const struct changeset_header *next)
+{
+    bool waited = begins(h) && (h->incarnation & INCARNATION_WAITED) != 0;
+    bool came_back =
+        begins(next) && (next->incarnation & INCARNATION_CAME_BACK) != 0;
+    return !waited && !came_back;
+}
+
+/* What is before something in a chain has a lower number. What a program wrote before
+ * a disk was copied both copies sign, at the time it was written: by one stamp. */
 static bool proves_clone(const struct fork_proof *p)
 {
     const struct changeset_header *a = &p->first.header;
     const struct changeset_header *b = &p->second.header;
     const struct changeset_header *c = &p->third.header;
-    return is_same_writer(a, c) && continues(c, a) &&
-           (c->incarnation == a->incarnation ||
-            !incarnation_goes_on_from_what_came_back(c->incarnation)) &&
+    return is_same_writer(a, c) && continues(c, a) && was_there(a, c) &&
            b->incarnation != a->incarnation &&
            b->incarnation != c->incarnation && b->seq <= a->seq &&
-           compare_stamps(a, b) < 0 && compare_stamps(b, c) < 0;
+           a->hlc < b->hlc && b->hlc < c->hlc;
 }
 
 static bool proves_sequel(const struct fork_proof *p)

@@ -21,8 +21,8 @@
  *   clone   the third continues the first, and the second is stamped between the
  *           two, of another incarnation than either, and does not build on the
  *           first (its number is no higher): its writer went on from the first
- *           as if it had not written the second. A third in an incarnation of
- *           its own proves that only if it is even (below)
+ *           as if it had not written the second. What incarnations say of
+ *           themselves (below) may speak against it
  *   sequel  the second continues the first, in another incarnation: where the
  *           first waits as of a clone, so does the second */
 #ifndef SANGAM_EVIDENCE_H
@@ -68,9 +68,16 @@ struct fork_proof {
     struct signed_header third;
 };
 
-/* A node that gets back what it had signed and lost may go on from there, though
- * it had never been there: it says so by an odd incarnation. All others are even. */
-bool incarnation_goes_on_from_what_came_back(uint64_t incarnation);
+/* What the lowest bits of an incarnation say of its first changeset. The others are
+ * random. */
+enum {
+    /* What it continues came back to its node, which may never have been there
+     * (docs/semantics.md section 4, "Branch"). */
+    INCARNATION_CAME_BACK = 1,
+    /* Programs had written before it began, and what they wrote is stamped by
+     * that time: where the disk was copied meanwhile another signs it too. */
+    INCARNATION_WAITED = 2,
+};
 
 /* The first changeset that is not sure: of the second header. */
 const struct changeset_header *fork_proof_from(const struct fork_proof *p);

@@ -40,17 +40,26 @@ static bool is_later(const struct place *a, const struct place *b)
     return a->hlc != b->hlc ? a->hlc > b->hlc : a->incarnation > b->incarnation;
 }
 
+/* What a program wrote before a disk was copied both copies sign, by one stamp: it
+ * tells nothing of what ran when. */
+static bool is_between(const struct place *before, const struct place *it,
+                       const struct place *after)
+{
+    return before->hlc < it->hlc && it->hlc < after->hlc;
+}
+
 static bool begins(const struct place *p)
 {
     return p->seq == 1 || p->prev_incarnation != p->incarnation;
 }
 
-/* May it show that its writer had been where it goes on? */
-static bool shows(const struct place *p)
+/* May it show that its writer had been where it goes on, at that time? */
+static bool shows(const struct place *before, const struct place *p)
 {
-    return p->seq > 1 &&
-           (!begins(p) ||
-            !incarnation_goes_on_from_what_came_back(p->incarnation));
+    bool waited =
+        begins(before) && (before->incarnation & INCARNATION_WAITED) != 0;
+    bool came_back = begins(p) && (p->incarnation & INCARNATION_CAME_BACK) != 0;
+    return !waited && !came_back;
 }
 
 static struct place place_of(const struct changeset_header *h)
@@ -358,17 +367,17 @@ static int judge_sequence(struct looking *l, const struct place *at,
                           struct err *e)
 {
     struct place before = {.seq = 0};
-    if (!shows(at)) {
+    if (at->seq == 1) {
         return 0;
     }
     int rc = find_place(l, at->seq - 1, at->prev_incarnation, &before, e);
-    if (rc != 1) {
-        return rc; /* taken back */
+    if (rc != 1 || !shows(&before, at)) {
+        return rc < 0 ? rc : 0; /* taken back, or it says nothing */
     }
     rc = find_parting(l, &before, at, e);
     for (size_t i = 0; rc == 0 && i < l->count; i++) {
         const struct pair *p = &l->pairs[i];
-        if (is_later(&p->younger, &before) && is_later(at, &p->younger) &&
+        if (is_between(&before, &p->younger, at) &&
             !is_of_clone(l, p->younger.seq, p->younger.incarnation) &&
             (rc = is_before(l, &p->older, &before, e)) == 1) {
             rc = sign_clone(l, &before, &p->younger, at, e);
@@ -393,8 +402,8 @@ static int find_going_on(struct looking *l, const struct place *at,
     l->count = 0;
     while (rc == 0 && (rc = database_step(l->r->db, stmt, e)) == 1) {
         const struct pair goes = {read_place(stmt, 0), read_place(stmt, 4)};
-        if (l->count < LOOKED_AT_MAX && shows(&goes.younger) &&
-            is_later(at, &goes.older) && is_later(&goes.younger, at)) {
+        if (l->count < LOOKED_AT_MAX && shows(&goes.older, &goes.younger) &&
+            is_between(&goes.older, at, &goes.younger)) {
             l->pairs[l->count++] = goes;
         }
         rc = 0;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -124,13 +123,29 @@ int replica_forget_numbers(struct replica *r, struct err *e)
     return rc;
 }
 
-static void draw_incarnation(struct replica *r, bool came_back)
+static int pends(struct replica *r, struct err *e)
 {
+    static const char sql[] = "SELECT 1 FROM sync_pending LIMIT 1";
+    sqlite3_stmt *stmt;
+    int rc = database_statement(r->db, sql, &stmt, e);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = database_step(r->db, stmt, e);
+    (void)sqlite3_reset(stmt);
+    return rc;
+}
+
+static int draw_incarnation(struct replica *r, bool came_back, struct err *e)
+{
+    uint64_t bits = INCARNATION_CAME_BACK | INCARNATION_WAITED;
     uint64_t drawn;
+    int waited = pends(r, e);
     randombytes_buf(&drawn, sizeof drawn);
-    r->self.incarnation = (drawn & ~UINT64_C(1)) | came_back;
-    assert(incarnation_goes_on_from_what_came_back(r->self.incarnation) ==
-           came_back);
+    r->self.incarnation = (drawn & ~bits) |
+                          (came_back ? INCARNATION_CAME_BACK : 0U) |
+                          (waited == 1 ? INCARNATION_WAITED : 0U);
+    return waited < 0 ? waited : 0;
 }
 
 /* Did this machine itself sign what it goes on from? */
@@ -159,14 +174,13 @@ int replica_draw_incarnation(struct replica *r, struct err *e)
         registry_origin(r->merger.registry, &r->self.node);
     int here =
         own == NULL || own->head_seq == 0 ? 1 : is_signed_here(r, own, e);
-    draw_incarnation(r, here == 0);
-    return here < 0 ? here : 0;
+    return here < 0 ? here : draw_incarnation(r, here == 0, e);
 }
 
 int replica_got_back(struct replica *r, struct err *e)
 {
-    draw_incarnation(r, true);
-    return replica_forget_numbers(r, e);
+    int rc = draw_incarnation(r, true, e);
+    return rc == 0 ? replica_forget_numbers(r, e) : rc;
 }
 
 int replica_put_back(struct replica *r, const struct hash *peer, uint64_t until,

@@ -23,13 +23,13 @@ SEEDS = 200
 BREAKS = {
     "a-start-is-no-new-incarnation": (
         "store/lineage.c",
-        "randombytes_buf(&drawn, sizeof drawn);\n    r->self.incarnation =",
-        "drawn = r->self.node.bytes[0];\n    r->self.incarnation =",
+        "randombytes_buf(&drawn, sizeof drawn);",
+        "drawn = 4U * r->self.node.bytes[0];",
         r"\[I-4\]"),
     "only-a-run-that-goes-on-proves-a-clone": (
         "store/clone.c",
-        "            !incarnation_goes_on_from_what_came_back(p->incarnation));",
-        "            p->seq == 1);", r"nobody proved"),
+        "    return !waited && !came_back;",
+        "    return !waited && !came_back && !begins(p);", r"nobody proved"),
     "a-clone-that-starts-again-counts": (
         "store/clone.c", "    return p->seq > 1 && begins(p) &&",
         "    return p->seq == 1 && begins(p) &&", r"\[I-2\]|\[I-10\]|\[I-6\]"),

@@ -31,26 +31,6 @@ static void check_names(struct gathered *c)
                " HAVING count(DISTINCT signature) > 1");
 }
 
-/* What is said after the cut takes nothing back; what was taken back itself does. */
-static void find_voids(struct gathered *c)
-{
-    gathered_run(
-        c, "CREATE TABLE cut AS SELECT l.leaf FROM leaf l"
-           " WHERE EXISTS(SELECT 1 FROM leaf v"
-           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
-           "  JOIN cell a ON a.leaf = v.leaf AND a.col = -1"
-           "  WHERE v.tbl = 3 AND v.machine = l.machine"
-           "    AND lower(hex(n.value)) = l.node AND l.seq > a.value);"
-           "CREATE INDEX cut_leaf ON cut(leaf);"
-           "CREATE TABLE void AS SELECT v.leaf, v.machine, v.node,"
-           "  lower(hex(i.value)) AS incarnation, a.value AS after FROM leaf v"
-           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
-           "  JOIN cell i ON i.leaf = v.leaf AND i.col = -1"
-           "  JOIN cell a ON a.leaf = v.leaf AND a.col = -2"
-           " WHERE v.tbl = 4 AND lower(hex(n.value)) = v.node"
-           "  AND v.leaf NOT IN (SELECT leaf FROM cut)");
-}
-
 /* Headquarters has everything that anybody has, and everybody what routing
  * says: who was put back has its own from the others. What a node wrote that was
  * ended is looked for if it was taken before. */
@@ -125,6 +105,35 @@ static void say_first_difference(struct gathered *c)
     sqlite3_finalize(stmt);
 }
 
+static void find_voids(struct gathered *c)
+{
+    gathered_run(
+        c, "CREATE TABLE void AS SELECT v.leaf, v.machine, v.node,"
+           "  lower(hex(i.value)) AS incarnation, a.value AS after FROM leaf v"
+           "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
+           "  JOIN cell i ON i.leaf = v.leaf AND i.col = -1"
+           "  JOIN cell a ON a.leaf = v.leaf AND a.col = -2"
+           " WHERE v.tbl = 4 AND lower(hex(n.value)) = v.node");
+}
+
+/* What is said after the cut takes nothing back; what was taken back itself does.
+ * Who says so on a branch that waits cuts nobody off. */
+static void find_cut(struct gathered *c)
+{
+    gathered_run(c,
+                 "CREATE TABLE cut AS SELECT l.leaf FROM leaf l"
+                 " WHERE EXISTS(SELECT 1 FROM leaf v"
+                 "  JOIN cell n ON n.leaf = v.leaf AND n.col = 0"
+                 "  JOIN cell a ON a.leaf = v.leaf AND a.col = -1"
+                 "  WHERE v.tbl = 3 AND v.machine = l.machine"
+                 "    AND lower(hex(n.value)) = l.node AND l.seq > a.value"
+                 "    AND NOT EXISTS(SELECT 1 FROM waits w"
+                 "     WHERE w.machine = v.machine AND w.node = v.node"
+                 "      AND w.incarnation = v.incarnation AND w.seq = v.seq));"
+                 "CREATE INDEX cut_leaf ON cut(leaf);"
+                 "DELETE FROM void WHERE leaf IN (SELECT leaf FROM cut)");
+}
+
 /* What hangs on the younger branch of a clone, by the chain and not by what nodes
  * said of it. Of a clone a void may cover the second header or the third, which say
  * incarnation and number. */
@@ -174,8 +183,11 @@ static void check_clones(struct gathered *c)
         "  AND a.incarnation = z.prev_incarnation"
         " JOIN chain b ON b.node = z.node AND b.seq <= a.seq"
         "  AND b.hlc > a.hlc AND b.hlc < z.hlc"
+        /* what the lowest bits say of the first of an incarnation */
         " WHERE (z.incarnation = a.incarnation"
         "   OR substr(z.incarnation, 16) IN ('0','2','4','6','8','a','c','e'))"
+        "  AND ((a.prev_incarnation = a.incarnation AND a.seq > 1)"
+        "   OR substr(a.incarnation, 16) IN ('0','1','4','5','8','9','c','d'))"
         "  AND b.incarnation NOT IN (a.incarnation, z.incarnation)"
         "  AND NOT EXISTS(SELECT 1 FROM void v WHERE v.machine = 0"
         "   AND v.node = z.node AND ("
@@ -511,8 +523,9 @@ void check_world(struct world *w)
     sim.running = NULL;
     check_names(&c);
     find_voids(&c);
-    check_holdings(&c);
     find_waiting(&c);
+    find_cut(&c);
+    check_holdings(&c);
     check_clones(&c);
     check_rows(&c);
     claims_check(&c);

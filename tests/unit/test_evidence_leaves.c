@@ -179,8 +179,12 @@ static void what_proves_a_clone_is_that_it_went_on_as_if_it_did_not_know(
     assert_int_equal(fork_proof_from(&p)->incarnation, 6);
     p.third.header.hlc = 1999; /* it had ended: a restore */
     assert_false(fork_proof_holds(&p));
+    p.third.header.hlc = 2000; /* both signed what was written before */
+    assert_false(fork_proof_holds(&p));
     p = clone_of();
     p.second.header.hlc = 999; /* it was there before */
+    assert_false(fork_proof_holds(&p));
+    p.second.header.hlc = 1000;
     assert_false(fork_proof_holds(&p));
     p = clone_of();
     p.second.header.seq = 43; /* it may have come after the first */
@@ -218,6 +222,21 @@ static void who_goes_on_from_what_came_back_proves_nothing(void **state)
     p.third.header.prev_incarnation = 5;
     p.third.header.prev = changeset_hash(&p.first.header);
     assert_true(fork_proof_holds(&p)); /* it goes on from its own */
+}
+
+/* The first of a start may be stamped by what a program wrote before it. */
+static void what_waited_for_a_start_proves_nothing(void **state)
+{
+    (void)state;
+    struct fork_proof p = clone_of();
+    p.first.header.incarnation = 2;
+    p.third.header.incarnation = 2;
+    p.third.header.prev_incarnation = 2;
+    p.third.header.prev = changeset_hash(&p.first.header);
+    assert_false(fork_proof_holds(&p));
+    p.first.header.prev_incarnation = 2; /* not the first of it */
+    p.third.header.prev = changeset_hash(&p.first.header);
+    assert_true(fork_proof_holds(&p));
 }
 
 static void a_sequel_continues_in_another_incarnation(void **state)
@@ -285,6 +304,7 @@ int main(void)
         cmocka_unit_test(
             what_proves_a_clone_is_that_it_went_on_as_if_it_did_not_know),
         cmocka_unit_test(who_goes_on_from_what_came_back_proves_nothing),
+        cmocka_unit_test(what_waited_for_a_start_proves_nothing),
         cmocka_unit_test(a_sequel_continues_in_another_incarnation),
         cmocka_unit_test(a_proof_is_read_as_it_was_written),
         cmocka_unit_test(one_content_proves_no_fork),

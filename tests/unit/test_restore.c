@@ -184,6 +184,69 @@ static void who_gets_a_part_back_is_taken_for_no_clone(void **state)
     }
 }
 
+/* As the time is now; tree_drain() would have it be written when it is signed. */
+static void write_and_wait(struct tree *t, int node, const char *id)
+{
+    sqlite3 *client = t->nodes[node].client;
+    char sql[200];
+    t->now_ms += 1000;
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO person(person_id, beneficiary_no, recorded_by)"
+                   " VALUES('%s', 'n-%s', 'test')",
+                   id, id);
+    tree_sql(t, node, sql);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE sync_pending SET at_ms = %lld WHERE at_ms > %lld",
+                   (long long)tree_clock(t, node),
+                   (long long)tree_clock(t, node));
+    (void)sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, node, sql);
+    (void)sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+}
+
+static void sign_what_waits(struct tree *t, int node)
+{
+    struct drained drained = {.more = true};
+    struct err e;
+    t->now_ms += 1000;
+    while (drained.more) {
+        assert_int_equal(replica_drain(t->nodes[node].replica,
+                                       tree_clock(t, node), &drained, &e),
+                         0);
+    }
+}
+
+/* A write waits when the copy is made: it is signed twice, at the time it was written,
+ * before what was signed after the copy. Which of the two has the higher incarnation
+ * is chance. Or the one that is lost signed it together with another, by the time
+ * of that. */
+static void what_waited_in_the_copy_makes_no_clone(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        struct tree *t = two_districts();
+        add_person(t, CLINIC, "p1");
+        tree_sync(t);
+        write_and_wait(t, CLINIC, "p2");
+        tree_back_up(t, CLINIC, "old");
+        if (i % 2 == 1) {
+            write_and_wait(t, CLINIC, "p3");
+        }
+        sign_what_waits(t, CLINIC);
+        add_person(t, CLINIC, i % 2 == 1 ? "p6" : "p3");
+        tree_sync(t);
+        tree_put_back(t, CLINIC, "old");
+        sign_what_waits(t, CLINIC);
+        add_person(t, CLINIC, "p4");
+        tree_sync(t);
+        add_person(t, CLINIC, "p5");
+        tree_sync(t);
+        assert_people(t, i % 2 == 1 ? "p1,p2,p3,p4,p5,p6" : "p1,p2,p3,p4,p5");
+        assert_in_step(t);
+        tree_free(t);
+    }
+}
+
 /* Its journal is longer than what was heard, and another. */
 static void what_it_wrote_before_it_found_out_counts_too(void **state)
 {
@@ -615,6 +678,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_site_gets_back_what_its_hub_heard_of_it),
         cmocka_unit_test(who_gets_a_part_back_is_taken_for_no_clone),
+        cmocka_unit_test(what_waited_in_the_copy_makes_no_clone),
         cmocka_unit_test(what_it_wrote_before_it_found_out_counts_too),
         cmocka_unit_test(who_is_put_back_again_gets_everything_back),
         cmocka_unit_test(who_is_put_back_from_a_lost_branch_finds_out),
