@@ -322,6 +322,16 @@ static int take(struct receiving *in, struct checked *c, struct err *e)
     return rc;
 }
 
+/* Who is above it sees all that counts, and a child what its parent said to it alone;
+ * all others would say the same once more. */
+static bool may_prove(const struct receiving *in, const struct checked *c)
+{
+    const struct replica *r = in->r;
+    const struct hash *origin = &c->header.origin;
+    return registry_below(r->merger.registry, origin, &r->self.node) ||
+           (r->self.has_parent && hash_equal(origin, &r->self.parent));
+}
+
 /* Evidence about its own origin takes effect before the next changeset, which
  * may build on it. */
 static int settle(struct receiving *in, const struct checked *c, struct err *e)
@@ -340,7 +350,7 @@ static int settle(struct receiving *in, const struct checked *c, struct err *e)
     }
     /* Of what comes back the words that take it back may still be to come. Who
      * gives it has it, and gets what was signed here: there it is found out. */
-    if (rc == 0 && c->branches && !c->held && !was_lost) {
+    if (rc == 0 && c->branches && !c->held && !was_lost && may_prove(in, c)) {
         rc = replica_look_for_clone(r, c->origin, &c->header, in->now_ms, e);
         if (rc == 1) {
             (void)snprintf(in->ret->cloned, sizeof in->ret->cloned, "%s",

@@ -400,11 +400,11 @@ void world_write(struct world *w)
     if (faults_of_clocks(w) && dice_even(&w->writers)) {
         m = &w->machines[w->clock];
     }
-    if (!m->on) {
-        return;
+    if (m->on &&
+        !disk_is_dead(m->disk)) { /* while another wrote to it, maybe */
+        writer_act(w, m, false);
     }
-    writer_act(w, m, false);
-    if (disk_is_dead(m->disk)) {
+    if (m->on && disk_is_dead(m->disk)) {
         world_fall(w, m);
     }
 }
