@@ -94,12 +94,13 @@ enum {
     CREDIT_MESSAGES = 16,
     /* Origins named in one digest: 76 bytes each stay under a frame. */
     DIGEST_ORIGINS_MAX = 3000,
-    /* Refused changesets named in one ack; more wait for the next. */
-    ACK_REFUSED_MAX = 64,
-    /* Origins of which a neighbour brings what is refused: the sites of the largest
-     * district, and what each has of guests, all enrolled by a hub before it met
-     * anybody. A way that has more of them is not worth keeping open. */
-    BARRED_MAX = 256,
+    /* Refused changesets named in one ack, which a frame holds with the longest
+     * sentences; more wait for the next. */
+    ACK_REFUSED_MAX = 256,
+    /* Origins of which a neighbour brings what is refused, such as all that a hub
+     * enrolled before it met anybody: an ack names them all, beside as many stamped
+     * ahead. A way that has more of them is not worth keeping open. */
+    BARRED_MAX = ACK_REFUSED_MAX / 2,
     /* Certificates between a node and the root: tree depth. */
     TREE_DEPTH_MAX = 8,
     /* Certificates that a grant carries: of each node up to the root all it

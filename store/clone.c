@@ -9,7 +9,7 @@
  * (docs/semantics.md section 4, decision 32). Whoever holds the whole chain sees
  * it, proves it with three headers, and so tells those who do not. */
 
-enum { LOOKED_AT_MAX = 8 }; /* at a time; more are found with what comes next */
+enum { LOOKED_AT_MAX = 8 }; /* branches of one node, at a time */
 
 /* The place of a changeset in the chain. */
 struct place {
@@ -348,6 +348,8 @@ static int find_parting(struct looking *l, const struct place *before,
              "  AND o.incarnation <> s.incarnation"
              "  AND " CAME_FROM("o") " = " CAME_FROM(
                  "s") " WHERE s.origin_no = ?1 AND s.prev_incarnation IS NOT NULL"
+                      /* two that both begin an incarnation are a pair once */
+                      "  AND (o.prev_incarnation IS NULL OR s.incarnation < o.incarnation)"
                       "  AND +s.seq <= ?2 AND max(s.hlc, o.hlc) BETWEEN ?3 AND ?4"
                       "  AND NOT s.voided AND NOT o.voided"
                       " UNION ALL SELECT " PLACE("s") ", " PLACE(
@@ -453,6 +455,13 @@ static int judge_start(struct looking *l, const struct place *at, struct err *e)
     return rc;
 }
 
+/* Half of what may be said is for what a person says. */
+static bool has_room(const struct replica *r)
+{
+    return standing_told(registry_standing(r->merger.registry), &r->self.node) <
+           EVIDENCE_MAX / 2;
+}
+
 int replica_look_for_clone(struct replica *r, const struct origin *o,
                            const struct changeset_header *h, int64_t now_ms,
                            struct err *e)
@@ -460,6 +469,9 @@ int replica_look_for_clone(struct replica *r, const struct origin *o,
     struct looking l = {.r = r, .o = o, .now_ms = now_ms};
     const struct place at = place_of(h);
     int rc = 0;
+    if (!has_room(r)) {
+        return 0;
+    }
     if (hangs(&l, &at)) {
         rc = sign_sequel(&l, &at, e);
     }
@@ -493,7 +505,8 @@ static int waits(struct looking *l, uint64_t seq, uint64_t incarnation,
     return rc;
 }
 
-/* What this machine itself signed last, not taken back: 1. */
+/* What this machine itself signed last, not taken back: 1. Not on top of what came
+ * back, which may be the other's. */
 static int find_last_signed_here(struct looking *l, struct place *ret,
                                  struct err *e)
 {
@@ -503,8 +516,9 @@ static int find_last_signed_here(struct looking *l, struct place *ret,
                              "  ON c.origin_no = d.origin_no"
                              "  AND c.seq = d.seq"
                              "  AND c.incarnation = d.incarnation"
-                             " WHERE d.origin_no = ?1 AND d.from_no = ?1"
-                             "  AND NOT c.voided"
+                             " WHERE +d.origin_no = ?1 AND d.from_no = ?1"
+                             "  AND NOT d.reach & 32 AND NOT c.voided"
+                             "  AND c.incarnation & 1 = 0"
                              " ORDER BY d.position DESC LIMIT 1";
     sqlite3_stmt *stmt;
     int rc = ask(l, sql, 0, 0, 0, &stmt, e);
@@ -519,45 +533,44 @@ static int find_last_signed_here(struct looking *l, struct place *ret,
     return rc;
 }
 
-/* The last in time of those that wait, or of those that do not. */
-static int find_tip(struct looking *l, int waiting, struct place *ret,
-                    struct err *e)
+/* The last in time that hangs on *from, and waits or does not. */
+static int find_tip(struct looking *l, const struct place *from, int waiting,
+                    struct place *ret, struct err *e)
 {
     static const char sql[] =
         "SELECT " PLACE("c") " FROM sync_changeset AS c WHERE origin_no = ?1"
-                             " AND NOT voided AND hlc < ?2"
-                             " ORDER BY hlc DESC LIMIT 1";
+                             " AND NOT voided AND seq >= ?2 ORDER BY hlc DESC";
     sqlite3_stmt *stmt;
-    int rc = 1;
-    *ret = (struct place){.hlc = INT64_MAX};
-    while (rc == 1) {
-        rc = ask(l, sql, ret->hlc, 0, 0, &stmt, e);
-        rc = rc == 0 ? database_step(l->r->db, stmt, e) : rc;
-        if (rc == 1) {
-            *ret = read_place(stmt, 0);
-            (void)sqlite3_reset(stmt);
-            int is = waits(l, ret->seq, ret->incarnation, e);
-            if (is < 0 || is == waiting) {
-                return is < 0 ? is : 1;
-            }
-        }
+    int rc = ask(l, sql, from->seq, 0, 0, &stmt, e);
+    bool found = false;
+    while (rc == 0 && !found && (rc = database_step(l->r->db, stmt, e)) == 1) {
+        *ret = read_place(stmt, 0);
+        int is = waits(l, ret->seq, ret->incarnation, e);
+        rc = is < 0 ? is : is == waiting ? is_before(l, from, ret, e) : 0;
+        found = rc == 1;
+        rc = rc < 0 ? rc : 0;
     }
-    return rc;
+    if (found || rc < 0) {
+        (void)sqlite3_reset(stmt);
+    }
+    return found ? 1 : rc;
 }
 
+/* No incarnation is on two branches. */
 static int lead(struct replica *r, const struct place *to, struct err *e)
 {
     struct origin *own = replica_own_origin(r);
     struct held held = {.hlc = 0};
     int rc = journal_held(r->db, own->no, to->seq, to->incarnation, &held, e);
-    if (rc == 1) {
-        own->head_seq = to->seq;
-        own->head_incarnation = to->incarnation;
-        own->head_hash = held.hash;
-        own->head_hlc = held.hlc;
-        own->changed = true;
+    if (rc != 1) {
+        return rc;
     }
-    return rc < 0 ? rc : 0;
+    own->head_seq = to->seq;
+    own->head_incarnation = to->incarnation;
+    own->head_hash = held.hash;
+    own->head_hlc = held.hlc;
+    own->changed = true;
+    return replica_draw_incarnation(r, e);
 }
 
 static bool ran_twice(struct replica *r)
@@ -581,6 +594,7 @@ int replica_go_on_where_it_signed(struct replica *r, struct err *e)
     if (now < 0 || now == here) {
         return now < 0 ? now : 0;
     }
-    rc = find_tip(&l, here, &last, e);
-    return rc == 1 ? lead(r, &last, e) : rc;
+    struct place tip = {.seq = 0};
+    rc = find_tip(&l, &last, here, &tip, e);
+    return rc == 1 ? lead(r, &tip, e) : rc;
 }

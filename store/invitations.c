@@ -123,7 +123,7 @@ static int open_invites(struct replica *r, int64_t now_ms,
         "  WHERE ref_site.site_id = local_invite.site_id)";
     static const char open[] =
         "UPDATE local_invite SET state = 'open' WHERE state = 'asked'";
-    const struct certificate *own = registry_certificate(
+    const struct certificate *own = registry_in_force(
         r->merger.registry, &r->self.node, r->self.certificate);
     const struct step {
         const char *sql;

@@ -69,7 +69,8 @@ const struct certificate *registry_certificate(const struct registry *r,
                                                const struct hash *node,
                                                uint64_t serial);
 /* The certificate that what a node signed under this serial is judged by: that one,
- * or where it does not count (its signer was revoked before) the widest of the
+ * or where it does not count (its issuer was revoked before it, or was the younger of
+ * two copies) the widest of the
  * node that does. NULL: it is not held. */
 const struct certificate *registry_in_force(const struct registry *r,
                                             const struct hash *node,

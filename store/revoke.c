@@ -9,7 +9,7 @@ static int check(struct replica *r, const struct revocation *v, struct err *e)
 {
     const struct registry *registry = r->merger.registry;
     const struct certificate *own =
-        registry_certificate(registry, &r->self.node, r->self.certificate);
+        registry_in_force(registry, &r->self.node, r->self.certificate);
     const struct certificate *theirs = registry_current(registry, &v->node);
     if (theirs == NULL) {
         return err_set(e, ERR_UNKNOWN, "no node of this name is known here");

@@ -175,6 +175,13 @@ static bool is_proof(const struct item *item)
            item->kind == KIND_SEQUEL;
 }
 
+static bool same_name(const struct changeset_header *a,
+                      const struct changeset_header *b)
+{
+    return a->seq == b->seq && a->incarnation == b->incarnation &&
+           a->hlc == b->hlc;
+}
+
 static bool same_item(const struct item *a, const struct item *b)
 {
     return a->kind == b->kind && a->by == b->by &&
@@ -182,9 +189,9 @@ static bool same_item(const struct item *a, const struct item *b)
            a->incarnation == b->incarnation && a->serial == b->serial &&
            a->in.seq == b->in.seq && a->in.incarnation == b->in.incarnation &&
            a->in.hlc == b->in.hlc && a->in.certificate == b->in.certificate &&
-           a->sides[0].hlc == b->sides[0].hlc &&
-           a->sides[1].hlc == b->sides[1].hlc &&
-           a->sides[1].seq == b->sides[1].seq;
+           hash_equal(&a->in.origin, &b->in.origin) &&
+           same_name(&a->sides[0], &b->sides[0]) &&
+           same_name(&a->sides[1], &b->sides[1]);
 }
 
 static const struct item *find_item(const struct subject *subject,
@@ -365,7 +372,7 @@ static bool is_void(const struct subject *o, enum moment when,
     return false;
 }
 
-/* Of the younger of two that ran at one time. */
+/* Of the younger branch of a clone. */
 static bool is_of_clone(const struct subject *o, enum moment when,
                         const struct changeset_header *h)
 {
@@ -606,6 +613,12 @@ bool standing_is_of_clone(struct standing *s, const struct changeset_header *h)
     return o != NULL && is_of_clone(o, NOW, h);
 }
 
+size_t standing_told(const struct standing *s, const struct hash *node)
+{
+    const struct subject *o = find(s, node);
+    return o == NULL ? 0 : o->told;
+}
+
 bool standing_ran_twice(struct standing *s, const struct hash *node)
 {
     const struct subject *o = s->against == 0 ? NULL : find(s, node);
@@ -652,14 +665,26 @@ bool standing_concerns(const struct standing *s, const struct hash *node)
     return o != NULL && o->concerned;
 }
 
+/* Another certificate may be in force for what it signed under this one. */
+static bool turned_serial(const struct subject *o, uint64_t serial)
+{
+    bool counts = counts_serial(o, NOW, serial);
+    bool turned = counts != counts_serial(o, BEFORE, serial);
+    for (size_t i = 0; !counts && !turned && i < o->count; i++) {
+        const struct item *item = o->about[i];
+        turned =
+            item->kind == KIND_CERTIFICATE && item->counts != item->counted;
+    }
+    return turned;
+}
+
 bool standing_turned(struct standing *s, const struct changeset_header *h)
 {
     const struct subject *o = find(s, &h->origin);
     weigh_all(s);
     return o != NULL && (stand_of(o, NOW, h) != stand_of(o, BEFORE, h) ||
                          is_cut_off(o, NOW, h) != is_cut_off(o, BEFORE, h) ||
-                         counts_serial(o, NOW, h->certificate) !=
-                             counts_serial(o, BEFORE, h->certificate));
+                         turned_serial(o, h->certificate));
 }
 
 void standing_settled(struct standing *s)

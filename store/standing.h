@@ -57,9 +57,11 @@ bool standing_is_above(const struct standing *s, const struct hash *above,
                        const struct hash *node);
 /* Is a fork of this incarnation proved, from this number or an earlier one? */
 bool standing_is_forked(struct standing *s, const struct changeset_header *h);
-/* Is it proved to be of the younger of two copies, or to hang on that? */
+/* Is it of the younger branch of a clone? */
 bool standing_is_of_clone(struct standing *s, const struct changeset_header *h);
-/* Is it proved of this node that two copies of it ran at one time? */
+/* Pieces of evidence it has told, of EVIDENCE_MAX. */
+size_t standing_told(const struct standing *s, const struct hash *node);
+/* Is a clone of this node proved? */
 bool standing_ran_twice(struct standing *s, const struct hash *node);
 /* Is it beyond the end of its origin, taken back or not? */
 bool standing_is_cut_off(struct standing *s, const struct changeset_header *h);

@@ -17,7 +17,7 @@ static bool keeps_cards(const struct replica *r)
 {
     const struct registry *registry = r->merger.registry;
     const struct certificate *own =
-        registry_certificate(registry, &r->self.node, r->self.certificate);
+        registry_in_force(registry, &r->self.node, r->self.certificate);
     return r->self.has_parent && own != NULL && own->may_enrol &&
            registry_is_root(registry, &r->self.parent);
 }

@@ -1110,6 +1110,41 @@ static void an_original_goes_on_where_it_signed_itself(void **state)
     }
 }
 
+/* What the copy wrote has come back, and the proof has not: it goes on from there,
+ * and back when that comes. */
+static void an_original_leaves_the_branch_that_came_back(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    int copy = tree_clone(t, LDH_C);
+    district_call(t, LDH_C, 1, "777");
+    tree_send(t, LDH_C, LDH_H);
+    district_call(t, copy, 1, "888");
+    (void)tree_send_try(t, copy, LDH_H, &e);
+    district_call(t, LDH_C, 1, "999");
+    district_call(t, copy, 1, "of the copy");
+    (void)tree_send_try(t, copy, LDH_H, &e);
+    tree_send(t, LDH_C, LDH_H); /* proves it */
+    while (strcmp(tree_get(t, LDH_C, "SELECT phone FROM person"),
+                  "of the copy") != 0) {
+        assert_true(tree_send_one(t, LDH_H, LDH_C) > 0);
+    }
+    assert_string_equal(tree_get(t, LDH_C, "SELECT count(*) FROM sync_fork"),
+                        "0");
+    district_call(t, LDH_C, 1, "on top of it");
+    tree_send(t, LDH_H, LDH_C);
+    district_call(t, LDH_C, 1, "of the original");
+    district_add_dose(t, LDH_C, 1);
+    copies_sync_others(t, 1);
+    assert_string_equal(district_phones(t, HQ), "of the original");
+    assert_string_equal(district_doses(t, HQ), "d1");
+    assert_others_stable(t, 1);
+    tree_free(t);
+}
+
 /* The same, but the younger came first to the hub. */
 static void a_clone_is_found_whichever_comes_first(void **state)
 {
@@ -1526,6 +1561,7 @@ int main(void)
         cmocka_unit_test(a_clone_that_started_again_before_its_proof_waits),
         cmocka_unit_test(what_a_clone_says_waits_on_the_second_day_too),
         cmocka_unit_test(an_original_goes_on_where_it_signed_itself),
+        cmocka_unit_test(an_original_leaves_the_branch_that_came_back),
         cmocka_unit_test(who_a_clone_enrolled_waits_with_it),
         cmocka_unit_test(a_clone_is_found_whichever_comes_first),
         cmocka_unit_test(what_was_taken_back_comes_back_and_leads_nowhere),
