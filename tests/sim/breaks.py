@@ -104,8 +104,9 @@ BREAKS = {
         "        if (l->took_back && l->closed) {", r"ended by|not quiet|\[I-12\] the log"),
     "who-was-ended-counts-on": (
         "store/standing.c",
-        "    return is_said(o, KIND_REVOCATION, when, h) || "
-        "!is_certified(o, when, h);", "    return !is_certified(o, when, h);",
+        "    return is_said(o, KIND_REVOCATION, when, h) ||\n"
+        "           stand_by_certificate(o, when, h) == STAND_CUT_OFF;",
+        "    return stand_by_certificate(o, when, h) == STAND_CUT_OFF;",
         r"\[I-2\]|\[I-6\]"),
     "what-was-shown-stays": (
         "store/late.c", "rc = standing_turned(s, &h) ? append",
