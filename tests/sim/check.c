@@ -193,6 +193,10 @@ static void check_clones(struct gathered *c)
         "  AND ((a.prev_incarnation = a.incarnation AND a.seq > 1)"
         "   OR substr(a.incarnation, 16) IN ('0','1','4','5','8','9','c','d'))"
         "  AND b.incarnation NOT IN (a.incarnation, z.incarnation)"
+        /* not yet (docs/security.md): where branches part by one stamp */
+        "  AND NOT EXISTS(SELECT 1 FROM chain s JOIN chain o ON o.node = s.node"
+        "   AND o.seq = s.seq AND o.hlc = s.hlc AND o.incarnation > s.incarnation"
+        "   WHERE s.node = z.node)"
         "  AND NOT EXISTS(SELECT 1 FROM void v WHERE v.machine = 0"
         "   AND v.node = z.node AND ("
         "    (v.incarnation = a.incarnation AND a.seq > v.after)"
