@@ -18,6 +18,7 @@
 
 #include "store/parts.h"
 #include "store/review.h"
+#include "support/copies.h"
 #include "support/district.h"
 #include "support/forged.h"
 
@@ -148,10 +149,45 @@ static void a_hub_makes_no_node_for_a_site_of_another(void **state)
     tree_free(t);
 }
 
+/* --- a copy of a disk on which a write waits ---------------------------------- */
+
+/* Both sign it at the time it was written, so that the branches begin at one stamp;
+ * then both go on. */
+static void a_clone_is_found_though_a_write_waited(void **state)
+{
+    (void)state;
+    struct tree *t = district_new(LDH_P);
+    struct err e;
+    char sql[120];
+    sqlite3 *client = t->nodes[LDH_C].client;
+    district_add_person(t, LDH_C, 1);
+    tree_sync(t);
+    t->now_ms += 1000;
+    tree_sql(t, LDH_C, "UPDATE person SET phone = 'waits'");
+    (void)snprintf(sql, sizeof sql, "UPDATE sync_pending SET at_ms = %lld",
+                   (long long)tree_clock(t, LDH_C));
+    (void)sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    tree_sql(t, LDH_C, sql);
+    (void)sqlite3_db_config(client, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+    int copy = tree_clone(t, LDH_C);
+    uint64_t at = copies_journal_end(t, copy);
+    tree_drain(t, LDH_C);
+    tree_drain(t, copy);
+    district_call(t, LDH_C, 1, "777");
+    district_call(t, copy, 1, "888");
+    district_call(t, LDH_C, 1, "999");
+    copies_sync_others(t, 1);
+    assert_int_equal(copies_bring(t, copy, LDH_H, at, &e), 0);
+    copies_sync_others(t, 1);
+    assert_string_equal(tree_get(t, HQ, "SELECT count(*) FROM sync_fork"), "1");
+    tree_free(t);
+}
+
 int main(int argc, char **argv)
 {
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clone_is_found_though_a_write_waited),
         cmocka_unit_test(a_person_settles_what_one_site_said_again_and_again),
         cmocka_unit_test(a_hub_makes_no_node_for_a_site_of_another),
         cmocka_unit_test(who_lies_does_not_use_up_what_its_hub_may_say),
