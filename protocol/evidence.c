@@ -177,13 +177,13 @@ static bool begins(const struct changeset_header *h)
     return h->seq == 1 || h->prev_incarnation != h->incarnation;
 }
 
-/* May one that continues it show that its writer had been there at its time? */
-static bool was_there(const struct changeset_header *h,
-                      const struct changeset_header *next)
+bool fork_proof_may_rest_on(const struct changeset_header *first,
+                            const struct changeset_header *third)
 {
-    bool waited = begins(h) && (h->incarnation & INCARNATION_WAITED) != 0;
+    bool waited =
+        begins(first) && (first->incarnation & INCARNATION_WAITED) != 0;
     bool came_back =
-        begins(next) && (next->incarnation & INCARNATION_CAME_BACK) != 0;
+        begins(third) && (third->incarnation & INCARNATION_CAME_BACK) != 0;
     return !waited && !came_back;
 }
 
@@ -194,8 +194,8 @@ static bool proves_clone(const struct fork_proof *p)
     const struct changeset_header *a = &p->first.header;
     const struct changeset_header *b = &p->second.header;
     const struct changeset_header *c = &p->third.header;
-    return is_same_writer(a, c) && continues(c, a) && was_there(a, c) &&
-           b->incarnation != a->incarnation &&
+    return is_same_writer(a, c) && continues(c, a) &&
+           fork_proof_may_rest_on(a, c) && b->incarnation != a->incarnation &&
            b->incarnation != c->incarnation && b->seq <= a->seq &&
            a->hlc < b->hlc && b->hlc < c->hlc;
 }

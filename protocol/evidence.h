@@ -24,7 +24,8 @@
  *           as if it had not written the second. What incarnations say of
  *           themselves (below) may speak against it
  *   sequel  the second continues the first, in another incarnation: where the
- *           first waits as of a clone, so does the second */
+ *           first waits as of a clone, so does the second
+ */
 #ifndef SANGAM_EVIDENCE_H
 #define SANGAM_EVIDENCE_H
 
@@ -78,6 +79,11 @@ enum {
      * that time: where the disk was copied meanwhile another signs it too. */
     INCARNATION_WAITED = 2,
 };
+
+/* May a changeset and the one that continues it prove a clone? Not where what their
+ * incarnations say leaves open whether their writer was there at the time. */
+bool fork_proof_may_rest_on(const struct changeset_header *first,
+                            const struct changeset_header *third);
 
 /* The first changeset that is not sure: of the second header. */
 const struct changeset_header *fork_proof_from(const struct fork_proof *p);

@@ -53,33 +53,36 @@ static bool begins(const struct place *p)
     return p->seq == 1 || p->prev_incarnation != p->incarnation;
 }
 
-/* May it show that its writer had been where it goes on, at that time? */
-static bool shows(const struct place *before, const struct place *p)
-{
-    bool waited =
-        begins(before) && (before->incarnation & INCARNATION_WAITED) != 0;
-    bool came_back = begins(p) && (p->incarnation & INCARNATION_CAME_BACK) != 0;
-    return !waited && !came_back;
-}
-
 static struct place place_of(const struct changeset_header *h)
 {
     return (struct place){h->seq, h->incarnation, h->prev_incarnation, h->hlc};
 }
 
 /* As what is said of it is looked up. */
-static struct changeset_header name_of(const struct looking *l, uint64_t seq,
-                                       uint64_t incarnation)
+static struct changeset_header header_of(const struct looking *l,
+                                         const struct place *p)
 {
-    return (struct changeset_header){
-        .origin = l->o->node, .seq = seq, .incarnation = incarnation};
+    return (struct changeset_header){.origin = l->o->node,
+                                     .seq = p->seq,
+                                     .incarnation = p->incarnation,
+                                     .prev_incarnation = p->prev_incarnation};
 }
 
 static bool is_of_clone(const struct looking *l, uint64_t seq,
                         uint64_t incarnation)
 {
-    const struct changeset_header h = name_of(l, seq, incarnation);
+    const struct place at = {.seq = seq, .incarnation = incarnation};
+    const struct changeset_header h = header_of(l, &at);
     return standing_is_of_clone(registry_standing(l->r->merger.registry), &h);
+}
+
+/* May what goes on here prove anything? */
+static bool shows(const struct looking *l, const struct place *before,
+                  const struct place *p)
+{
+    const struct changeset_header first = header_of(l, before);
+    const struct changeset_header third = header_of(l, p);
+    return fork_proof_may_rest_on(&first, &third);
 }
 
 /* --- headers ------------------------------------------------------------- */
@@ -166,6 +169,18 @@ static int ask(struct looking *l, const char *sql, uint64_t a, uint64_t b,
     return rc;
 }
 
+/* The one place that is asked for: 1 if there is any. */
+static int read_one(struct looking *l, sqlite3_stmt *stmt, struct place *ret,
+                    struct err *e)
+{
+    int rc = database_step(l->r->db, stmt, e);
+    if (rc == 1) {
+        *ret = read_place(stmt, 0);
+        (void)sqlite3_reset(stmt);
+    }
+    return rc;
+}
+
 /* 1: it is there, and not taken back. */
 static int find_place(struct looking *l, uint64_t seq, uint64_t incarnation,
                       struct place *ret, struct err *e)
@@ -176,15 +191,7 @@ static int find_place(struct looking *l, uint64_t seq, uint64_t incarnation,
                              " AND NOT voided";
     sqlite3_stmt *stmt;
     int rc = ask(l, sql, seq, incarnation, 0, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = database_step(l->r->db, stmt, e);
-    if (rc == 1) {
-        *ret = read_place(stmt, 0);
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
+    return rc == 0 ? read_one(l, stmt, ret, e) : rc;
 }
 
 /* Where the incarnation of *at began: 0 if it is the node's first one. */
@@ -199,15 +206,7 @@ static int find_start(struct looking *l, const struct place *at,
                              " ORDER BY seq DESC LIMIT 1";
     sqlite3_stmt *stmt;
     int rc = ask(l, sql, at->incarnation, at->seq, 0, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = database_step(l->r->db, stmt, e);
-    if (rc == 1) {
-        *ret = read_place(stmt, 0);
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
+    return rc == 0 ? read_one(l, stmt, ret, e) : rc;
 }
 
 /* Is it before *at in the chain, or *at itself? */
@@ -373,7 +372,7 @@ static int judge_sequence(struct looking *l, const struct place *at,
         return 0;
     }
     int rc = find_place(l, at->seq - 1, at->prev_incarnation, &before, e);
-    if (rc != 1 || !shows(&before, at)) {
+    if (rc != 1 || !shows(l, &before, at)) {
         return rc < 0 ? rc : 0; /* taken back, or it says nothing */
     }
     rc = find_parting(l, &before, at, e);
@@ -404,7 +403,7 @@ static int find_going_on(struct looking *l, const struct place *at,
     l->count = 0;
     while (rc == 0 && (rc = database_step(l->r->db, stmt, e)) == 1) {
         const struct pair goes = {read_place(stmt, 0), read_place(stmt, 4)};
-        if (l->count < LOOKED_AT_MAX && shows(&goes.older, &goes.younger) &&
+        if (l->count < LOOKED_AT_MAX && shows(l, &goes.older, &goes.younger) &&
             is_between(&goes.older, at, &goes.younger)) {
             l->pairs[l->count++] = goes;
         }
@@ -522,15 +521,7 @@ static int find_last_signed_here(struct looking *l, struct place *ret,
                              " ORDER BY d.position DESC LIMIT 1";
     sqlite3_stmt *stmt;
     int rc = ask(l, sql, 0, 0, 0, &stmt, e);
-    if (rc != 0) {
-        return rc;
-    }
-    rc = database_step(l->r->db, stmt, e);
-    if (rc == 1) {
-        *ret = read_place(stmt, 0);
-        (void)sqlite3_reset(stmt);
-    }
-    return rc;
+    return rc == 0 ? read_one(l, stmt, ret, e) : rc;
 }
 
 /* The last in time that hangs on *from, and waits or does not. */

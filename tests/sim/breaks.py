@@ -27,9 +27,9 @@ BREAKS = {
         "drawn = 4U * r->self.node.bytes[0];",
         r"\[I-4\]"),
     "only-a-run-that-goes-on-proves-a-clone": (
-        "store/clone.c",
-        "    return !waited && !came_back;",
-        "    return !waited && !came_back && !begins(p);", r"nobody proved"),
+        "protocol/evidence.c", "    return !waited && !came_back;",
+        "    return !waited && !came_back && !begins(third);",
+        r"nobody proved"),
     "a-clone-that-starts-again-counts": (
         "store/clone.c", "    return p->seq > 1 && begins(p) &&",
         "    return p->seq == 1 && begins(p) &&", r"\[I-2\]|\[I-10\]|\[I-6\]"),
